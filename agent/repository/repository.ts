@@ -1,0 +1,133 @@
+// The repository engine's interface: what the agent needs of a JVS repository on a volume, whoever implements it.
+
+/** A snapshot's descriptor, with the on-disk field names of JVS 8.x (`.jvs/descriptors/<id>.json`). */
+export interface Descriptor {
+  snapshot_id: string;
+  parent_id?: string;
+  worktree_name: string;
+  /** RFC 3339, UTC, up to nanoseconds, trailing zeros trimmed. */
+  created_at: string;
+  note?: string;
+  tags?: string[];
+  /** The engine that was asked for; `agent.effective_engine` says which one ran. */
+  engine: EngineName;
+  /** Hex SHA-256 over the sorted entry lines of the payload. */
+  payload_root_hash: string;
+  /** Hex SHA-256 over the canonical descriptor. */
+  descriptor_checksum: string;
+  integrity_state: string;
+  partial_paths?: string[];
+  compression?: { type: string; level: number };
+  /** Our extension: not covered by the checksum, ignored by the jvs binary, absent on snapshots that it made. */
+  agent?: AgentExtension;
+}
+
+export interface AgentExtension {
+  completed_at: string;
+  effective_engine: EngineName;
+  origin: Origin;
+  consistency: 'quiesced' | 'crash-consistent' | 'changed-during-copy';
+  /** Sum of the sizes of the payload's regular files, bytes. */
+  size: number;
+  /** Bytes written for this snapshot, not shared with its parent. */
+  unique_bytes: number;
+  /** Entries of every type in the payload, its root excluded. */
+  entries: number;
+  /** Entries that a snapshot does not hold, by type; absent types are zero. */
+  skipped?: { fifo?: number; socket?: number; device?: number };
+}
+
+export type EngineName = 'copy' | 'reflink-copy' | 'juicefs-clone';
+export type Origin = 'manual' | 'auto' | 'self' | 'discovered' | 'pre-restore' | 'final';
+
+export interface RepositoryInfo {
+  repositoryId: string;
+  formatVersion: number;
+  /** Filesystem type of the volume, as in /proc/self/mounts: ext4, xfs, btrfs, fuse.juicefs, … */
+  filesystem: string;
+  engine: EngineName;
+  /** What the volume can do, found by trying. */
+  effectiveEngine: EngineName;
+  /** Why `effectiveEngine` is not `engine`, for a person. */
+  fallback?: string;
+}
+
+export interface SnapshotOptions {
+  worktree: string;
+  note?: string;
+  tags?: readonly string[];
+  engine?: EngineName;
+  origin: Origin;
+  /** Makes the call idempotent: a snapshot that carries this tag is returned instead of made again. */
+  requestTag?: string;
+  /** Refuse with `ParentMismatch` unless the worktree's head is this snapshot. */
+  expectedParent?: string;
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  bytesDone: number;
+  /** 0 while it is not known. */
+  bytesTotal: number;
+  filesDone: number;
+}
+
+export interface Verification {
+  snapshotId: string;
+  descriptorValid: boolean;
+  payloadValid: boolean;
+  /** What does not hold; absent when both are valid. */
+  error?: string;
+}
+
+export interface Repository {
+  /**
+   * Opens the volume's repository and makes one where there is none; never re-initialises an existing one.
+   * Repairs what a crash left behind, under the lease.
+   * @throws RepositoryError ForeignRepository, UnsupportedFormat, VolumeFull, ReadOnlyVolume
+   */
+  open(signal?: AbortSignal): Promise<RepositoryInfo>;
+  /** Durable and published when it returns. @throws RepositoryError */
+  snapshot(options: SnapshotOptions): Promise<Descriptor>;
+  /** Every listed snapshot (directory and parsable descriptor), newest first. */
+  list(): Promise<Descriptor[]>;
+  /** @throws RepositoryError NotFound */
+  get(id: string): Promise<Descriptor>;
+  /** The id of a worktree's head; undefined before its first snapshot. @throws RepositoryError NotFound */
+  head(worktree: string): Promise<string | undefined>;
+  /** Hashes descriptor and payload again. @throws RepositoryError NotFound */
+  verify(id: string, signal?: AbortSignal): Promise<Verification>;
+  /** Bytes of the volume's filesystem. */
+  usage(): Promise<{ usedBytes: number; capacityBytes: number }>;
+  close(): Promise<void>;
+}
+
+/** `reason` is CamelCase, for conditions; `message` says what to do; `transient` means that a retry can succeed. */
+export type RepositoryErrorReason =
+  | 'NotFound'
+  | 'InvalidArgument'
+  | 'ParentMismatch'
+  | 'ForeignRepository' // `.jvs` is there and is no repository of ours
+  | 'UnsupportedFormat' // a newer format_version, or a 0.4 repository
+  | 'DamagedRepository'
+  | 'Busy' // another writer holds the lease
+  | 'VolumeFull'
+  | 'ReadOnlyVolume'
+  | 'PermissionDenied'
+  | 'Aborted'
+  | 'Internal';
+
+export class RepositoryError extends Error {
+  override readonly name = 'RepositoryError';
+  readonly reason: RepositoryErrorReason;
+
+  constructor(reason: RepositoryErrorReason, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.reason = reason;
+  }
+
+  get transient(): boolean {
+    return this.reason === 'Busy' || this.reason === 'VolumeFull' || this.reason === 'Internal';
+  }
+}

@@ -1,0 +1,74 @@
+// Original file: proto/jvs/agent/v1/agent.proto
+
+import type { RoleInput as _jvs_agent_v1_RoleInput, Role as _jvs_agent_v1_Role } from '../../../jvs/agent/v1/Role.ts';
+import type { UsageInput as _jvs_agent_v1_UsageInput, Usage as _jvs_agent_v1_Usage } from '../../../jvs/agent/v1/Usage.ts';
+
+export interface StatusInput {
+  'version'?: (string);
+  'workspace'?: (string);
+  'namespace'?: (string);
+  'pod'?: (string);
+  'node'?: (string);
+  /**
+   * The volume's repository; empty until it is initialised.
+   */
+  'repositoryId'?: (string);
+  /**
+   * engine asked for by the Workspace
+   */
+  'engine'?: (string);
+  /**
+   * engine that this volume can do
+   */
+  'effectiveEngine'?: (string);
+  'snapshotCount'?: (number);
+  /**
+   * head of worktree main
+   */
+  'currentSnapshotId'?: (string);
+  /**
+   * a stream to the operator is open
+   */
+  'connected'?: (boolean);
+  'role'?: (_jvs_agent_v1_RoleInput);
+  /**
+   * Why the agent can not do its work, in a sentence; empty when it can.
+   */
+  'problem'?: (string);
+  'usage'?: (_jvs_agent_v1_UsageInput | null);
+}
+
+export interface Status {
+  'version': (string);
+  'workspace': (string);
+  'namespace': (string);
+  'pod': (string);
+  'node': (string);
+  /**
+   * The volume's repository; empty until it is initialised.
+   */
+  'repositoryId': (string);
+  /**
+   * engine asked for by the Workspace
+   */
+  'engine': (string);
+  /**
+   * engine that this volume can do
+   */
+  'effectiveEngine': (string);
+  'snapshotCount': (number);
+  /**
+   * head of worktree main
+   */
+  'currentSnapshotId': (string);
+  /**
+   * a stream to the operator is open
+   */
+  'connected': (boolean);
+  'role': (_jvs_agent_v1_Role);
+  /**
+   * Why the agent can not do its work, in a sentence; empty when it can.
+   */
+  'problem': (string);
+  'usage': (_jvs_agent_v1_Usage | null);
+}

@@ -1,0 +1,57 @@
+// Original file: proto/jvs/link/v1/link.proto
+
+import type { UsageInput as _jvs_agent_v1_UsageInput, Usage as _jvs_agent_v1_Usage } from '../../../jvs/agent/v1/Usage.ts';
+
+export interface AgentStatusInput {
+  'repositoryId'?: (string);
+  /**
+   * head of worktree main
+   */
+  'currentSnapshotId'?: (string);
+  'effectiveEngine'?: (string);
+  /**
+   * why the effective engine is not the one asked for; empty when it is
+   */
+  'engineFallback'?: (string);
+  /**
+   * type of the volume: ext4, xfs, btrfs, fuse.juicefs, …
+   */
+  'filesystem'?: (string);
+  'usage'?: (_jvs_agent_v1_UsageInput | null);
+  /**
+   * why the agent can not do its work; empty when it can
+   */
+  'problem'?: (string);
+  /**
+   * CamelCase, for a condition
+   */
+  'problemReason'?: (string);
+  'snapshotCount'?: (number);
+}
+
+export interface AgentStatus {
+  'repositoryId': (string);
+  /**
+   * head of worktree main
+   */
+  'currentSnapshotId': (string);
+  'effectiveEngine': (string);
+  /**
+   * why the effective engine is not the one asked for; empty when it is
+   */
+  'engineFallback': (string);
+  /**
+   * type of the volume: ext4, xfs, btrfs, fuse.juicefs, …
+   */
+  'filesystem': (string);
+  'usage': (_jvs_agent_v1_Usage | null);
+  /**
+   * why the agent can not do its work; empty when it can
+   */
+  'problem': (string);
+  /**
+   * CamelCase, for a condition
+   */
+  'problemReason': (string);
+  'snapshotCount': (number);
+}

@@ -1,0 +1,30 @@
+// Loads the gRPC contracts of proto/ at run time; the types beside it are generated (npm run generate).
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadPackageDefinition } from '@grpc/grpc-js';
+import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import type { ProtoGrpcType as AgentTypes } from './gen/agent.ts';
+import type { ProtoGrpcType as LinkTypes } from './gen/link.ts';
+
+// In the repository proto/ is two folders up; in an image the bundle has it beside itself.
+const directory = [join(import.meta.dirname, '../../proto'), join(import.meta.dirname, 'proto')].find(
+  (path) => existsSync(join(path, 'jvs')),
+);
+
+/** Package definition of one file of proto/, with the options that its generated types were made for. */
+export function loadProto(file: 'jvs/agent/v1/agent.proto' | 'jvs/link/v1/link.proto'): PackageDefinition {
+  if (!directory) throw new Error(`The folder proto/ is missing beside ${import.meta.dirname}`);
+  return loadSync(file, {
+    includeDirs: [directory],
+    longs: Number,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  });
+}
+
+export const loadAgent = () =>
+  (loadPackageDefinition(loadProto('jvs/agent/v1/agent.proto')) as unknown as AgentTypes).jvs.agent.v1;
+
+export const loadLink = () =>
+  (loadPackageDefinition(loadProto('jvs/link/v1/link.proto')) as unknown as LinkTypes).jvs.link.v1;
