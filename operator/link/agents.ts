@@ -1,0 +1,41 @@
+// What the controllers see of the agents that are connected, and what they ask of them.
+import type { Snapshot } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
+import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
+import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
+import type { SnapshotRequest } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
+
+/** A connected agent. Replaced, never changed, when something about it changes. */
+export interface ConnectedAgent {
+  readonly pod: string;
+  readonly node: string;
+  readonly version: string;
+  readonly session: string;
+  readonly connectedAt: Date;
+  readonly lastSeen: Date;
+  readonly status?: AgentStatus;
+  /** The whole inventory has arrived since it connected: only then does absence from `snapshots` mean anything. */
+  readonly inventoryComplete: boolean;
+  /** By snapshot id. */
+  readonly snapshots: ReadonlyMap<string, Snapshot>;
+  /** Latest word on requests that are not finished, by the Snapshot resource's uid. */
+  readonly requests: ReadonlyMap<string, RequestUpdate>;
+}
+
+/** All of a workspace that the operator wants of its agents; the role is added per agent. */
+export interface Desired {
+  engine: string;
+  snapshots: SnapshotRequest[];
+}
+
+/** `workspace` is `namespace/name` everywhere. */
+export interface Agents {
+  /** The one agent that changes the volume: the one connected longest; another only when it is gone. */
+  primary(workspace: string): ConnectedAgent | undefined;
+  connected(workspace: string): readonly ConnectedAgent[];
+  /** Remembers it and sends it to every agent of the workspace, now and on reconnect; nothing is sent when nothing changed. */
+  setDesired(workspace: string, desired: Desired): void;
+  /** Forgets a deleted workspace and hangs up on its agents. */
+  forget(workspace: string): void;
+  /** Called after every change, with the uids of the requests it concerns. Handlers only enqueue. */
+  onChange(handler: (workspace: string, requestUids: readonly string[]) => void): void;
+}
