@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import type { ProtoGrpcType as AgentTypes } from './gen/agent.ts';
+import type { ProtoGrpcType as HealthTypes } from './gen/health.ts';
 import type { ProtoGrpcType as LinkTypes } from './gen/link.ts';
 
 // In the repository proto/ is two folders up; in an image the bundle has it beside itself.
@@ -12,7 +13,9 @@ const directory = [join(import.meta.dirname, '../../proto'), join(import.meta.di
 );
 
 /** Package definition of one file of proto/, with the options that its generated types were made for. */
-export function loadProto(file: 'jvs/agent/v1/agent.proto' | 'jvs/link/v1/link.proto'): PackageDefinition {
+export function loadProto(
+  file: 'jvs/agent/v1/agent.proto' | 'jvs/link/v1/link.proto' | 'grpc/health/v1/health.proto',
+): PackageDefinition {
   if (!directory) throw new Error(`The folder proto/ is missing beside ${import.meta.dirname}`);
   return loadSync(file, {
     includeDirs: [directory],
@@ -28,3 +31,6 @@ export const loadAgent = () =>
 
 export const loadLink = () =>
   (loadPackageDefinition(loadProto('jvs/link/v1/link.proto')) as unknown as LinkTypes).jvs.link.v1;
+
+export const loadHealth = () =>
+  (loadPackageDefinition(loadProto('grpc/health/v1/health.proto')) as unknown as HealthTypes).grpc.health.v1;

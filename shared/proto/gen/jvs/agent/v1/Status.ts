@@ -36,6 +36,10 @@ export interface StatusInput {
    */
   'problem'?: (string);
   'usage'?: (_jvs_agent_v1_UsageInput | null);
+  /**
+   * Why there is no stream to the operator, and what to do; empty while connected. Snapshots go on without it.
+   */
+  'linkProblem'?: (string);
 }
 
 export interface Status {
@@ -71,4 +75,8 @@ export interface Status {
    */
   'problem': (string);
   'usage': (_jvs_agent_v1_Usage | null);
+  /**
+   * Why there is no stream to the operator, and what to do; empty while connected. Snapshots go on without it.
+   */
+  'linkProblem': (string);
 }
