@@ -1,0 +1,45 @@
+// Conditions as the Kubernetes API conventions have them.
+import { z } from 'zod';
+import { int64, time } from './schema.ts';
+
+export const conditionSchema = z
+  .object({
+    type: z.string().max(316).meta({ description: 'What this is about, in CamelCase.' }),
+    status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether it is so.' }),
+    reason: z.string().max(1024).meta({ description: 'Why, in one CamelCase word, for programs.' }),
+    message: z.string().max(32768).meta({ description: 'Why and what to do about it, for people.' }),
+    lastTransitionTime: time.meta({ description: 'When the status last changed.' }),
+    observedGeneration: int64(0)
+      .optional()
+      .meta({ description: 'The metadata.generation that this was said of.' }),
+  })
+  .meta({ description: 'One aspect of the state.' });
+
+export type Condition = z.infer<typeof conditionSchema>;
+
+export const conditionsSchema = z
+  .array(conditionSchema)
+  .max(32)
+  .meta({
+    description: 'Aspects of the state, one of each type.',
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['type'],
+  });
+
+/**
+ * The conditions with one of them set: in its place where the type is there already, else at the end.
+ * `lastTransitionTime` is `now` (to the second) only when the status is new or another.
+ */
+export function setCondition(
+  conditions: readonly Condition[] | undefined,
+  next: Omit<Condition, 'lastTransitionTime'>,
+  now: Date,
+): Condition[] {
+  const before = conditions?.find(({ type }) => type === next.type);
+  const lastTransitionTime =
+    before?.status === next.status ? before.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z');
+  const condition: Condition = { ...next, lastTransitionTime };
+  return before
+    ? (conditions ?? []).map((old) => (old.type === next.type ? condition : old))
+    : [...(conditions ?? []), condition];
+}

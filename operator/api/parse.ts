@@ -1,0 +1,43 @@
+// From what the API server sends to what the controllers trust.
+import { z } from 'zod';
+import type { ObjectMeta } from '../runtime/types.ts';
+
+export const apiVersion = 'jvs.io/v1alpha1';
+
+/** A resource whose spec this operator can not read. `message` names each field and says what it must be. */
+export class InvalidResource extends Error {
+  override readonly name = 'InvalidResource';
+}
+
+const envelope = z.object({
+  metadata: z.looseObject({ name: z.string(), namespace: z.string() }),
+  spec: z.unknown().optional(),
+  status: z.unknown().optional(),
+});
+
+/** Fills the spec's defaults. A status that does not fit is dropped, for it is made anew. Throws InvalidResource. */
+export function parseResource<Kind extends string, Spec, Status>(
+  kind: Kind,
+  specSchema: z.ZodType<Spec>,
+  statusSchema: z.ZodType<Status>,
+  object: unknown,
+): { apiVersion: typeof apiVersion; kind: Kind; metadata: ObjectMeta; spec: Spec; status?: Status } {
+  const { metadata, spec, status } = check(envelope, object, []);
+  const known = statusSchema.safeParse(status);
+  return {
+    apiVersion,
+    kind,
+    metadata,
+    spec: check(specSchema, spec ?? {}, ['spec']),
+    ...(known.success && { status: known.data }),
+  };
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown, at: string[]): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(
+    ({ path, message }) => `${z.core.toDotPath([...at, ...path])}: ${message}`,
+  );
+  throw new InvalidResource(problems.join('; '), { cause: result.error });
+}

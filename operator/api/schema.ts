@@ -1,0 +1,98 @@
+// Building blocks of the API's schemas. What zod checks here, the API server checks too: constraints become OpenAPI
+// keywords or CEL rules of the same meaning (see crd.ts), with messages for people.
+import { z } from 'zod';
+
+/** A CEL rule of a CustomResourceDefinition; `fieldPath` is relative to the schema that carries it. */
+export interface Rule {
+  rule: string;
+  message: string;
+  fieldPath?: string;
+}
+
+/** CEL rules in the form that `.meta()` takes. */
+export function rules(...list: Rule[]): { 'x-kubernetes-validations': Rule[] } {
+  return { 'x-kubernetes-validations': list };
+}
+
+/** The named fields may be neither changed nor added nor removed later. */
+export function immutable(fields: readonly string[], advice: string): Rule[] {
+  return fields.map((field) => ({
+    rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+    message: `is immutable: ${advice}`,
+    fieldPath: `.${field}`,
+  }));
+}
+
+/**
+ * A string of a given syntax. The pattern must mean the same in JavaScript and in RE2; it becomes a CEL rule and not
+ * an OpenAPI pattern, so that users read the message and not the pattern.
+ */
+export function text(pattern: string, message: string, max: number): z.ZodString {
+  return z
+    .string()
+    .max(max)
+    .regex(new RegExp(pattern), message)
+    .meta(rules({ rule: `self.matches(${quote(pattern)})`, message }));
+}
+
+/** A string as CEL writes it. */
+function quote(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+export function int32(min: number, max = 2 ** 31 - 1): z.ZodInt {
+  return z.int().min(min).max(max).meta({ format: 'int32' });
+}
+
+export function int64(min: number): z.ZodInt {
+  return z.int().min(min).meta({ format: 'int64' });
+}
+
+/** A list that holds no value twice; its order means nothing. */
+export function set<T extends z.ZodType<string>>(item: T, maxItems: number): z.ZodArray<T> {
+  return z
+    .array(item)
+    .max(maxItems)
+    .refine((items) => new Set(items).size === items.length, 'must not hold a value twice')
+    .meta({ 'x-kubernetes-list-type': 'set' });
+}
+
+/** A Kubernetes quantity of bytes such as 50Gi; the API takes an integer too, parsing makes it a string. */
+export const quantity = z
+  .union([z.int().min(1), z.string().max(32)])
+  .transform(String)
+  .refine(
+    (value) => /^[0-9]+(\.[0-9]+)?([KMGTPE]i|[kMGTPE]|[eE][+]?[0-9]+)?$/.test(value),
+    'must be a quantity such as 50Gi',
+  );
+
+export const objectName = text(
+  '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+  'must be the name of an object: lower case letters, digits, - and .',
+  253,
+);
+
+export const duration = text(
+  '^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+$',
+  'must be a duration such as 48h, 1h30m or 7d',
+  32,
+);
+
+/** Pattern of a name in a path: not empty, neither . nor .., and without these characters. */
+export function pathSegment(without = ''): string {
+  const any = `[^/${without}]`;
+  const notDot = `[^/.${without}]`;
+  return `(${notDot}${any}*|[.]${notDot}${any}*|[.][.]${any}+)`;
+}
+
+export const engine = z.enum(['juicefs-clone', 'reflink-copy', 'copy']);
+
+export const template = z.enum(['pre-experiment', 'pre-deploy', 'checkpoint', 'work', 'release', 'archive']);
+
+export const tag = text('^[a-zA-Z0-9._-]+$', 'must consist of letters, digits, ., _ and -', 64);
+
+/** A time as Kubernetes writes it: RFC 3339, UTC. */
+export const time = z.string().meta({ format: 'date-time' });
+
+/** Of an object whose fields are not all ours to know: nothing of it is dropped. */
+export const open = { 'x-kubernetes-preserve-unknown-fields': true };

@@ -1,0 +1,205 @@
+// The Snapshot resource: the one source of its types, its parser, its CustomResourceDefinition and its reference.
+import { z } from 'zod';
+import { defineResource, type ObjectMeta } from '../runtime/types.ts';
+import { conditionsSchema } from './conditions.ts';
+import { apiVersion, parseResource } from './parse.ts';
+import {
+  engine,
+  immutable,
+  int32,
+  int64,
+  objectName,
+  pathSegment,
+  rules,
+  set,
+  tag,
+  template,
+  text,
+  time,
+} from './schema.ts';
+
+const worktree = text(
+  '^[.]?[a-zA-Z0-9_-]+([.][a-zA-Z0-9_-]+)*[.]?$',
+  'must consist of letters, digits, _, - and single dots, and not be a dot alone',
+  128,
+);
+
+const noteBytes = 32 * 1024;
+
+const pathInWorktree = text(
+  `^${pathSegment()}(/${pathSegment()})*$`,
+  'must be a path below the worktree such as models/v2: no / at its ends, no . and no ..',
+  1024,
+);
+
+export const snapshotSpecSchema = z
+  .object({
+    workspace: objectName.meta({ description: 'Name of the Workspace in this namespace.' }),
+    note: z
+      .string()
+      .max(noteBytes)
+      .refine((note) => Buffer.byteLength(note) <= noteBytes, 'must be at most 32 KiB long')
+      .optional()
+      .meta({
+        description: 'What the snapshot is, in your words.',
+        ...rules({ rule: `size(bytes(self)) <= ${noteBytes}`, message: 'must be at most 32 KiB long' }),
+      }),
+    tags: set(
+      tag
+        .refine((value) => !value.startsWith('k8s-'), 'must not start with k8s-')
+        .meta(
+          rules({
+            rule: "!self.startsWith('k8s-')",
+            message: 'must not start with k8s-, which is kept for the operator',
+          }),
+        ),
+      64,
+    )
+      .optional()
+      .meta({
+        description:
+          'Tags of the snapshot on the volume. Those that start with k8s- are kept for the operator.',
+      }),
+    template: template.optional().meta({
+      description:
+        'Adds tags: pre-experiment (experiment, checkpoint), pre-deploy (pre-deploy, release), checkpoint (checkpoint), work (wip), release (release, stable), archive (archive; and the highest compression, which is not acted on yet).',
+    }),
+    compression: z
+      .object({
+        type: z.enum(['gzip', 'zstd', 'none']).meta({ description: 'Algorithm.' }),
+        level: int32(0, 9).optional().meta({ description: 'From 0, the fastest, to 9, the smallest.' }),
+      })
+      .optional()
+      .meta({ description: 'Compression of the files. Not acted on yet.' }),
+    partialPaths: z
+      .array(pathInWorktree)
+      .min(1)
+      .max(64)
+      .optional()
+      .meta({ description: 'Only these paths of the worktree. Not acted on yet.' }),
+    engine: engine
+      .optional()
+      .meta({ description: "How the snapshot is made; the Workspace's defaultEngine where it is not set." }),
+    sourceSnapshot: objectName.optional().meta({
+      description:
+        "The expected parent, as the name of a Snapshot in this namespace or the id of a snapshot on the volume. When the worktree's head is another, the Snapshot fails and says which.",
+    }),
+    restoreOnCreate: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Makes a worktree of the snapshot at once. Not acted on yet.' }),
+    restoreWorktree: worktree
+      .optional()
+      .meta({ description: 'Name of the worktree that restoreOnCreate makes. Not acted on yet.' }),
+    worktree: worktree.default('main').meta({ description: 'Worktree that the snapshot is taken of.' }),
+    pinned: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Keeps the snapshot from being pruned. May be changed. Not acted on yet.' }),
+    deletionPolicy: z.enum(['Delete', 'Retain']).default('Delete').meta({
+      description:
+        'What becomes of the snapshot on the volume when this object is deleted. May be changed. Not acted on yet: it stays.',
+    }),
+  })
+  .meta({
+    description: 'What you want. Nothing but pinned and deletionPolicy can be changed later.',
+    ...rules(
+      ...immutable(
+        [
+          'workspace',
+          'note',
+          'tags',
+          'template',
+          'compression',
+          'partialPaths',
+          'engine',
+          'sourceSnapshot',
+          'restoreOnCreate',
+          'restoreWorktree',
+          'worktree',
+        ],
+        'a snapshot is of one moment; make another Snapshot',
+      ),
+    ),
+  });
+
+export const snapshotStatusSchema = z
+  .object({
+    phase: z
+      .enum(['Pending', 'InProgress', 'Ready', 'Failed', 'Expiring'])
+      .meta({ description: 'Where it stands, in one word.' }),
+    message: z.string().meta({ description: 'Why, and what to do about it.' }),
+    observedGeneration: int64(0).meta({ description: 'The metadata.generation that this status is about.' }),
+    snapshotID: z.string().meta({ description: 'Id of the snapshot on the volume.' }),
+    parentID: z.string().meta({ description: 'Id of the snapshot before it in its worktree.' }),
+    createdAt: time.meta({ description: 'When it was begun.' }),
+    completedAt: time.meta({ description: 'When it was safe on the volume.' }),
+    size: int64(0).meta({ description: 'Bytes in its files.' }),
+    uniqueBytes: int64(0).meta({
+      description: 'Bytes written for it, which it does not share with its parent.',
+    }),
+    integrityState: z
+      .string()
+      .meta({ description: 'Whether its files equal its hash: verified, tampered or unknown.' }),
+    descriptorChecksum: z.string().meta({ description: 'SHA-256 of its descriptor.' }),
+    consistency: z.string().meta({ description: 'quiesced, crash-consistent or changed-during-copy.' }),
+    origin: z
+      .string()
+      .meta({ description: 'Who made it: manual, auto, self, discovered, pre-restore or final.' }),
+    progress: z
+      .object({
+        bytesDone: int64(0).meta({ description: 'Bytes copied so far.' }),
+        bytesTotal: int64(0).meta({ description: 'Bytes to copy; 0 while it is not known.' }),
+      })
+      .partial()
+      .meta({ description: 'How far it is while InProgress.' }),
+    restoreStatus: z
+      .object({
+        worktreeName: z.string().meta({ description: 'The worktree.' }),
+        phase: z.string().meta({ description: 'Where it stands.' }),
+        startedAt: time.meta({ description: 'When it began.' }),
+        completedAt: time.meta({ description: 'When it was done.' }),
+      })
+      .partial()
+      .meta({ description: 'What became of restoreOnCreate.' }),
+    keepReasons: z.array(z.string()).meta({ description: 'Why retention keeps it.' }),
+    conditions: conditionsSchema,
+  })
+  .partial()
+  .meta({ description: 'What is.' });
+
+export type SnapshotSpec = z.infer<typeof snapshotSpecSchema>;
+export type SnapshotStatus = z.infer<typeof snapshotStatusSchema>;
+
+export interface Snapshot {
+  apiVersion: typeof apiVersion;
+  kind: 'Snapshot';
+  metadata: ObjectMeta;
+  spec: SnapshotSpec;
+  status?: SnapshotStatus;
+}
+
+export const snapshots = defineResource<Snapshot>(apiVersion, 'Snapshot', 'snapshots');
+
+const tagsOf = {
+  'pre-experiment': ['experiment', 'checkpoint'],
+  'pre-deploy': ['pre-deploy', 'release'],
+  checkpoint: ['checkpoint'],
+  work: ['wip'],
+  release: ['release', 'stable'],
+  archive: ['archive'],
+} as const;
+
+/** The tags that a template adds; none without one. */
+export function templateTags(name: SnapshotSpec['template']): readonly string[] {
+  return name ? tagsOf[name] : [];
+}
+
+/**
+ * A Snapshot as the API server gives it, with the defaults filled in. A status that does not fit is dropped: it is
+ * made anew.
+ * @throws InvalidResource when the spec does not fit, with the path of each field
+ */
+export function parseSnapshot(object: unknown): Snapshot {
+  return parseResource('Snapshot', snapshotSpecSchema, snapshotStatusSchema, object);
+}
