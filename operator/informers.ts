@@ -1,0 +1,56 @@
+// The caches that the controllers read, one watch each.
+import type { Logger } from '../shared/log.ts';
+import { type Snapshot, snapshots } from './api/snapshot.ts';
+import { type Workspace, workspaces } from './api/workspace.ts';
+import type { KubeClient } from './runtime/client.ts';
+import { Informer } from './runtime/informer.ts';
+import {
+  type Deployment,
+  deployments,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  type Pod,
+  pods,
+  pvcs,
+  pvs,
+  type StorageClass,
+  storageClasses,
+} from './runtime/resources.ts';
+import { workspaceLabel } from './workspace/objects.ts';
+
+export interface Informers {
+  workspaces: Informer<Workspace>;
+  /** Indexes: `workspace` by namespace/name of the workspace, `uid`. */
+  snapshots: Informer<Snapshot>;
+  claims: Informer<PersistentVolumeClaim>;
+  volumes: Informer<PersistentVolume>;
+  storageClasses: Informer<StorageClass>;
+  deployments: Informer<Deployment>;
+  /** Index `workspace` by namespace/name of the workspace. */
+  pods: Informer<Pod>;
+}
+
+export function createInformers(client: KubeClient, log: Logger): Informers {
+  const labelled = { labelSelector: workspaceLabel, log };
+  return {
+    workspaces: new Informer(client, workspaces, { log }),
+    snapshots: new Informer(client, snapshots, {
+      log,
+      indexes: {
+        workspace: ({ metadata, spec }) => [`${metadata.namespace}/${spec.workspace}`],
+        uid: ({ metadata }) => [metadata.uid ?? ''],
+      },
+    }),
+    // Every claim, not only ours: one of somebody else under our name has to be seen.
+    claims: new Informer(client, pvcs, { log }),
+    volumes: new Informer(client, pvs, { log }),
+    storageClasses: new Informer(client, storageClasses, { log }),
+    deployments: new Informer(client, deployments, { log }),
+    pods: new Informer(client, pods, {
+      ...labelled,
+      indexes: {
+        workspace: ({ metadata }) => [`${metadata.namespace}/${metadata.labels?.[workspaceLabel]}`],
+      },
+    }),
+  };
+}

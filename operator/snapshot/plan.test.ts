@@ -1,0 +1,170 @@
+import { expect, test } from 'vitest';
+import type { Snapshot as DiskSnapshot } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
+import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
+import { parseSnapshot, type Snapshot } from '../api/snapshot.ts';
+import { parseWorkspace } from '../api/workspace.ts';
+import type { ConnectedAgent } from '../link/agents.ts';
+import { type Observed, planSnapshot } from './plan.ts';
+import { planDesired, planRequest } from './request.ts';
+
+const now = new Date('2026-11-24T12:00:00Z');
+const id = '1795507921000-0a1b2c3d';
+
+const workspace = parseWorkspace({
+  apiVersion: 'jvs.io/v1alpha1',
+  kind: 'Workspace',
+  metadata: { name: 'ml', namespace: 'team' },
+  spec: {},
+});
+
+function snapshotOf(spec: object = {}, metadata: object = {}, status?: object): Snapshot {
+  return parseSnapshot({
+    apiVersion: 'jvs.io/v1alpha1',
+    kind: 'Snapshot',
+    metadata: { name: 's1', namespace: 'team', uid: 'uid-1', generation: 1, ...metadata },
+    spec: { workspace: 'ml', ...spec },
+    status,
+  });
+}
+
+const onDisk: DiskSnapshot = {
+  id,
+  parentId: '',
+  worktree: 'main',
+  createdAt: { seconds: 1795507921, nanos: 5 },
+  completedAt: { seconds: 1795507922, nanos: 0 },
+  note: '',
+  tags: ['k8s-uid-1'],
+  engine: 'copy',
+  effectiveEngine: 'copy',
+  payloadRootHash: 'h',
+  descriptorChecksum: 'c',
+  integrity: 'INTEGRITY_VERIFIED',
+  consistency: 'CONSISTENCY_CRASH_CONSISTENT',
+  origin: 'manual',
+  sizeBytes: 12,
+  uniqueBytes: 3,
+  fileCount: 1,
+  skippedCount: 0,
+  requestUid: 'uid-1',
+};
+
+function agentWith(snapshots: DiskSnapshot[], requests: Partial<RequestUpdate>[] = []): ConnectedAgent {
+  return {
+    pod: 'p',
+    node: 'n',
+    version: '0.1.0',
+    session: 's',
+    connectedAt: now,
+    lastSeen: now,
+    inventoryComplete: true,
+    snapshots: new Map(snapshots.map((snapshot) => [snapshot.id, snapshot])),
+    requests: new Map(
+      requests.map((update) => [
+        'uid-1',
+        {
+          uid: 'uid-1',
+          phase: 'PHASE_UNSPECIFIED',
+          reason: '',
+          message: '',
+          bytesDone: 0,
+          bytesTotal: 0,
+          ...update,
+        },
+      ]),
+    ),
+  };
+}
+
+const plan = (more: Partial<Observed>) =>
+  planSnapshot({ snapshot: snapshotOf(), workspace, byName: () => undefined, ...more }, now);
+
+test('a Snapshot of an unknown Workspace waits and names it', () => {
+  const { status, event } = plan({ workspace: undefined }) ?? {};
+  expect(status).toMatchObject({ phase: 'Pending' });
+  expect(status?.message).toContain('no Workspace ml in namespace team');
+  expect(event).toMatchObject({ type: 'Warning', reason: 'WorkspaceNotFound' });
+});
+
+test('it waits while no agent is connected', () => {
+  expect(plan({})?.status).toMatchObject({ phase: 'Pending', conditions: [{ reason: 'WaitingForAgent' }] });
+});
+
+test('it is Ready when the disk has it, with what the disk says', () => {
+  expect(plan({ agent: agentWith([onDisk]) })?.status).toMatchObject({
+    phase: 'Ready',
+    snapshotID: id,
+    createdAt: '2026-11-24T08:12:01Z',
+    completedAt: '2026-11-24T08:12:02Z',
+    size: 12,
+    uniqueBytes: 3,
+    integrityState: 'verified',
+    descriptorChecksum: 'c',
+    consistency: 'crash-consistent',
+    origin: 'manual',
+    conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-11-24T12:00:00Z' }],
+  });
+});
+
+test('the snapshot of another request is not taken for it', () => {
+  const agent = agentWith([{ ...onDisk, requestUid: 'uid-2' }]);
+  expect(plan({ agent })?.status.phase).toBe('Pending');
+});
+
+test('the disk wins over what an agent reported before', () => {
+  const agent = agentWith([onDisk], [{ phase: 'PHASE_FAILED', reason: 'Internal', message: 'm' }]);
+  expect(plan({ agent })?.status.phase).toBe('Ready');
+});
+
+test('progress, waiting and failure are passed on with their reasons', () => {
+  const on = (update: Partial<RequestUpdate>) => plan({ agent: agentWith([], [update]) });
+  expect(on({ phase: 'PHASE_IN_PROGRESS', bytesDone: 5, bytesTotal: 10 })?.status).toMatchObject({
+    phase: 'InProgress',
+    progress: { bytesDone: 5, bytesTotal: 10 },
+  });
+  expect(on({ phase: 'PHASE_WAITING', reason: 'VolumeFull', message: 'grow it' })?.status).toMatchObject({
+    phase: 'Pending',
+    message: 'grow it',
+  });
+  const failed = on({ phase: 'PHASE_FAILED', reason: 'ParentMismatch', message: 'head is x' });
+  expect(failed?.status).toMatchObject({ phase: 'Failed', message: 'head is x' });
+  expect(failed?.event?.message).toContain('ParentMismatch');
+});
+
+test('a finished Snapshot is history', () => {
+  expect(plan({ snapshot: snapshotOf({}, {}, { phase: 'Ready' }), workspace: undefined })).toBeUndefined();
+  expect(
+    plan({ snapshot: snapshotOf({}, {}, { phase: 'Failed' }), agent: agentWith([onDisk]) }),
+  ).toBeUndefined();
+});
+
+test('an unchanged wait has no second event', () => {
+  const waiting = plan({})?.status;
+  expect(plan({ snapshot: snapshotOf({}, {}, waiting) })?.event).toBeUndefined();
+});
+
+test('a template adds its tags to those of the user, each once', () => {
+  const request = planRequest(snapshotOf({ tags: ['release', 'v2'], template: 'release' }), () => undefined);
+  expect(request).toMatchObject({ tags: ['release', 'v2', 'stable'] });
+});
+
+test('the expected parent is an id, or a Snapshot of the same workspace that is Ready', () => {
+  const other = snapshotOf({}, { name: 's0' }, { phase: 'Ready', snapshotID: id });
+  const resolve = (sourceSnapshot: string) =>
+    planRequest(snapshotOf({ sourceSnapshot }), (name) => (name === 's0' ? other : undefined));
+  expect(resolve(id)).toMatchObject({ expectedParent: id });
+  expect(resolve('s0')).toMatchObject({ expectedParent: id });
+  expect(resolve('s9')).toMatchObject({ reason: 'SourceSnapshotNotReady' });
+});
+
+test('the desired state has what is not finished, oldest first', () => {
+  const at = (name: string, creationTimestamp: string, status?: object, more: object = {}) =>
+    snapshotOf({}, { name, uid: name, creationTimestamp, ...more }, status);
+  const { snapshots } = planDesired(workspace, [
+    at('c', '2026-11-24T10:00:02Z'),
+    at('b', '2026-11-24T10:00:01Z', { phase: 'Ready' }),
+    at('a', '2026-11-24T10:00:00Z', { phase: 'Pending' }),
+    at('d', '2026-11-24T10:00:03Z', undefined, { deletionTimestamp: '2026-11-24T10:00:04Z' }),
+  ]);
+  expect(snapshots.map(({ uid }) => uid)).toEqual(['a', 'c']);
+});

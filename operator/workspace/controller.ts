@@ -1,0 +1,158 @@
+// Keeps claim, Deployment and status of each Workspace as its spec says.
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from '../../shared/log.ts';
+import { parseWorkspace, type Workspace, type WorkspaceStatus, workspaces } from '../api/workspace.ts';
+import { caConfigMap } from '../certs/configmap.ts';
+import type { Informers } from '../informers.ts';
+import type { Agents } from '../link/agents.ts';
+import type { KubeClient } from '../runtime/client.ts';
+import { Controller, type Result } from '../runtime/controller.ts';
+import { TerminalError } from '../runtime/errors.ts';
+import type { EventRecorder } from '../runtime/events.ts';
+import { configMaps } from '../runtime/resources.ts';
+import { refOf } from '../runtime/types.ts';
+import { applyAction, fieldManager, refusalOf } from './apply.ts';
+import { type Finding, isUninjected } from './findings.ts';
+import { objectName, workspaceLabel } from './objects.ts';
+import { type Observed, planActions } from './plan.ts';
+import { planStatus } from './status.ts';
+
+/** Usage changes all the time; it is not worth a write of its own more often than this, in milliseconds. */
+const usageInterval = 60_000;
+/** Agents have had time to reconnect after the link came up, in milliseconds. */
+const settleTime = 45_000;
+
+export interface Dependencies {
+  client: KubeClient;
+  informers: Informers;
+  agents: Agents;
+  events: EventRecorder;
+  /** PEM bundle that agents check the operator's certificate with. */
+  caBundle: () => string;
+  log: Logger;
+}
+
+export function createWorkspaceController(dependencies: Dependencies): Controller {
+  const { client, informers, agents, events, caBundle, log } = dependencies;
+  const startedAt = Date.now();
+  /** Generation of each Deployment as we last left it: another one is someone else's edit. */
+  const left = new Map<string, number | undefined>();
+  const lastWrite = new Map<string, number>();
+
+  const controller = new Controller({ name: 'workspace', reconcile, workers: 8, log });
+  informers.workspaces.onChange((key) => controller.enqueue(key));
+  informers.claims.onChange((_, now, before) => enqueueLabelled(now ?? before));
+  informers.deployments.onChange((_, now, before) => enqueueLabelled(now ?? before));
+  informers.pods.onChange((_, now, before) => enqueueLabelled(now ?? before));
+  informers.storageClasses.onChange(() => enqueueAll());
+  agents.onChange((workspace) => controller.enqueue(workspace));
+
+  function enqueueLabelled(object: { metadata: Workspace['metadata'] } | undefined): void {
+    const name = object?.metadata.labels?.[workspaceLabel];
+    if (name) controller.enqueue(`${object.metadata.namespace}/${name}`);
+  }
+
+  function enqueueAll(): void {
+    for (const { metadata } of informers.workspaces.list()) {
+      controller.enqueue(`${metadata.namespace}/${metadata.name}`);
+    }
+  }
+
+  async function reconcile(key: string): Promise<Result> {
+    const raw = informers.workspaces.get(key);
+    if (!raw) {
+      agents.forget(key);
+      left.delete(key);
+      lastWrite.delete(key);
+      return;
+    }
+    const observed = observe(key, parse(raw));
+    const { workspace } = observed;
+    if (!workspace.metadata.deletionTimestamp) await applyCaBundle(workspace.metadata.namespace ?? '');
+
+    const refusals: Finding[] = [];
+    const drifted = observed.deployment?.metadata.generation !== left.get(key);
+    for (const action of planActions(observed, drifted)) {
+      try {
+        const deployment = await applyAction(client, workspace, action);
+        if (deployment) left.set(key, deployment.metadata.generation);
+        if (action.type !== 'applyDeployment') log.info({ workspace: key, action: action.type }, 'applied');
+        if (action.type === 'removeFinalizer') return;
+      } catch (error) {
+        const refusal = refusalOf(action, error);
+        if (!refusal) throw error;
+        refusals.push(refusal);
+        events.emit(workspace, 'Warning', refusal.reason, refusal.message);
+      }
+    }
+    return await writeStatus(key, observed, planStatus(observed, refusals, new Date()));
+  }
+
+  function parse(raw: Workspace): Workspace {
+    try {
+      return parseWorkspace(raw);
+    } catch (cause) {
+      throw new TerminalError(`Workspace ${raw.metadata.name} can not be read`, { cause });
+    }
+  }
+
+  function observe(key: string, workspace: Workspace): Observed {
+    const { namespace, name } = refOf(key);
+    const claim = informers.claims.get(`${namespace}/${objectName(name)}`);
+    return {
+      workspace,
+      claim,
+      volume: claim?.spec?.volumeName ? informers.volumes.get(claim.spec.volumeName) : undefined,
+      storageClasses: informers.storageClasses.list(),
+      deployment: informers.deployments.get(`${namespace}/${objectName(name)}`),
+      pods: informers.pods.byIndex('workspace', key),
+      agent: agents.primary(key),
+      linkSettled: Date.now() - startedAt > settleTime,
+    };
+  }
+
+  const bundles = new Map<string, string>();
+  /** Agents of the namespace mount it; applied when it is new or the bundle has changed. */
+  async function applyCaBundle(namespace: string): Promise<void> {
+    const bundle = caBundle();
+    if (bundles.get(namespace) === bundle) return;
+    await client.apply(configMaps, caConfigMap(namespace, bundle), { fieldManager });
+    bundles.set(namespace, bundle);
+  }
+
+  async function writeStatus(key: string, observed: Observed, status: WorkspaceStatus): Promise<Result> {
+    const { workspace } = observed;
+    const settle = observed.linkSettled ? undefined : { requeueAfter: settleTime };
+    const before = workspace.status ?? {};
+    if (isDeepStrictEqual(withoutVolatile(before), withoutVolatile(status))) {
+      if (before.usedBytes === status.usedBytes && before.capacityBytes === status.capacityBytes)
+        return settle;
+      const wait = (lastWrite.get(key) ?? 0) + usageInterval - Date.now();
+      if (wait > 0) return { requeueAfter: Math.min(wait, settle?.requeueAfter ?? wait) };
+    }
+    emitEvents(observed, status);
+    const { name, namespace, uid } = workspace.metadata;
+    await client.applyStatus(workspaces, { metadata: { name, namespace, uid }, status }, { fieldManager });
+    lastWrite.set(key, Date.now());
+    return settle;
+  }
+
+  /** One event for each condition that turned, and for what needs a person. */
+  function emitEvents({ workspace, pods }: Observed, status: WorkspaceStatus): void {
+    for (const { type, status: is, reason, message } of status.conditions ?? []) {
+      const was = workspace.status?.conditions?.find((condition) => condition.type === type);
+      if (was?.status === is && was.reason === reason) continue;
+      const healthy = (type === 'Degraded') !== (is === 'True');
+      if (was || !healthy) events.emit(workspace, healthy ? 'Normal' : 'Warning', reason, message);
+    }
+    for (const pod of pods.filter(isUninjected)) {
+      events.emit(pod, 'Warning', 'AgentMissing', 'The pod is labelled for a Workspace but has no agent');
+    }
+  }
+
+  return controller;
+}
+
+function withoutVolatile({ usedBytes: _, capacityBytes: __, agent, ...status }: WorkspaceStatus): unknown {
+  return { ...status, agent: agent && { pod: agent.pod, node: agent.node, version: agent.version } };
+}

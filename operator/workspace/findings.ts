@@ -1,0 +1,208 @@
+// The conditions of a Workspace. Each message says what is the matter and what to do. Pure.
+import type { Condition } from '../api/conditions.ts';
+import type { Pod } from '../runtime/resources.ts';
+import { accessModesOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
+import type { Observed } from './plan.ts';
+
+/** A condition but for its times. */
+export type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+export interface Findings {
+  storage: Finding;
+  agent: Finding;
+  /** Only where juiceFsConfig is set. */
+  juiceFs?: Finding;
+  degraded: Finding;
+  ready: Finding;
+  /** Nothing will change until someone changes something. */
+  fatal: boolean;
+}
+
+export function assess(observed: Observed, refusals: readonly Finding[]): Findings {
+  const storage = assessStorage(observed);
+  const agent = assessAgent(observed);
+  const juiceFs = assessJuiceFs(observed);
+  const refused = refusals[0];
+  const blocker = refused ?? findBlocker(observed, juiceFs);
+  const ready = blocker
+    ? { ...blocker, type: 'Ready', status: 'False' as const }
+    : assessReady(observed, storage);
+  const fatal = blocker !== undefined || fatalStorage.has(storage.reason);
+  return { storage, agent, juiceFs, degraded: assessDegraded(observed, agent, ready), ready, fatal };
+}
+
+const fatalStorage = new Set(['ClaimNotOurs', 'VolumeLost']);
+
+function assessStorage({ workspace, claim, storageClasses }: Observed): Finding {
+  const { spec, metadata } = workspace;
+  const name = objectName(metadata.name);
+  const not = (reason: string, message: string): Finding => finding('StorageReady', 'False', reason, message);
+  if (!claim) return not('ClaimMissing', `PersistentVolumeClaim ${name} is being made`);
+  if (!isOurClaim(claim, metadata.name)) {
+    return not(
+      'ClaimNotOurs',
+      `PersistentVolumeClaim ${name} exists and was not made by this operator: it is left alone. Delete it, or name the Workspace otherwise`,
+    );
+  }
+  switch (claim.status?.phase) {
+    case 'Bound':
+      return finding(
+        'StorageReady',
+        'True',
+        'Bound',
+        `Volume ${claim.spec?.volumeName} is bound to claim ${name}`,
+      );
+    case 'Lost':
+      return not(
+        'VolumeLost',
+        `The volume of claim ${name} is gone: restore it from a backup, or delete the claim`,
+      );
+  }
+  const className = claim.spec?.storageClassName;
+  const known = storageClasses.map((storageClass) => storageClass.metadata.name).join(', ') || 'none';
+  if (className === undefined) {
+    return not(
+      'NoDefaultStorageClass',
+      `spec.storageClassName is not set and the cluster has no default class; classes there are: ${known}`,
+    );
+  }
+  if (className !== '' && !storageClasses.some((storageClass) => storageClass.metadata.name === className)) {
+    return not(
+      'StorageClassNotFound',
+      `spec.storageClassName: no StorageClass ${className}; create it, or delete the Workspace and name one of: ${known}`,
+    );
+  }
+  const pods = spec.replicas === 0 ? '; a class that waits for a first consumer binds when a pod starts' : '';
+  return not('WaitingForVolume', `Claim ${name} is not bound yet, see kubectl describe pvc ${name}${pods}`);
+}
+
+function assessAgent({ workspace, agent, pods, linkSettled }: Observed): Finding {
+  if (agent) {
+    return finding('AgentConnected', 'True', 'Connected', `Agent of pod ${agent.pod} on node ${agent.node}`);
+  }
+  const known = workspace.status?.conditions?.find(({ type }) => type === 'AgentConnected');
+  if (known && !linkSettled) return known;
+  return pods.some(({ status }) => status?.phase === 'Running')
+    ? finding('AgentConnected', 'False', 'NotConnected', 'Pods run but no agent of theirs is connected')
+    : finding('AgentConnected', 'False', 'NoPods', 'No pod of the workspace runs');
+}
+
+function assessJuiceFs({ workspace, agent, volume }: Observed): Finding | undefined {
+  if (!workspace.spec.juiceFsConfig) return undefined;
+  const isJuiceFs = (filesystem: string) => filesystem === 'fuse.juicefs';
+  if (
+    volume?.spec?.csi?.driver === 'csi.juicefs.com' ||
+    (agent?.status && isJuiceFs(agent.status.filesystem))
+  ) {
+    return finding('JuiceFS', 'True', 'JuiceFS', 'The volume is JuiceFS');
+  }
+  if (!agent?.status)
+    return finding('JuiceFS', 'Unknown', 'NotSeen', 'No agent has looked at the volume yet');
+  return finding(
+    'JuiceFS',
+    'False',
+    'NotJuiceFS',
+    `spec.juiceFsConfig is set but the storage class made a volume of type ${agent.status.filesystem || 'unknown'}: it is used as it is, without JuiceFS clones`,
+  );
+}
+
+/** What keeps the workspace from working until someone acts. */
+function findBlocker(observed: Observed, juiceFs: Finding | undefined): Finding | undefined {
+  const { workspace, deployment, agent } = observed;
+  const name = objectName(workspace.metadata.name);
+  if (deployment && !isOurDeployment(deployment, workspace)) {
+    return finding(
+      'Ready',
+      'False',
+      'DeploymentNotOurs',
+      `Deployment ${name} exists and was not made for this Workspace: it is left alone. Delete it, or name the Workspace otherwise`,
+    );
+  }
+  if (agent?.status?.problem) {
+    return finding('Ready', 'False', agent.status.problemReason || 'AgentProblem', agent.status.problem);
+  }
+  if (juiceFs?.status === 'False' && workspace.spec.defaultEngine === 'juicefs-clone') {
+    return { ...juiceFs, message: `spec.defaultEngine is juicefs-clone, but: ${juiceFs.message}` };
+  }
+  return undefined;
+}
+
+function assessReady({ workspace, deployment, pods }: Observed, storage: Finding): Finding {
+  const { replicas } = workspace.spec;
+  const not = (reason: string, message: string): Finding => finding('Ready', 'False', reason, message);
+  if (workspace.metadata.deletionTimestamp) return not('Terminating', 'The Workspace is being deleted');
+  if (storage.status !== 'True') return not(storage.reason, storage.message);
+  if (!deployment) return not('DeploymentMissing', 'The Deployment is being made');
+  const { observedGeneration, readyReplicas = 0, updatedReplicas = 0, conditions } = deployment.status ?? {};
+  const current = observedGeneration === deployment.metadata.generation;
+  if (current && readyReplicas === replicas && updatedReplicas === replicas) {
+    return replicas === 0
+      ? finding('Ready', 'True', 'Stopped', 'The volume is ready; spec.replicas is 0, so no pod runs')
+      : finding('Ready', 'True', 'PodsReady', `${replicas} of ${replicas} pods are ready`);
+  }
+  const refused = conditions?.find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
+  if (refused) return not('PodsRefused', refused.message ?? 'The pods can not be made');
+  return not('PodsNotReady', `${readyReplicas} of ${replicas} pods are ready${whyNotReady(pods)}`);
+}
+
+function whyNotReady(pods: readonly Pod[]): string {
+  for (const { metadata, status } of pods) {
+    const unscheduled = status?.conditions?.find(
+      ({ type, status }) => type === 'PodScheduled' && status === 'False',
+    );
+    if (unscheduled) return `: pod ${metadata.name} is not scheduled, ${unscheduled.message}`;
+    for (const container of [
+      ...(status?.initContainerStatuses ?? []),
+      ...(status?.containerStatuses ?? []),
+    ]) {
+      const waiting = container.state?.waiting;
+      if (waiting?.reason && waiting.reason !== 'PodInitializing' && waiting.reason !== 'ContainerCreating') {
+        const detail = waiting.message ? ` (${waiting.message})` : '';
+        return `: container ${container.name} of pod ${metadata.name} waits with ${waiting.reason}${detail}`;
+      }
+    }
+  }
+  return '';
+}
+
+function assessDegraded(observed: Observed, agentFinding: Finding, ready: Finding): Finding {
+  const { workspace, agent, claim, pods } = observed;
+  const degraded = (reason: string, message: string): Finding => finding('Degraded', 'True', reason, message);
+  const bare = pods.find(isUninjected);
+  if (bare) {
+    return degraded(
+      'PodNotInjected',
+      `Pod ${bare.metadata.name} has the label jvs.io/workspace but no agent: delete it so that it is made again through the webhook, or label it jvs.io/inject=false`,
+    );
+  }
+  if (agent?.status?.engineFallback) return degraded('EngineFallback', agent.status.engineFallback);
+  if (workspace.spec.replicas > 1 && claim && !claim.spec?.accessModes?.includes('ReadWriteMany')) {
+    return degraded(
+      'ReplicasNeedSharedVolume',
+      `spec.replicas is ${workspace.spec.replicas}, but the volume is ${accessModesOf(workspace).join(', ')}: pods on other nodes can not mount it`,
+    );
+  }
+  if (ready.status === 'True' && agentFinding.reason === 'NotConnected') {
+    return degraded(
+      'AgentNotConnected',
+      'The pods are ready, but no agent is connected to the operator: snapshots that are asked for wait. See the log of container jvs-agent',
+    );
+  }
+  return finding('Degraded', 'False', 'AsExpected', 'Nothing is amiss');
+}
+
+export function isUninjected({ metadata, spec, status }: Pod): boolean {
+  const containers = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
+  return (
+    status?.phase === 'Running' &&
+    metadata.labels?.['jvs.io/inject'] !== 'false' &&
+    !containers.some(({ name }) => name === 'jvs-agent')
+  );
+}
+
+const finding = (type: string, status: Finding['status'], reason: string, message: string): Finding => ({
+  type,
+  status,
+  reason,
+  message,
+});

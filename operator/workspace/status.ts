@@ -1,0 +1,86 @@
+// What a Workspace's status has to say, from what the cluster and the agent say. Pure.
+import { toRfc3339 } from '../../shared/proto/timestamp.ts';
+import { type Condition, setCondition } from '../api/conditions.ts';
+import type { Workspace, WorkspaceStatus } from '../api/workspace.ts';
+import type { Deployment } from '../runtime/resources.ts';
+import { assess, type Finding, type Findings } from './findings.ts';
+import { isOurDeployment, managedBy, workspaceLabel } from './objects.ts';
+import type { Observed } from './plan.ts';
+
+/** What the API server refused of the plan, as findings. */
+export type Refusals = readonly Finding[];
+
+export function planStatus(observed: Observed, refusals: Refusals, now: Date): WorkspaceStatus {
+  const { workspace, agent } = observed;
+  const before = workspace.status ?? {};
+  const generation = workspace.metadata.generation ?? 0;
+  const findings = assess(observed, refusals);
+
+  const conditions = [findings.storage, findings.agent, findings.juiceFs, findings.degraded, findings.ready]
+    .filter((condition) => condition !== undefined)
+    .reduce<Condition[]>(
+      (all, condition) => setCondition(all, { ...condition, observedGeneration: generation }, now),
+      (before.conditions ?? []).filter(({ type }) => type !== 'JuiceFS' || findings.juiceFs),
+    );
+
+  return {
+    ...before,
+    phase: phaseOf(observed, findings),
+    message: findings.ready.message,
+    observedGeneration: generation,
+    replicas: ours(observed)?.status?.replicas ?? 0,
+    readyReplicas: readyReplicas(observed),
+    selector: selectorOf(workspace),
+    conditions,
+    ...(agent?.status && reported(observed)),
+  };
+}
+
+/** Of the pods that `replicas` counts: for `kubectl scale` and autoscalers. */
+const selectorOf = ({ metadata }: Workspace): string =>
+  Object.entries({ ...managedBy, [workspaceLabel]: metadata.name })
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+
+type Phase = NonNullable<WorkspaceStatus['phase']>;
+
+function phaseOf(observed: Observed, { fatal, storage, ready }: Findings): Phase {
+  const { workspace } = observed;
+  if (workspace.metadata.deletionTimestamp) return 'Terminating';
+  if (fatal) return 'Failed';
+  if (ready.status === 'True') return 'Ready';
+  if (storage.status !== 'True' && readyReplicas(observed) === 0) return 'Pending';
+  const was = workspace.status?.phase;
+  return was === 'Ready' || was === 'Updating' ? 'Updating' : 'Creating';
+}
+
+const readyReplicas = (observed: Observed): number => ours(observed)?.status?.readyReplicas ?? 0;
+
+const ours = ({ workspace, deployment }: Observed): Deployment | undefined =>
+  deployment && isOurDeployment(deployment, workspace) ? deployment : undefined;
+
+/** What the agent saw on the volume. Kept as it was last seen while no agent is connected. */
+function reported({ agent }: Observed): WorkspaceStatus {
+  if (!agent?.status) return {};
+  const { status } = agent;
+  const newest = [...agent.snapshots.values()].reduce<string | undefined>((latest, { createdAt }) => {
+    const time = createdAt ? toRfc3339(createdAt) : undefined;
+    return time && (!latest || time > latest) ? time : latest;
+  }, undefined);
+  return {
+    ...(status.currentSnapshotId && { currentSnapshot: status.currentSnapshotId }),
+    snapshotCount: status.snapshotCount,
+    ...(newest && { lastSnapshotTime: newest }),
+    ...(status.effectiveEngine && { effectiveEngine: status.effectiveEngine }),
+    ...(status.usage && {
+      usedBytes: status.usage.usedBytes,
+      capacityBytes: status.usage.capacityBytes,
+    }),
+    agent: {
+      pod: agent.pod,
+      node: agent.node,
+      version: agent.version,
+      lastSeen: toRfc3339({ seconds: Math.floor(agent.lastSeen.getTime() / 1000) }),
+    },
+  };
+}
