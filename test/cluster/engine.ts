@@ -1,0 +1,92 @@
+import { mkdir, rename, rm, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { cacheRoot } from './paths.ts';
+import { output } from './process.ts';
+
+/** A program that builds container images. */
+export interface ImageEngine {
+  name: string;
+  build(build: ImageBuild): Promise<void>;
+  /** Writes a built image to an archive that `ctr images import` takes. */
+  save(image: string, archive: string): Promise<void>;
+  push(image: string, destination: string): Promise<void>;
+}
+
+export interface ImageBuild {
+  /** Full name, as containerd sees it: docker.io/library/name:tag. */
+  image: string;
+  dockerfile: string;
+  context: string;
+  args?: Record<string, string>;
+  /** Folders that stand in for stages of the Dockerfile, by stage. */
+  stages?: Record<string, string>;
+}
+
+/** docker or podman where one answers, else buildah, which needs no daemon but root. */
+export async function findEngine(): Promise<ImageEngine> {
+  for (const name of ['docker', 'podman']) {
+    const answers = await output(name, ['version']).catch(() => undefined);
+    if (answers !== undefined) return daemonEngine(name);
+  }
+  const found = await output('buildah', ['--version']).catch(() => undefined);
+  if (found === undefined) throw new Error('Building images needs docker, podman, or (as root) buildah.');
+  return buildahEngine();
+}
+
+function buildArgs({ dockerfile, context, image, args = {}, stages = {} }: ImageBuild): string[] {
+  const pairs = (flag: string, map: Record<string, string>) =>
+    Object.entries(map).flatMap(([key, value]) => [flag, `${key}=${value}`]);
+  const options = [...pairs('--build-arg', args), ...pairs('--build-context', stages)];
+  return ['build', '--tag', image, '--file', dockerfile, ...options, context];
+}
+
+function daemonEngine(name: string): ImageEngine {
+  return {
+    name,
+    async build(build) {
+      await output(name, buildArgs(build), { env: { ...process.env, DOCKER_BUILDKIT: '1' } });
+    },
+    save: (image, archive) => replacing(archive, (file) => output(name, ['save', '--output', file, image])),
+    async push(image, destination) {
+      await output(name, ['tag', image, destination]);
+      await output(name, ['push', destination]);
+    },
+  };
+}
+
+/** buildah with a store of its own in the cache; its mounts stay in a mount namespace that ends with it. */
+async function buildahEngine(): Promise<ImageEngine> {
+  const root = join(cacheRoot, 'buildah');
+  await mkdir(root, { recursive: true });
+  // overlay does not stack on an overlay, as in a container.
+  const driver = (await statfs(root)).type === 0x794c7630 ? 'vfs' : 'overlay';
+  const store = ['--root', join(root, 'store'), '--runroot', join(root, 'run'), '--storage-driver', driver];
+  const buildah = (args: readonly string[]) =>
+    output('unshare', ['--mount', 'buildah', ...store, ...args], {
+      env: { ...process.env, BUILDAH_ISOLATION: 'chroot' },
+    });
+  return {
+    name: 'buildah',
+    async build(build) {
+      const [command = '', ...rest] = buildArgs(build);
+      await buildah([command, '--pull=false', '--layers', ...rest]);
+    },
+    // Uncompressed: the archive goes to a disk beside it, and gzip takes longer than all the rest.
+    save: (image, archive) =>
+      replacing(archive, (file) =>
+        buildah(['push', '--disable-compression', image, `oci-archive:${file}:${image}`]),
+      ),
+    async push(image, destination) {
+      await buildah(['push', image, `docker://${destination}`]);
+    },
+  };
+}
+
+/** Writes a file under a temporary name first: what has the final name is whole. */
+async function replacing(file: string, write: (temporary: string) => Promise<unknown>): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`;
+  await mkdir(dirname(file), { recursive: true });
+  await rm(temporary, { force: true });
+  await write(temporary);
+  await rename(temporary, file);
+}
