@@ -164,7 +164,7 @@ export class KubeClient {
   ): AsyncGenerator<WatchEvent<T>, void, void> {
     const { namespace, idleTimeoutMs, signal, onOpen, ...query } = options;
     const path = pathOf(resource, { namespace }, '', { watch: true, allowWatchBookmarks: true, ...query });
-    const response = await exchange(this.#connect, { method: 'GET', path, signal, timeoutMs: idleTimeoutMs });
+    const response = await exchange(this.#connect, { method: 'GET', path, signal, timeoutMs: TIMEOUT_MS });
     const idle = setTimeout(
       () => response.destroy(new Error(`nothing for ${idleTimeoutMs} ms`)),
       idleTimeoutMs,

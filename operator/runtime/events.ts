@@ -1,0 +1,182 @@
+// Events that tell users what happened to their objects.
+import { createHash } from 'node:crypto';
+import type { Logger } from '../../shared/log.ts';
+import type { KubeClient } from './client.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { Controller, type Result } from './controller.ts';
+import { ApiError } from './errors.ts';
+import { microTime } from './micro-time.ts';
+import { type Event, events } from './resources.ts';
+import { type KubeObject, keyOf } from './types.ts';
+
+export type EventType = 'Normal' | 'Warning';
+
+export interface EventRecorderOptions {
+  /** Who reports: the program, and which of its instances. */
+  controller: string;
+  instance: string;
+  log: Logger;
+  clock?: Clock;
+}
+
+/** The same about the same object, again and again. */
+interface Series {
+  /** As it was the first time. */
+  event: Event;
+  objectUid: string;
+  count: number;
+  /** How many of them the server knows of. */
+  written: number;
+  lastAt: number;
+  lastTime: Date;
+}
+
+const REPEAT_WRITE_MS = 10_000;
+const FORGET_AFTER_MS = 10 * 60_000;
+const MAX_PER_OBJECT = 25;
+const MAX_NOTE_BYTES = 1024;
+const MAX_NAME = 230;
+
+/**
+ * The same reason and message about the same object is one Event that counts, also over restarts of the operator;
+ * repetitions are written every 10 s at most. An object gets at most 25 different ones in 10 minutes.
+ * Events are best effort: `emit` never throws and never waits.
+ */
+export class EventRecorder {
+  readonly #client: KubeClient;
+  readonly #options: EventRecorderOptions;
+  readonly #clock: Clock;
+  readonly #series = new Map<string, Series>();
+  readonly #perObject = new Map<string, number>();
+  readonly #writer: Controller;
+
+  constructor(client: KubeClient, options: EventRecorderOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#writer = new Controller({
+      name: 'events',
+      reconcile: (key, signal) => this.#write(key, signal),
+      clock: this.#clock,
+      log: options.log,
+    });
+  }
+
+  /** Writes until the signal aborts; what is emitted earlier waits for it. */
+  start(signal: AbortSignal): Promise<void> {
+    return this.#writer.start(signal);
+  }
+
+  /** `reason` is one CamelCase word; `message` tells the user what to do. The object needs apiVersion, kind and uid. */
+  emit(object: KubeObject, type: EventType, reason: string, message: string): void {
+    const { apiVersion, kind, metadata } = object;
+    if (!apiVersion || !kind || !metadata.uid) {
+      this.#options.log.error(
+        { object: keyOf(object), reason, message },
+        'an event needs apiVersion, kind and uid',
+      );
+      return;
+    }
+    const namespace = metadata.namespace ?? 'default';
+    const id = createHash('sha256')
+      .update(JSON.stringify([metadata.uid, type, reason, message]))
+      .digest('hex');
+    const key = `${namespace}/${metadata.name.slice(0, MAX_NAME)}.${id.slice(0, 16)}`;
+    let series = this.#series.get(key);
+    if (!series) {
+      const others = this.#perObject.get(metadata.uid) ?? 0;
+      if (others >= MAX_PER_OBJECT) {
+        this.#options.log.debug({ object: keyOf(object), reason, message }, 'too many events, dropping one');
+        return;
+      }
+      this.#perObject.set(metadata.uid, others + 1);
+      const now = new Date();
+      const event: Event = {
+        metadata: { namespace, name: key.slice(namespace.length + 1) },
+        regarding: {
+          apiVersion,
+          kind,
+          namespace: metadata.namespace,
+          name: metadata.name,
+          uid: metadata.uid,
+        },
+        type,
+        reason,
+        action: reason,
+        note: truncate(message),
+        eventTime: microTime(now),
+        reportingController: this.#options.controller,
+        reportingInstance: this.#options.instance,
+      };
+      series = { event, objectUid: metadata.uid, count: 0, written: 0, lastAt: 0, lastTime: now };
+      this.#series.set(key, series);
+    }
+    series.count += 1;
+    series.lastAt = this.#clock.now();
+    series.lastTime = new Date();
+    this.#writer.enqueue(key, { after: series.count === 1 ? 0 : REPEAT_WRITE_MS });
+  }
+
+  async #write(key: string, signal: AbortSignal): Promise<Result> {
+    const series = this.#series.get(key);
+    if (!series) return;
+    const quietMs = this.#clock.now() - series.lastAt;
+    try {
+      if (series.written < series.count) await this.#send(series, signal);
+      else if (quietMs >= FORGET_AFTER_MS) return this.#forget(key, series);
+    } catch (err) {
+      const refused = err instanceof ApiError && err.status < 500 && err.status !== 429;
+      if (!refused && quietMs < FORGET_AFTER_MS) throw err;
+      this.#options.log.warn(
+        { err, key, reason: series.event.reason },
+        'an event could not be written, dropping it',
+      );
+      return this.#forget(key, series);
+    }
+    return { requeueAfter: FORGET_AFTER_MS };
+  }
+
+  async #send(series: Series, signal: AbortSignal): Promise<void> {
+    const { event } = series;
+    if (series.written === 0) {
+      const sending = series.count;
+      try {
+        await this.#client.create(events, { ...event, ...seriesOf(series) }, { signal });
+        series.written = sending;
+        return;
+      } catch (error) {
+        if (!ApiError.is(error, 'AlreadyExists')) throw error;
+      }
+      const known = await this.#client.get(events, event.metadata, { signal });
+      series.written = known?.series?.count ?? 1;
+      series.count += series.written;
+    }
+    const sending = series.count;
+    try {
+      await this.#client.mergePatch(events, event.metadata, seriesOf(series), { signal });
+      series.written = sending;
+    } catch (error) {
+      if (!ApiError.is(error, 'NotFound')) throw error;
+      series.written = 0; // the server forgets events after an hour
+      await this.#send(series, signal);
+    }
+  }
+
+  #forget(key: string, series: Series): void {
+    this.#series.delete(key);
+    const others = (this.#perObject.get(series.objectUid) ?? 1) - 1;
+    if (others > 0) this.#perObject.set(series.objectUid, others);
+    else this.#perObject.delete(series.objectUid);
+  }
+}
+
+function seriesOf({ count, lastTime }: Series): Pick<Event, 'series'> {
+  return count > 1 ? { series: { count, lastObservedTime: microTime(lastTime) } } : {};
+}
+
+function truncate(note: string): string {
+  const bytes = Buffer.from(note);
+  if (bytes.length <= MAX_NOTE_BYTES) return note;
+  // `stream` keeps back a character that was cut in two.
+  return `${new TextDecoder().decode(bytes.subarray(0, MAX_NOTE_BYTES - 3), { stream: true })}…`;
+}

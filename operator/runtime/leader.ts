@@ -1,0 +1,175 @@
+// One leader at a time, by a Lease. Spans are measured on our own clock: the times in the Lease are for people to read.
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '../../shared/log.ts';
+import { pause } from './backoff.ts';
+import type { KubeClient } from './client.ts';
+import { ApiError } from './errors.ts';
+import { microTime } from './micro-time.ts';
+import { type Lease, leases } from './resources.ts';
+
+export interface LeaderElectionOptions {
+  namespace: string;
+  name: string;
+  /** The pod's name, for people; made unique here, so that a restarted process does not take itself for its forerunner. */
+  identity: string;
+  /** Others may take over when the leader has not renewed for this long; whole seconds. */
+  leaseMs?: number;
+  /** A leader that could not renew for this long stops leading; well below leaseMs. */
+  renewMs?: number;
+  /** Between two looks at the Lease. */
+  retryMs?: number;
+  log: Logger;
+}
+
+/** Somebody else may be leading by now: the process has to exit. */
+export class LeadershipLost extends Error {
+  override readonly name = 'LeadershipLost';
+}
+
+interface Held {
+  lease: Lease;
+  /** When the request that renewed it last was sent, by performance.now(). */
+  renewedAt: number;
+}
+
+export class LeaderElection {
+  readonly #client: KubeClient;
+  readonly #options: Required<LeaderElectionOptions>;
+  readonly #identity: string;
+  readonly #log: Logger;
+
+  constructor(client: KubeClient, options: LeaderElectionOptions) {
+    this.#client = client;
+    this.#options = { leaseMs: 15_000, renewMs: 10_000, retryMs: 2_000, ...options };
+    this.#identity = `${options.identity}_${randomUUID()}`;
+    this.#log = options.log.child({
+      lease: `${options.namespace}/${options.name}`,
+      identity: this.#identity,
+    });
+  }
+
+  /**
+   * Waits until this process leads and runs `work` then. On stop the signal given to `work` aborts; the lease is kept
+   * until `work` has come to its end and given back after that, so that the next leader starts at once. Rejects with
+   * LeadershipLost as soon as the lease could not be renewed in time; work that is slow to heed its signal then
+   * may meet the next leader's, hence the caller exits the process.
+   */
+  async lead(stop: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const taken = await this.#acquire(stop);
+    if (!taken) return;
+    this.#log.info('leading');
+    const lost = new AbortController();
+    const finished = new AbortController();
+    const worked = work(AbortSignal.any([stop, lost.signal])).finally(() => finished.abort());
+    worked.catch(() => {}); // awaited below, unless the lease is lost before
+    try {
+      await this.#release(await this.#hold(taken, finished.signal));
+    } catch (error) {
+      lost.abort(error);
+      throw error;
+    }
+    await worked;
+  }
+
+  /** undefined when stopped before. */
+  async #acquire(stop: AbortSignal): Promise<Held | undefined> {
+    const { retryMs, leaseMs } = this.#options;
+    let seen = { record: '', at: 0 };
+    while (!stop.aborted) {
+      try {
+        const lease = await this.#client.get(leases, this.#options, { signal: stop, timeoutMs: leaseMs });
+        const { holderIdentity, renewTime, leaseDurationSeconds } = lease?.spec ?? {};
+        const record = `${holderIdentity} ${renewTime}`;
+        if (seen.record !== record) seen = { record, at: performance.now() };
+        const unchangedMs = performance.now() - seen.at;
+        // Ours, when the answer to an earlier attempt was lost.
+        const free = !holderIdentity || holderIdentity === this.#identity;
+        if (!lease || free || unchangedMs > (leaseDurationSeconds ?? 0) * 1000)
+          return await this.#take(lease, stop);
+        this.#log.debug({ holderIdentity, unchangedMs }, 'somebody else leads');
+      } catch (err) {
+        if (stop.aborted) break;
+        if (err instanceof ApiError && err.status === 409) this.#log.debug('somebody else was faster');
+        else this.#log.warn({ err }, 'looking at the lease failed');
+      }
+      await pause(retryMs * (0.8 + 0.4 * Math.random()), stop);
+    }
+    return undefined;
+  }
+
+  async #take(lease: Lease | undefined, signal: AbortSignal): Promise<Held> {
+    const { namespace, name, leaseMs } = this.#options;
+    const now = microTime(new Date());
+    const spec = {
+      holderIdentity: this.#identity,
+      leaseDurationSeconds: Math.ceil(leaseMs / 1000),
+      acquireTime: now,
+      renewTime: now,
+      leaseTransitions: lease ? (lease.spec?.leaseTransitions ?? 0) + 1 : 0,
+    };
+    const renewedAt = performance.now();
+    const taken = lease
+      ? await this.#patch(lease, spec, signal)
+      : await this.#client.create(leases, { metadata: { namespace, name }, spec }, { signal });
+    return { lease: taken, renewedAt };
+  }
+
+  /** Renews until `finished`. Throws LeadershipLost. */
+  async #hold({ lease, renewedAt }: Held, finished: AbortSignal): Promise<Lease> {
+    const { renewMs, retryMs } = this.#options;
+    let cause: unknown;
+    for (;;) {
+      const left = () => renewedAt + renewMs - performance.now();
+      await pause(Math.max(0, Math.min(retryMs, left())), finished);
+      if (finished.aborted) return lease;
+      if (left() <= 0)
+        throw new LeadershipLost(`the lease could not be renewed for ${renewMs} ms`, { cause });
+      const sentAt = performance.now();
+      try {
+        // Half the time at most, so that one lost answer does not use up all of it.
+        const signal = AbortSignal.timeout(Math.min(left(), renewMs / 2));
+        lease = await this.#patch(lease, { renewTime: microTime(new Date()) }, signal);
+        renewedAt = sentAt;
+      } catch (err) {
+        cause = err;
+        this.#log.warn({ err, leftMs: Math.round(left()) }, 'renewing the lease failed');
+        if (err instanceof ApiError && (err.status === 409 || err.status === 404))
+          lease = await this.#confirm(lease);
+      }
+    }
+  }
+
+  /** The Lease has been changed, perhaps only its labels: still ours? Throws LeadershipLost when it is not. */
+  async #confirm(known: Lease): Promise<Lease> {
+    const { renewMs } = this.#options;
+    try {
+      const lease = await this.#client.get(leases, known.metadata, { timeoutMs: renewMs / 4 });
+      if (lease?.spec?.holderIdentity === this.#identity) return lease;
+      throw new LeadershipLost(`the lease is held by ${lease?.spec?.holderIdentity ?? 'nobody'} now`);
+    } catch (err) {
+      if (err instanceof LeadershipLost) throw err;
+      this.#log.warn({ err }, 'looking at the lease failed');
+      return known;
+    }
+  }
+
+  async #release(lease: Lease): Promise<void> {
+    try {
+      const signal = AbortSignal.timeout(this.#options.retryMs);
+      await this.#patch(lease, { holderIdentity: null, renewTime: microTime(new Date()) }, signal);
+      this.#log.info('gave the lease back');
+    } catch (err) {
+      this.#log.warn({ err }, 'giving the lease back failed; it expires');
+    }
+  }
+
+  #patch(lease: Lease, spec: object, signal: AbortSignal): Promise<Lease> {
+    const { resourceVersion } = lease.metadata;
+    return this.#client.mergePatch(
+      leases,
+      lease.metadata,
+      { metadata: { resourceVersion }, spec },
+      { signal },
+    );
+  }
+}
