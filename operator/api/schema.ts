@@ -1,6 +1,7 @@
 // Building blocks of the API's schemas. What zod checks here, the API server checks too: constraints become OpenAPI
-// keywords or CEL rules of the same meaning (see crd.ts), with messages for people.
+// keywords or CEL rules of the same meaning (crd.ts), with messages for people.
 import { z } from 'zod';
+import { quantityBytes } from '../workspace/quantity.ts';
 
 /** A CEL rule of a CustomResourceDefinition; `fieldPath` is relative to the schema that carries it. */
 export interface Rule {
@@ -32,12 +33,12 @@ export function text(pattern: string, message: string, max: number): z.ZodString
     .string()
     .max(max)
     .regex(new RegExp(pattern), message)
-    .meta(rules({ rule: `self.matches(${quote(pattern)})`, message }));
+    .meta(rules(matches(pattern, message)));
 }
 
-/** A string as CEL writes it. */
-function quote(value: string): string {
-  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+function matches(pattern: string, message: string): Rule {
+  const literal = pattern.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
+  return { rule: `self.matches('${literal}')`, message };
 }
 
 export function int32(min: number, max = 2 ** 31 - 1): z.ZodInt {
@@ -57,18 +58,40 @@ export function set<T extends z.ZodType<string>>(item: T, maxItems: number): z.Z
     .meta({ 'x-kubernetes-list-type': 'set' });
 }
 
-/** A Kubernetes quantity of bytes such as 50Gi; the API takes an integer too, parsing makes it a string. */
-export const quantity = z
-  .union([z.int().min(1), z.string().max(32)])
+const minimumBytes = 2 ** 20;
+const quantityMessage = 'must be a quantity of at least 1Mi, such as 50Gi';
+
+function isEnough(value: string): boolean {
+  try {
+    return quantityBytes(value) >= minimumBytes;
+  } catch {
+    return false;
+  }
+}
+
+/** Size of a volume, a Kubernetes quantity that never shrinks. The API takes an integer too; parsing makes it a string. */
+export const volumeSize = z
+  .union([z.int(), z.string().max(32)])
   .transform(String)
-  .refine(
-    (value) => /^[0-9]+(\.[0-9]+)?([KMGTPE]i|[kMGTPE]|[eE][+]?[0-9]+)?$/.test(value),
-    'must be a quantity such as 50Gi',
-  );
+  .refine(isEnough, quantityMessage)
+  .meta({
+    'x-kubernetes-int-or-string': true,
+    maxLength: 32,
+    ...rules(
+      {
+        rule: "isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('1Mi')) >= 0",
+        message: quantityMessage,
+      },
+      {
+        rule: '!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0',
+        message: 'may grow but not shrink',
+      },
+    ),
+  });
 
 export const objectName = text(
   '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
-  'must be the name of an object: lower case letters, digits, - and .',
+  'must be the name of an object: lower case letters, digits, hyphens and dots',
   253,
 );
 
@@ -89,7 +112,18 @@ export const engine = z.enum(['juicefs-clone', 'reflink-copy', 'copy']);
 
 export const template = z.enum(['pre-experiment', 'pre-deploy', 'checkpoint', 'work', 'release', 'archive']);
 
-export const tag = text('^[a-zA-Z0-9._-]+$', 'must consist of letters, digits, ., _ and -', 64);
+const tagSyntax = [
+  '^[a-zA-Z0-9._-]+$',
+  'must consist of letters, digits, dots, hyphens and underscores',
+] as const;
+const tagPrefix = 'must not start with k8s-, which is kept for the operator';
+
+export const tag = text(...tagSyntax, 64);
+
+/** A tag that users may give. */
+export const userTag = tag
+  .refine((value) => !value.startsWith('k8s-'), tagPrefix)
+  .meta(rules(matches(...tagSyntax), { rule: "!self.startsWith('k8s-')", message: tagPrefix }));
 
 /** A time as Kubernetes writes it: RFC 3339, UTC. */
 export const time = z.string().meta({ format: 'date-time' });

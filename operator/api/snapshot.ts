@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defineResource, type ObjectMeta } from '../runtime/types.ts';
 import { conditionsSchema } from './conditions.ts';
+import type { Definition } from './crd.ts';
 import { apiVersion, parseResource } from './parse.ts';
 import {
   engine,
@@ -12,15 +13,15 @@ import {
   pathSegment,
   rules,
   set,
-  tag,
   template,
   text,
   time,
+  userTag,
 } from './schema.ts';
 
 const worktree = text(
   '^[.]?[a-zA-Z0-9_-]+([.][a-zA-Z0-9_-]+)*[.]?$',
-  'must consist of letters, digits, _, - and single dots, and not be a dot alone',
+  'must consist of letters, digits, hyphens, underscores and single dots, and not be a dot alone',
   128,
 );
 
@@ -28,7 +29,7 @@ const noteBytes = 32 * 1024;
 
 const pathInWorktree = text(
   `^${pathSegment()}(/${pathSegment()})*$`,
-  'must be a path below the worktree such as models/v2: no / at its ends, no . and no ..',
+  'must be a path below the worktree such as models/v2, without / at its ends and without . and .. in it',
   1024,
 );
 
@@ -44,22 +45,7 @@ export const snapshotSpecSchema = z
         description: 'What the snapshot is, in your words.',
         ...rules({ rule: `size(bytes(self)) <= ${noteBytes}`, message: 'must be at most 32 KiB long' }),
       }),
-    tags: set(
-      tag
-        .refine((value) => !value.startsWith('k8s-'), 'must not start with k8s-')
-        .meta(
-          rules({
-            rule: "!self.startsWith('k8s-')",
-            message: 'must not start with k8s-, which is kept for the operator',
-          }),
-        ),
-      64,
-    )
-      .optional()
-      .meta({
-        description:
-          'Tags of the snapshot on the volume. Those that start with k8s- are kept for the operator.',
-      }),
+    tags: set(userTag, 64).optional().meta({ description: 'Tags of the snapshot on the volume.' }),
     template: template.optional().meta({
       description:
         'Adds tags: pre-experiment (experiment, checkpoint), pre-deploy (pre-deploy, release), checkpoint (checkpoint), work (wip), release (release, stable), archive (archive; and the highest compression, which is not acted on yet).',
@@ -167,6 +153,24 @@ export const snapshotStatusSchema = z
   })
   .partial()
   .meta({ description: 'What is.' });
+
+export const snapshotDefinition: Definition = {
+  kind: 'Snapshot',
+  plural: 'snapshots',
+  singular: 'snapshot',
+  shortNames: ['jvssnap'],
+  description: 'A checkpoint of a worktree of a Workspace, on the same volume.',
+  spec: snapshotSpecSchema,
+  status: snapshotStatusSchema,
+  columns: [
+    { name: 'Workspace', type: 'string', jsonPath: '.spec.workspace' },
+    { name: 'Status', type: 'string', jsonPath: '.status.phase' },
+    { name: 'SnapshotID', type: 'string', jsonPath: '.status.snapshotID' },
+    { name: 'Size', type: 'integer', jsonPath: '.status.size' },
+    { name: 'Origin', type: 'string', jsonPath: '.status.origin' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  ],
+};
 
 export type SnapshotSpec = z.infer<typeof snapshotSpecSchema>;
 export type SnapshotStatus = z.infer<typeof snapshotStatusSchema>;

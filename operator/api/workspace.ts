@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defineResource, type ObjectMeta } from '../runtime/types.ts';
 import { conditionsSchema } from './conditions.ts';
+import type { Definition } from './crd.ts';
 import { apiVersion, parseResource } from './parse.ts';
 import {
   duration,
@@ -12,20 +13,20 @@ import {
   objectName,
   open,
   pathSegment,
-  quantity,
   rules,
   set,
   tag,
   template,
   text,
   time,
+  volumeSize,
 } from './schema.ts';
 
 const hook = z.object({
   http: z
     .object({
       port: int32(1, 65535).meta({ description: 'Port on localhost of the pod.' }),
-      path: z.string().max(1024).startsWith('/').default('/').meta({ description: 'Path of the request.' }),
+      path: text('^/', 'must start with /', 1024).default('/').meta({ description: 'Path of the request.' }),
     })
     .optional()
     .meta({ description: 'A POST to a container of the pod; any answer of 2xx is success.' }),
@@ -89,35 +90,32 @@ const retentionPolicy = z
       'What is kept when snapshots are pruned. Without it only surplus automatic snapshots are pruned. Not acted on yet.',
   });
 
-const cron = (() => {
+/** A schedule of five fields as CronJobs take it, or a macro. */
+const schedule = (() => {
   const list = (value: string) => {
     const item = `([*?]|${value}(-${value})?)(/[1-9][0-9]?)?`;
     return `${item}(,${item})*`;
   };
-  const minute = list('[0-5]?[0-9]');
-  const hour = list('([01]?[0-9]|2[0-3])');
-  const day = list('(0?[1-9]|[12][0-9]|3[01])');
-  const month = list(`(0?[1-9]|1[0-2]|${anyCase('jan feb mar apr may jun jul aug sep oct nov dec')})`);
-  const weekday = list(`([0-6]|${anyCase('sun mon tue wed thu fri sat')})`);
-  return `^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|${[minute, hour, day, month, weekday].join(' +')})$`;
+  const fields = [
+    list('[0-5]?[0-9]'),
+    list('([01]?[0-9]|2[0-3])'),
+    list('(0?[1-9]|[12][0-9]|3[01])'),
+    list('(0?[1-9]|1[0-2]|(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))'),
+    list('([0-6]|(?i:sun|mon|tue|wed|thu|fri|sat))'),
+  ];
+  return text(
+    `^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|${fields.join(' +')})$`,
+    'must be a schedule of five fields such as "0 */4 * * *", or @hourly, @daily, @weekly, @monthly, @yearly',
+    256,
+  );
 })();
-
-function anyCase(words: string): string {
-  return words.replaceAll(/[a-z]/g, (letter) => `[${letter.toUpperCase()}${letter}]`).replaceAll(' ', '|');
-}
 
 const autoSnapshot = z
   .object({
     enabled: z.boolean().default(true).meta({ description: 'Whether snapshots are taken by themselves.' }),
-    schedule: text(
-      cron,
-      'must be a schedule of five fields such as "0 */4 * * *", or @hourly, @daily, @weekly, @monthly, @yearly',
-      256,
-    )
-      .optional()
-      .meta({
-        description: 'When: minute, hour, day of month, month, day of week; or a macro such as @daily.',
-      }),
+    schedule: schedule.optional().meta({
+      description: 'When: minute, hour, day of month, month, day of week; or a macro such as @daily.',
+    }),
     timeZone: text(
       '^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$',
       'must be the IANA name of a time zone such as Europe/Berlin',
@@ -144,7 +142,7 @@ const autoSnapshot = z
     description: 'Snapshots by schedule. Not acted on yet.',
     ...rules({
       rule: '!self.enabled || has(self.schedule)',
-      message: 'schedule is needed unless enabled is false',
+      message: 'is needed unless enabled is false',
       fieldPath: '.schedule',
     }),
   });
@@ -176,7 +174,7 @@ const podTemplate = z
 export const workspaceSpecSchema = z
   .object({
     replicas: int32(0, 1000).default(1).meta({ description: 'Pods that mount the workspace; 0 stops it.' }),
-    storage: quantity.default('10Gi').meta({
+    storage: volumeSize.prefault('10Gi').meta({
       description: 'Size of the volume. It may grow where the storage class allows it, and never shrinks.',
     }),
     storageClassName: objectName
@@ -208,7 +206,7 @@ export const workspaceSpecSchema = z
     template: podTemplate.optional(),
     mountPath: text(
       `^(/${pathSegment(':')})+$`,
-      'must be an absolute path such as /workspace: not /, and without "..", ":" and a / at the end',
+      'must be an absolute path such as /workspace: not /, without . or .. or : in it and without / at its end',
       512,
     )
       .default('/workspace')
@@ -248,12 +246,7 @@ export const workspaceSpecSchema = z
       ),
       ...immutable(['initialSnapshot'], 'it is restored only once; make another Workspace'),
       {
-        rule: 'quantity(string(self.storage)).compareTo(quantity(string(oldSelf.storage))) >= 0',
-        message: 'may grow but not shrink',
-        fieldPath: '.storage',
-      },
-      {
-        rule: "self.replicas <= 1 || !has(self.accessModes) || 'ReadWriteMany' in self.accessModes",
+        rule: "!has(self.accessModes) || self.replicas <= 1 || 'ReadWriteMany' in self.accessModes",
         message: 'must have ReadWriteMany when replicas is more than 1: several pods mount the volume',
         fieldPath: '.accessModes',
       },
@@ -290,6 +283,42 @@ export const workspaceStatusSchema = z
   })
   .partial()
   .meta({ description: 'What is.' });
+
+export const workspaceDefinition: Definition = {
+  kind: 'Workspace',
+  plural: 'workspaces',
+  singular: 'workspace',
+  shortNames: ['jvs'],
+  description: 'A directory on a volume whose pods can checkpoint, roll back and branch it.',
+  // Its name becomes a label's value and part of the names of its claim, Deployment and pods.
+  name: {
+    maxLength: 52,
+    ...rules({
+      rule: "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+      message:
+        'must consist of lower case letters, digits and hyphens, for it becomes part of the names of pods',
+    }),
+  },
+  spec: workspaceSpecSchema,
+  status: workspaceStatusSchema,
+  scale: {
+    specReplicasPath: '.spec.replicas',
+    statusReplicasPath: '.status.replicas',
+    labelSelectorPath: '.status.selector',
+  },
+  columns: [
+    { name: 'Status', type: 'string', jsonPath: '.status.phase' },
+    { name: 'Snapshots', type: 'integer', jsonPath: '.status.snapshotCount' },
+    { name: 'Last', type: 'date', jsonPath: '.status.lastSnapshotTime' },
+    // No date: kubectl prints a date as an age, and one to come as <invalid>.
+    { name: 'Next', type: 'string', jsonPath: '.status.nextSnapshotTime' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+    { name: 'Engine', type: 'string', jsonPath: '.status.effectiveEngine', priority: 1 },
+    { name: 'Agent', type: 'string', jsonPath: '.status.agent.pod', priority: 1 },
+    { name: 'Used', type: 'integer', jsonPath: '.status.usedBytes', priority: 1 },
+    { name: 'Volume', type: 'string', jsonPath: '.spec.storage', priority: 1 },
+  ],
+};
 
 export type WorkspaceSpec = z.infer<typeof workspaceSpecSchema>;
 export type WorkspaceStatus = z.infer<typeof workspaceStatusSchema>;
