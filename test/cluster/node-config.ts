@@ -121,6 +121,7 @@ const cniConfig = {
   ],
 };
 
+// There is no network outside: other names do not exist, which is an answer, where none would be a failure.
 function corefile(kubeconfig: string): string {
   return `.:53 {
   errors
@@ -129,6 +130,9 @@ function corefile(kubeconfig: string): string {
     kubeconfig ${kubeconfig}
     pods insecure
     ttl 5
+  }
+  template ANY ANY . {
+    rcode NXDOMAIN
   }
 }
 `;
