@@ -1,0 +1,109 @@
+// The agent's configuration: flags win over environment variables, both are validated once, here.
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import * as z from 'zod';
+
+const options = {
+  volume: { variable: 'JVS_VOLUME', help: 'root of the volume (/jvs)' },
+  workspace: { variable: 'JVS_WORKSPACE_NAME', help: 'name of the Workspace' },
+  namespace: { variable: 'JVS_NAMESPACE', help: 'namespace of the Workspace' },
+  pod: { variable: 'JVS_POD', help: 'name of this pod (the host name)' },
+  node: { variable: 'JVS_NODE', help: 'name of the node' },
+  engine: { variable: 'JVS_ENGINE', help: 'copy, reflink-copy or juicefs-clone (copy)' },
+  'link-address': { variable: 'JVS_LINK_ADDRESS', help: 'host:port of the operator; without it, no link' },
+  'link-token-file': { variable: 'JVS_LINK_TOKEN_FILE', help: '(/var/run/jvs-link/token)' },
+  'link-ca-file': { variable: 'JVS_LINK_CA_FILE', help: '(/var/run/jvs-link/ca.crt)' },
+  'debug-address': { variable: 'JVS_DEBUG_ADDRESS', help: 'host:port of the debug API (127.0.0.1:7443)' },
+  'health-port': { variable: 'JVS_HEALTH_PORT', help: 'port of the probes, on all addresses (7444)' },
+  'shutdown-grace': { variable: 'JVS_SHUTDOWN_GRACE', help: 'seconds for a running snapshot to end (20)' },
+  'log-level': { variable: 'LOG_LEVEL', help: 'trace, debug, info, warn, error or silent (info)' },
+} as const;
+type Option = keyof typeof options;
+
+const address = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for example 127.0.0.1:7443');
+const integer = (minimum: number, maximum: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((n) => n >= minimum && n <= maximum, `must be from ${minimum} to ${maximum}`);
+const absolute = z.string().startsWith('/', 'must be an absolute path');
+
+const schema = z.object({
+  volume: absolute.default('/jvs'),
+  workspace: z.string().default(''),
+  namespace: z.string().default(''),
+  pod: z.string().default(hostname),
+  node: z.string().default(''),
+  engine: z
+    .enum(['copy', 'reflink-copy', 'juicefs-clone'], 'must be copy, reflink-copy or juicefs-clone')
+    .default('copy'),
+  'link-address': address.optional(),
+  'link-token-file': absolute.default('/var/run/jvs-link/token'),
+  'link-ca-file': absolute.default('/var/run/jvs-link/ca.crt'),
+  'debug-address': address.default('127.0.0.1:7443'),
+  'health-port': integer(0, 65535).default(7444),
+  'shutdown-grace': integer(0, 3600).default(20),
+  'log-level': z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'must be a level of pino, such as info')
+    .default('info'),
+});
+
+export type Config = Readonly<z.infer<typeof schema>>;
+
+/** What is wrong with flags or environment, one sentence a line, each naming its flag or variable. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** @throws ConfigError */
+export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Config {
+  const flags = parseFlags(argv);
+  const given: Partial<Record<Option, string>> = {};
+  for (const option of Object.keys(options) as Option[]) {
+    // An empty variable is one that a manifest left open.
+    const value = flags[option] ?? (env[options[option].variable] || undefined);
+    if (value !== undefined) given[option] = value;
+  }
+  const named = (option: Option) =>
+    flags[option] === undefined ? `${options[option].variable} (--${option})` : `--${option}`;
+
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map(({ path, message }) => {
+      const option = path[0] as Option;
+      return `${named(option)} ${message}; it is ${JSON.stringify(given[option])}`;
+    });
+    throw new ConfigError(lines.join('\n'));
+  }
+  const missing = (['workspace', 'namespace'] as const).filter((option) => !parsed.data[option]);
+  if (parsed.data['link-address'] && missing.length) {
+    throw new ConfigError(
+      missing.map((option) => `${named(option)} must be set where ${named('link-address')} is`).join('\n'),
+    );
+  }
+  return parsed.data;
+}
+
+function parseFlags(argv: readonly string[]): Partial<Record<Option, string>> {
+  try {
+    const strings = Object.fromEntries(
+      Object.keys(options).map((name) => [name, { type: 'string' as const }]),
+    );
+    return parseArgs({ args: [...argv], options: strings, strict: true }).values as Partial<
+      Record<Option, string>
+    >;
+  } catch (cause) {
+    throw new ConfigError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** The options of the agent process, one a line. */
+export function usage(): string {
+  const lines = Object.entries(options).map(
+    ([name, { variable, help }]) => `  --${name.padEnd(16)} ${variable.padEnd(20)} ${help}`,
+  );
+  return `Usage: jvs-agent [run] [--flag value …]\n\n${lines.join('\n')}\n`;
+}

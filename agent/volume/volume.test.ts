@@ -1,0 +1,128 @@
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, expect, test, vi } from 'vitest';
+import { RepositoryError } from '../repository/repository.ts';
+import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
+import { fingerprint } from './fingerprint.ts';
+import { Volume, type VolumeState, VolumeUnavailable } from './volume.ts';
+
+const log = pino({ level: 'silent' });
+const stops: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+function start(repository: MemoryRepository) {
+  const volume = new Volume({ repository, path: '/nonexistent', log, scanIntervalMs: 20 });
+  const controller = new AbortController();
+  const running = volume.run(controller.signal);
+  stops.push(() => {
+    controller.abort();
+    return running;
+  });
+  const seen: VolumeState[] = [];
+  volume.changes.subscribe((now) => seen.push(now));
+  return { volume, seen, opened: () => vi.waitFor(() => expect(volume.state.info).toBeDefined()) };
+}
+
+test('an opened volume shows what is on it, and later what others put there and take away', async () => {
+  const repository = new MemoryRepository();
+  const first = fakeDescriptor();
+  repository.disk.push(first);
+  const { volume, opened } = start(repository);
+  await opened();
+  expect(volume.state).toMatchObject({ snapshots: [first], head: first.snapshot_id, problem: undefined });
+
+  const second = fakeDescriptor();
+  repository.disk.push(second);
+  await vi.waitFor(() => expect(volume.state.snapshots).toEqual([second, first]));
+  expect(volume.state.head).toBe(second.snapshot_id);
+
+  repository.disk.shift();
+  await vi.waitFor(() => expect(volume.state.snapshots).toEqual([second]));
+});
+
+test('scans that find nothing new change nothing', async () => {
+  const repository = new MemoryRepository();
+  repository.disk.push(fakeDescriptor());
+  const { volume, seen, opened } = start(repository);
+  await opened();
+  const { snapshots } = volume.state;
+  await volume.refresh();
+  await volume.refresh();
+  expect(volume.state.snapshots).toBe(snapshots);
+  expect(seen).toHaveLength(1);
+});
+
+test('a repository that cannot be opened says why, and is tried again', async () => {
+  const repository = new MemoryRepository();
+  repository.failures.push(new RepositoryError('Busy', 'another writer holds the lease'));
+  const { volume, seen, opened } = start(repository);
+  expect(() => volume.repository).toThrow(VolumeUnavailable);
+  await opened();
+  expect(seen[0]?.problem).toEqual({ reason: 'Busy', message: 'another writer holds the lease' });
+  expect(volume.state.problem).toBeUndefined();
+});
+
+test('a terminal problem stays, and the volume can still be stopped', async () => {
+  const repository = new MemoryRepository();
+  repository.failures.push(new RepositoryError('UnsupportedFormat', 'format_version 7 is newer'));
+  const { volume } = start(repository);
+  await vi.waitFor(() => expect(volume.state.problem?.reason).toBe('UnsupportedFormat'));
+  expect(() => volume.repository).toThrow('format_version 7 is newer');
+  for (const stop of stops.splice(0)) await stop();
+  expect(repository.closed).toBe(true);
+});
+
+test('a failing scan is a problem until the next one succeeds; what was known stays', async () => {
+  const repository = new MemoryRepository();
+  repository.disk.push(fakeDescriptor());
+  const { volume, opened } = start(repository);
+  await opened();
+  const list = vi
+    .spyOn(repository, 'list')
+    .mockRejectedValue(new RepositoryError('DamagedRepository', 'EIO'));
+  await volume.refresh();
+  expect(volume.state.problem?.reason).toBe('DamagedRepository');
+  expect(volume.state.snapshots).toHaveLength(1);
+  list.mockRestore();
+  await volume.refresh();
+  expect(volume.state.problem).toBeUndefined();
+});
+
+test('a snapshot of ours that a scan under way missed is not taken for removed', async () => {
+  const repository = new MemoryRepository();
+  const { volume, seen, opened } = start(repository);
+  await opened();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  vi.spyOn(repository, 'list').mockImplementationOnce(async () => {
+    await promise;
+    return []; // read before the snapshot was published
+  });
+  const scan = volume.refresh();
+  const made = await repository.snapshot({ worktree: 'main', origin: 'manual' });
+  volume.record(made);
+  resolve();
+  await scan;
+  expect(volume.state).toMatchObject({ snapshots: [made], head: made.snapshot_id });
+  expect(seen.filter(({ snapshots }) => snapshots.length === 0)).toHaveLength(1); // the one at the start
+});
+
+test('the fingerprint follows the repository, and is not trusted while a file may still change unseen', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'jvs-fingerprint-'));
+  stops.push(async () => rmSync(root, { recursive: true }));
+  for (const name of ['descriptors', 'snapshots', 'worktrees/main']) {
+    mkdirSync(join(root, '.jvs', name), { recursive: true });
+  }
+  expect(await fingerprint(root, Date.now() + 60_000)).toBeUndefined(); // no config of main
+  writeFileSync(join(root, '.jvs/worktrees/main/config.json'), '{}');
+  expect(await fingerprint(root, Date.now())).toBeUndefined(); // written just now
+  const before = await fingerprint(root, Date.now() + 60_000);
+  expect(before).toBeDefined();
+  expect(await fingerprint(root, Date.now() + 60_000)).toBe(before);
+  writeFileSync(join(root, '.jvs/descriptors/x.json'), '{}');
+  utimesSync(join(root, '.jvs/descriptors'), 1, 1);
+  expect(await fingerprint(root, Date.now() + 60_000)).not.toBe(before);
+});

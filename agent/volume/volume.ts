@@ -1,0 +1,214 @@
+// What is on the volume, as last seen. The disk is the truth: other programs change it too, so it is looked at
+// again and again; what this agent made itself is known at once.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../../shared/log.ts';
+import { backoff } from '../backoff.ts';
+import { Emitter } from '../emitter.ts';
+import {
+  type Descriptor,
+  type Repository,
+  RepositoryError,
+  type RepositoryInfo,
+} from '../repository/repository.ts';
+import { diff } from './diff.ts';
+import { fingerprint } from './fingerprint.ts';
+
+/** Why the agent can not do its work: `reason` in CamelCase for a condition, `message` for a person. */
+export interface Problem {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Replaced, never changed. */
+export interface VolumeState {
+  /** Absent until the repository is open and crash debris is repaired. */
+  readonly info?: RepositoryInfo;
+  /** Newest first; the same array as long as nothing in it changed. */
+  readonly snapshots: readonly Descriptor[];
+  /** Of worktree main. */
+  readonly head?: string;
+  /** Of the volume's filesystem, bytes. */
+  readonly usage?: { readonly usedBytes: number; readonly capacityBytes: number };
+  readonly problem?: Problem;
+}
+
+/** There is no repository to work with (yet); `problem` says why. */
+export class VolumeUnavailable extends Error {
+  override readonly name = 'VolumeUnavailable';
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.message);
+    this.problem = problem;
+  }
+}
+
+export interface VolumeOptions {
+  repository: Repository;
+  /** Root of the volume, to tell cheaply whether anything changed. */
+  path: string;
+  log: Logger;
+  scanIntervalMs?: number;
+  /** A list at least this often, should a filesystem's times not tell. */
+  listIntervalMs?: number;
+}
+
+const transientRetry = { base: 500, cap: 15_000 };
+const terminalRetryMs = 30_000;
+
+export class Volume {
+  /** (now, before), after every change. */
+  readonly changes = new Emitter<[VolumeState, VolumeState]>();
+  readonly #options: Required<VolumeOptions>;
+  #state: VolumeState = {
+    snapshots: [],
+    problem: { reason: 'Starting', message: 'The repository is being opened' },
+  };
+  #transient = true;
+  #scanning: Promise<void> | undefined;
+  #following: Promise<void> | undefined;
+  /** Ours, published since the scan that is under way began: it may have missed them. */
+  #recorded: Descriptor[] = [];
+  #seen: { fingerprint: string | undefined; listedAt: number } = { fingerprint: undefined, listedAt: 0 };
+
+  constructor(options: VolumeOptions) {
+    this.#options = { scanIntervalMs: 30_000, listIntervalMs: 600_000, ...options };
+  }
+
+  get state(): VolumeState {
+    return this.#state;
+  }
+
+  /** @throws VolumeUnavailable while it is not open */
+  get repository(): Repository {
+    if (this.#state.info) return this.#options.repository;
+    throw new VolumeUnavailable(this.#state.problem ?? { reason: 'Starting', message: 'Not open yet' });
+  }
+
+  /** Opens the repository, however long that takes, then keeps looking at it, until aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      for (let attempt = 0; !(await this.#open(signal)); attempt++) {
+        const wait = this.#transient ? backoff(attempt, transientRetry) : terminalRetryMs;
+        await sleep(wait, undefined, { signal });
+      }
+      for (;;) {
+        await sleep(this.#options.scanIntervalMs, undefined, { signal });
+        await this.refresh();
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await this.#scanning;
+      await this.#options.repository.close();
+    }
+  }
+
+  /** Looks at the disk now; resolves when the state shows at least what was there at the call. Never throws. */
+  refresh(): Promise<void> {
+    if (!this.#state.info) return Promise.resolve();
+    if (!this.#scanning) {
+      this.#scanning = this.#scan().finally(() => {
+        this.#scanning = undefined;
+      });
+      return this.#scanning;
+    }
+    // The scan under way may have looked before the caller's change: one more follows it.
+    this.#following ??= this.#scanning.then(() => {
+      this.#following = undefined;
+      return this.refresh();
+    });
+    return this.#following;
+  }
+
+  /** A snapshot that this agent published, so that nobody waits for the next scan. */
+  record(descriptor: Descriptor): void {
+    if (this.#scanning) this.#recorded.push(descriptor);
+    const main = descriptor.worktree_name === 'main';
+    this.#update({
+      snapshots: withThese(this.#state.snapshots, [descriptor]),
+      head: main ? descriptor.snapshot_id : this.#state.head,
+    });
+  }
+
+  async #open(signal: AbortSignal): Promise<boolean> {
+    const { repository, log } = this.#options;
+    try {
+      const info = await repository.open(signal);
+      const snapshots = await repository.list();
+      const [head, usage] = await Promise.all([repository.head('main'), repository.usage()]);
+      this.#update({ info, snapshots, head, usage, problem: undefined });
+      log.info({ ...info, snapshots: snapshots.length, head }, 'repository open');
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      const problem = toProblem(error);
+      this.#transient = !(error instanceof RepositoryError) || error.transient;
+      if (problem.message !== this.#state.problem?.message) {
+        log.error({ err: error, reason: problem.reason }, 'cannot open the repository; trying again');
+      }
+      this.#update({ problem });
+      return false;
+    }
+  }
+
+  async #scan(): Promise<void> {
+    const { repository, path, listIntervalMs, log } = this.#options;
+    try {
+      const now = Date.now();
+      const usage = await repository.usage();
+      const mark = await fingerprint(path, now);
+      const fresh = now - this.#seen.listedAt < listIntervalMs;
+      if (mark !== undefined && mark === this.#seen.fingerprint && fresh && !this.#state.problem) {
+        this.#update({ usage });
+        return;
+      }
+      const listed = await repository.list();
+      const head = await repository.head('main');
+      this.#seen = { fingerprint: mark, listedAt: now };
+      // A head read before our latest snapshot of main moved it is old.
+      const ours = this.#recorded.findLast((descriptor) => descriptor.worktree_name === 'main');
+      this.#update({
+        usage,
+        snapshots: withThese(listed, this.#recorded),
+        head: ours?.snapshot_id ?? head,
+        problem: undefined,
+      });
+    } catch (error) {
+      const problem = toProblem(error);
+      if (problem.message !== this.#state.problem?.message) {
+        log.error({ err: error, reason: problem.reason }, 'cannot read the repository');
+      }
+      this.#update({ problem });
+    } finally {
+      this.#recorded = [];
+    }
+  }
+
+  #update(change: Partial<VolumeState>): void {
+    const before = this.#state;
+    const now = { ...before, ...change };
+    const { changed, removed } = diff(before.snapshots, now.snapshots);
+    if (!changed.length && !removed.length) now.snapshots = before.snapshots;
+    const same = (Object.keys(now) as (keyof VolumeState)[]).every((key) => equal(now[key], before[key]));
+    if (same) return;
+    this.#state = now;
+    this.changes.emit(now, before);
+  }
+}
+
+/** `listed` with `ours` where they are missing. */
+function withThese(listed: readonly Descriptor[], ours: readonly Descriptor[]): readonly Descriptor[] {
+  const ids = new Set(listed.map((descriptor) => descriptor.snapshot_id));
+  const missing = ours.filter((descriptor) => !ids.has(descriptor.snapshot_id));
+  return missing.length ? [...missing.reverse(), ...listed] : listed;
+}
+
+function equal(a: unknown, b: unknown): boolean {
+  return a === b || (!Array.isArray(a) && JSON.stringify(a) === JSON.stringify(b));
+}
+
+function toProblem(error: unknown): Problem {
+  const message = error instanceof Error ? error.message : String(error);
+  return { reason: error instanceof RepositoryError ? error.reason : 'Internal', message };
+}
