@@ -1,0 +1,125 @@
+// Injection: what makes a pod a workspace pod. Pure.
+import type { Workspace } from '../api/workspace.ts';
+import type { Container, Pod, PodSpec } from '../runtime/resources.ts';
+import {
+  type AgentConfig,
+  agentName,
+  agentVolumes,
+  completeAgent,
+  type User,
+  withEnv,
+} from './agent-container.ts';
+import { type PodOptions, parseAnnotations } from './annotations.ts';
+import { Refusal } from './refusal.ts';
+import { claimVolume, protectHistory, userMounts, withMounts, withVolumes } from './volumes.ts';
+
+export interface Injection {
+  pod: Pod;
+  /** For the person who makes the pod. */
+  warnings: string[];
+}
+
+/**
+ * The pod with the workspace's volume and the agent, made from a pod as the API server has defaulted it. Applied to
+ * its own result it changes nothing.
+ * @throws Refusal when the pod can not be injected as it is
+ */
+export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig): Injection {
+  const { spec } = pod;
+  if (!spec) throw new Refusal('the pod has no spec');
+  const options = parseAnnotations(pod.metadata.annotations);
+  const inits = spec.initContainers ?? [];
+  const users = spec.containers.filter((container) => !isAgent(container));
+  const agentIndex = inits.findIndex(isAgent);
+  const stated = inits[agentIndex] ?? spec.containers.find(isAgent);
+  // Without another container the agent is the pod, for a pod has to have one that is no init container.
+  const alone = users.length === 0;
+
+  // The agent makes the tree. An init container that runs before it would find none, and a subPath of its own that
+  // the kubelet makes would look like somebody's broken repository. So it comes first, unless the user has placed it.
+  const early = alone ? inits : inits.slice(0, Math.max(agentIndex, 0));
+  const later = inits.slice(early.length).filter((container) => !isAgent(container));
+  const chosen = choose([...users, ...later], early, options);
+  if (workspace.spec.historyAccess === 'ReadOnly')
+    protectHistory(spec, [...users, ...inits.filter((c) => !isAgent(c))], workspace.metadata.name);
+
+  const mounting = [...users, ...later].filter(({ name }) => chosen.has(name));
+  const agent = completeAgent(stated, {
+    config,
+    options,
+    user: agentUser(spec, mounting[0], stated, options),
+    workspace: { name: workspace.metadata.name, engine: workspace.spec.defaultEngine },
+    sidecar: !alone,
+  });
+  const mounts = userMounts(workspace);
+  const env = [{ name: 'JVS_WORKSPACE', value: `${workspace.spec.mountPath}/main` }];
+  const prepare = (container: Container): Container =>
+    chosen.has(container.name)
+      ? {
+          ...container,
+          env: withEnv(container, env),
+          volumeMounts: withMounts(container, mounts, mountAdvice),
+        }
+      : container;
+
+  const volumes = [claimVolume(workspace.metadata.name), ...agentVolumes];
+  const injected: PodSpec = {
+    ...spec,
+    volumes: withVolumes(spec.volumes ?? [], volumes),
+    containers: alone ? [agent] : users.map(prepare),
+  };
+  if (!alone) injected.initContainers = [...early, agent, ...later.map(prepare)];
+  const { securityContext } = spec;
+  // A recursive chmod of the volume would change the hash of every snapshot on it.
+  if (securityContext?.fsGroup !== undefined && securityContext.fsGroupChangePolicy === undefined)
+    injected.securityContext = { ...securityContext, fsGroupChangePolicy: 'OnRootMismatch' };
+  return { pod: { ...pod, spec: injected }, warnings: [...options.warnings, ...fsGroupWarning(injected)] };
+}
+
+const mountAdvice =
+  'the workspace belongs there: mount the volume elsewhere, change spec.mountPath of the Workspace, or leave the container out by annotation jvs.io/containers';
+
+const isAgent = ({ name }: Container): boolean => name === agentName;
+
+/** Names of the containers that get the volume. */
+function choose(candidates: Container[], early: Container[], { containers }: PodOptions): Set<string> {
+  const names = candidates.map(({ name }) => name);
+  for (const name of containers ?? []) {
+    if (names.includes(name)) continue;
+    throw new Refusal(
+      early.some((container) => container.name === name)
+        ? `annotation jvs.io/containers: init container ${name} runs before ${agentName}, which makes the tree ready: put it behind ${agentName}`
+        : `annotation jvs.io/containers: there is no container ${name}: it may name ${names.join(', ')}`,
+    );
+  }
+  return new Set(containers ?? names);
+}
+
+/**
+ * Whoever the first container that mounts the volume runs as: what it writes, the agent can read. An image whose user
+ * nobody states is taken to run as root.
+ */
+function agentUser(
+  spec: PodSpec,
+  first: Container | undefined,
+  stated: Container | undefined,
+  { runAs }: PodOptions,
+): User {
+  if (runAs) return runAs;
+  const own = stated?.securityContext;
+  if (own?.runAsUser !== undefined) return { user: own.runAsUser, group: own.runAsGroup };
+  const [container, pod] = [first?.securityContext, spec.securityContext];
+  const user = container?.runAsUser ?? pod?.runAsUser;
+  if (user === undefined && (container?.runAsNonRoot ?? pod?.runAsNonRoot))
+    throw new Refusal(
+      'runAsNonRoot is set and no user is: the agent has to run as the user of your containers. Set spec.securityContext.runAsUser, or annotation jvs.io/agent-run-as',
+    );
+  return { user: user ?? 0, group: container?.runAsGroup ?? pod?.runAsGroup };
+}
+
+function fsGroupWarning({ securityContext }: PodSpec): string[] {
+  if (securityContext?.fsGroup === undefined || securityContext.fsGroupChangePolicy !== 'Always') return [];
+  return [
+    'spec.securityContext.fsGroupChangePolicy Always changes the modes of all files of the workspace, so that its snapshots no longer verify: use OnRootMismatch',
+  ];
+}
