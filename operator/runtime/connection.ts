@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { type Agent, Agent as HttpAgent } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { isIPv6 } from 'node:net';
+import { systemClock } from './clock.ts';
 
 export interface Endpoint {
   /** May have a path: proxies such as Rancher's serve the API below one. */
@@ -32,7 +33,7 @@ export function connectDefault(): Connect {
 }
 
 /** The kubelet replaces `token` and `ca.crt` in `directory` long before they expire; they are read again every minute. */
-export function connectAsServiceAccount(server: URL, directory: string): Connect {
+export function connectAsServiceAccount(server: URL, directory: string, clock = systemClock): Connect {
   const agent = keepAliveAgents(server);
   let endpoint: Promise<Endpoint> | undefined;
   let readAt = 0;
@@ -44,7 +45,7 @@ export function connectAsServiceAccount(server: URL, directory: string): Connect
     return { server, headers: { authorization: `Bearer ${token.trim()}` }, agent: agent({ ca }) };
   };
   return () => {
-    const now = performance.now();
+    const now = clock.now();
     if (!endpoint || now - readAt > CREDENTIALS_TTL_MS) {
       readAt = now;
       endpoint = read();
