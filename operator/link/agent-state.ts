@@ -1,0 +1,176 @@
+// What one agent has told since it connected.
+import { isDeepStrictEqual } from 'node:util';
+import { status } from '@grpc/grpc-js';
+import type { Snapshot } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
+import type { AgentMessage } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
+import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
+import type { Hello } from '../../shared/proto/gen/jvs/link/v1/Hello.ts';
+import type { InventoryPage } from '../../shared/proto/gen/jvs/link/v1/InventoryPage.ts';
+import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
+import type { ConnectedAgent } from './agents.ts';
+import type { Identity } from './identity.ts';
+import { type Refusal, refusal } from './refusal.ts';
+import { SnapshotSet } from './snapshots.ts';
+
+/** What the operator is willing to remember of one agent. */
+export const limits = {
+  snapshots: 20_000,
+  /** Of all strings in its snapshots. */
+  characters: 16 * 1024 * 1024,
+  requests: 1_000,
+  /** Of all strings in one RequestUpdate or AgentStatus. */
+  text: 16 * 1024,
+};
+
+/** What a message changed: the requests it concerns, or nothing. */
+export type Outcome = { readonly changed: readonly string[] } | undefined | Refusal;
+
+export class AgentState {
+  readonly identity: Identity;
+  readonly hello: Hello;
+  readonly #connectedAt: Date;
+  #lastSeen: number;
+  #status: AgentStatus | undefined;
+  #snapshots = new SnapshotSet();
+  #arriving: SnapshotSet | undefined;
+  #inventoryComplete = false;
+  #requests: ReadonlyMap<string, RequestUpdate> = new Map();
+  #view: ConnectedAgent | undefined;
+
+  /** `before`: what the same process said on its previous stream; its status still holds. `now`: epoch ms. */
+  constructor(identity: Identity, hello: Hello, now: number, before?: AgentState) {
+    this.identity = identity;
+    this.hello = hello;
+    this.#connectedAt = new Date(now);
+    this.#lastSeen = now;
+    if (before?.hello.session === hello.session) this.#status = before.#status;
+  }
+
+  get inventoryComplete(): boolean {
+    return this.#inventoryComplete;
+  }
+
+  get requestUids(): Iterable<string> {
+    return this.#requests.keys();
+  }
+
+  receive(message: AgentMessage, now: number): Outcome {
+    this.#lastSeen = now;
+    this.#view = undefined;
+    if (message.inventory) return this.#receivePage(message.inventory);
+    if (message.snapshot) return this.#receiveSnapshot(message.snapshot);
+    if (message.request) return this.#receiveRequest(message.request);
+    if (message.status) return this.#receiveStatus(message.status);
+    if (message.hello) return refusal(status.INVALID_ARGUMENT, 'Hello comes once, as the first message.');
+    return undefined; // of a newer agent: a sign of life, if nothing else
+  }
+
+  /** The operator has taken note of how these ended. */
+  forgetRequests(uids: Iterable<string>): void {
+    const left = new Map(this.#requests);
+    for (const uid of uids) left.delete(uid);
+    if (left.size === this.#requests.size) return;
+    this.#requests = left;
+    this.#view = undefined;
+  }
+
+  view(): ConnectedAgent {
+    this.#view ??= {
+      pod: this.identity.pod.name,
+      node: this.identity.node,
+      version: this.hello.version,
+      session: this.hello.session,
+      connectedAt: this.#connectedAt,
+      lastSeen: new Date(this.#lastSeen),
+      ...(this.#status && { status: this.#status }),
+      inventoryComplete: this.#inventoryComplete,
+      snapshots: this.#snapshots.view(),
+      requests: this.#requests,
+    };
+    return this.#view;
+  }
+
+  /** A new inventory replaces the old one as a whole, when its last page is here. */
+  #receivePage({ snapshots, last }: InventoryPage): Outcome {
+    this.#arriving ??= new SnapshotSet();
+    for (const snapshot of snapshots) {
+      const problem = malformed(snapshot);
+      if (problem) return problem;
+      this.#arriving.set(snapshot);
+      if (overfull(this.#arriving)) return tooMuch();
+    }
+    if (!last) return undefined;
+    const before = this.#snapshots;
+    const now = this.#arriving;
+    const first = !this.#inventoryComplete;
+    this.#snapshots = now;
+    this.#arriving = undefined;
+    this.#inventoryComplete = true;
+    const different = [...differences(before, now)];
+    const changed = different.map(({ requestUid }) => requestUid).filter(Boolean);
+    return first || different.length > 0 ? { changed } : undefined;
+  }
+
+  #receiveSnapshot(snapshot: Snapshot): Outcome {
+    const problem = malformed(snapshot);
+    if (problem) return problem;
+    // Made while an inventory is under way: it may or may not be in a later page.
+    this.#arriving?.set(snapshot);
+    const before = this.#snapshots.set(snapshot);
+    if (overfull(this.#snapshots) || (this.#arriving && overfull(this.#arriving))) return tooMuch();
+    if (snapshot.requestUid) this.forgetRequests([snapshot.requestUid]);
+    if (isDeepStrictEqual(before, snapshot)) return undefined;
+    return { changed: snapshot.requestUid ? [snapshot.requestUid] : [] };
+  }
+
+  #receiveRequest(update: RequestUpdate): Outcome {
+    if (!update.uid) return refusal(status.INVALID_ARGUMENT, 'A RequestUpdate without a uid.');
+    if (textOf(update) > limits.text) return tooLong('RequestUpdate');
+    if (isDeepStrictEqual(this.#requests.get(update.uid), update)) return undefined;
+    // Newest last, so that the first is the one that has been silent for longest.
+    const requests = new Map(this.#requests);
+    requests.delete(update.uid);
+    requests.set(update.uid, update);
+    for (const uid of requests.keys()) {
+      if (requests.size <= limits.requests) break;
+      requests.delete(uid);
+    }
+    this.#requests = requests;
+    return { changed: [update.uid] };
+  }
+
+  #receiveStatus(update: AgentStatus): Outcome {
+    if (textOf(update) > limits.text) return tooLong('AgentStatus');
+    if (isDeepStrictEqual(this.#status, update)) return undefined;
+    this.#status = update;
+    return { changed: [] };
+  }
+}
+
+function* differences(before: SnapshotSet, now: SnapshotSet): Iterable<Snapshot> {
+  for (const snapshot of now.values()) {
+    if (!isDeepStrictEqual(before.get(snapshot.id), snapshot)) yield snapshot;
+  }
+  for (const snapshot of before.values()) if (!now.get(snapshot.id)) yield snapshot;
+}
+
+function malformed(snapshot: Snapshot): Refusal | undefined {
+  return snapshot.id ? undefined : refusal(status.INVALID_ARGUMENT, 'A snapshot without an id.');
+}
+
+function textOf(message: object): number {
+  let sum = 0;
+  for (const value of Object.values(message)) if (typeof value === 'string') sum += value.length;
+  return sum;
+}
+
+const tooLong = (message: string) =>
+  refusal(status.INVALID_ARGUMENT, `The texts of ${message} are longer than ${limits.text} characters.`);
+
+const overfull = (set: SnapshotSet) => set.size > limits.snapshots || set.characters > limits.characters;
+
+const tooMuch = () =>
+  refusal(
+    status.RESOURCE_EXHAUSTED,
+    `The volume has more snapshots than the operator takes of one agent (${limits.snapshots} snapshots, ${limits.characters / 1024 / 1024} MiB of text): prune old ones, by spec.retentionPolicy or by hand.`,
+  );

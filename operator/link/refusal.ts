@@ -1,0 +1,9 @@
+import type { status } from '@grpc/grpc-js';
+
+/** How a stream ends: a gRPC status code, and a sentence that tells whoever reads the agent's log what to do. */
+export interface Refusal {
+  readonly code: status;
+  readonly message: string;
+}
+
+export const refusal = (code: status, message: string): Refusal => ({ code, message });

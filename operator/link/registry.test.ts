@@ -1,0 +1,328 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { status } from '@grpc/grpc-js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
+import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
+import type { OperatorMessageInput } from '../../shared/proto/gen/jvs/link/v1/OperatorMessage.ts';
+import type { SnapshotRequest } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
+import { loadLink } from '../../shared/proto/load.ts';
+import { limits } from './agent-state.ts';
+import type { Refusal } from './refusal.ts';
+import { LINGER_MS, Registry, type Session } from './registry.ts';
+import { helloOf, quietLog, snapshotOf } from './testing.ts';
+
+const WS = 'ns/ws';
+const connect = loadLink().Link.service.Connect;
+
+let now: number;
+let registry: Registry;
+let changes: { workspace: string; uids: string[] }[];
+
+interface FakeAgent {
+  session: Session;
+  sent: OperatorMessageInput[];
+  ended?: Refusal;
+  say(message: AgentMessageInput, size?: number): void;
+}
+
+beforeEach(() => {
+  now = 0;
+  const seen: typeof changes = [];
+  changes = seen; // a late word of the test before stays there
+  registry = new Registry(quietLog(), { wall: () => 1_700_000_000_000 + now, monotonic: () => now });
+  registry.onChange((workspace, uids) => seen.push({ workspace, uids: [...uids].sort() }));
+});
+
+function join(pod: string, { uid = `uid-of-${pod}`, session = 's' } = {}): FakeAgent {
+  const sent: OperatorMessageInput[] = [];
+  const agent: FakeAgent = {
+    sent,
+    say,
+    session: { identity: { pod: { namespace: 'ns', name: pod, uid }, node: 'n', workspace: WS } },
+  };
+  agent.session = registry.attach(agent.session.identity, helloOf(pod, 'ws', session), {
+    send: (message) => sent.push(message),
+    end: (reason) => {
+      agent.ended = reason;
+    },
+  });
+  function say(message: AgentMessageInput, size = 100) {
+    // through the wire format, so that absent fields have their defaults
+    registry.receive(agent.session, connect.requestDeserialize(connect.requestSerialize(message)), size);
+  }
+  return agent;
+}
+
+const requestOf = (uid: string, note = ''): SnapshotRequest => ({
+  uid,
+  name: uid,
+  worktree: 'main',
+  note,
+  tags: [],
+  engine: '',
+  expectedParent: '',
+});
+const want = (...uids: string[]) =>
+  registry.setDesired(WS, { engine: 'copy', snapshots: uids.map((uid) => requestOf(uid)) });
+const desiredOf = ({ sent }: FakeAgent) => sent.at(-1)?.desired as DesiredState | undefined;
+const primary = () => registry.primary(WS)?.pod;
+
+describe('roles', () => {
+  it('the longest connected is primary, until it is gone', () => {
+    want('u1');
+    const [a, b, c] = [join('a'), join('b'), join('c')];
+    expect([a, b, c].map((agent) => desiredOf(agent)?.role)).toEqual([
+      'ROLE_PRIMARY',
+      'ROLE_STANDBY',
+      'ROLE_STANDBY',
+    ]);
+    registry.left(a.session);
+    expect(primary()).toBe('b');
+    expect(desiredOf(b)?.role).toBe('ROLE_PRIMARY');
+    expect(c.sent).toHaveLength(1);
+    expect(registry.connected(WS).map(({ pod }) => pod)).toEqual(['b', 'c']);
+  });
+
+  it('a primary whose stream broke keeps its role when it is back in time', () => {
+    want();
+    const a = join('a');
+    const b = join('b');
+    registry.lost(a.session);
+    now += LINGER_MS - 1;
+    registry.tick();
+    expect(primary()).toBe('a');
+    const again = join('a');
+    now += LINGER_MS;
+    registry.tick();
+    expect(primary()).toBe('a');
+    expect(desiredOf(again)?.role).toBe('ROLE_PRIMARY');
+    expect(b.sent).toHaveLength(1);
+  });
+
+  it('and loses it when it is not', () => {
+    want();
+    const a = join('a');
+    const b = join('b');
+    registry.lost(a.session);
+    now += LINGER_MS;
+    registry.tick();
+    expect(primary()).toBe('b');
+    expect(desiredOf(b)?.role).toBe('ROLE_PRIMARY');
+  });
+
+  it('a new pod of the same name does not inherit it', () => {
+    const a = join('a');
+    join('b');
+    join('a', { uid: 'another' });
+    expect(a.ended?.code).toBe(status.ABORTED);
+    expect(primary()).toBe('b');
+    expect(registry.connected(WS).map(({ pod }) => pod)).toEqual(['b', 'a']);
+  });
+
+  it('an agent that is silent for three heartbeats is dead', () => {
+    const a = join('a');
+    const b = join('b');
+    now += 59_999;
+    b.say({ status: {} });
+    registry.tick();
+    expect(a.ended).toBeUndefined();
+    now += 1;
+    registry.tick();
+    expect(a.ended?.code).toBe(status.UNAVAILABLE);
+    expect(b.ended).toBeUndefined();
+    expect(primary()).toBe('b');
+  });
+});
+
+describe('desired state', () => {
+  it('is sent to all, only when it changed, and again on reconnect', () => {
+    const [a, b] = [join('a'), join('b')];
+    expect(a.sent).toEqual([]);
+    want('u1');
+    want('u1');
+    expect(desiredOf(a)?.snapshots.map(({ uid }) => uid)).toEqual(['u1']);
+    expect([a.sent.length, b.sent.length]).toEqual([1, 1]);
+    want('u1', 'u2');
+    expect([a.sent.length, b.sent.length]).toEqual([2, 2]);
+    const again = join('a');
+    expect(desiredOf(again)?.snapshots.map(({ uid }) => uid)).toEqual(['u1', 'u2']);
+  });
+
+  it('is cut where a message would be too long, the oldest first, and never to nothing', () => {
+    const a = join('a');
+    const long = ['u1', 'u2', 'u3'].map((uid) => requestOf(uid, 'é'.repeat(600_000)));
+    registry.setDesired(WS, { engine: 'copy', snapshots: long });
+    expect(desiredOf(a)?.snapshots.map(({ uid }) => uid)).toEqual(['u1']);
+    expect(connect.responseSerialize(a.sent.at(-1) ?? {}).length).toBeLessThan(4 * 1024 * 1024);
+    registry.setDesired(WS, { engine: 'copy', snapshots: [requestOf('u1', 'é'.repeat(1_100_000))] });
+    expect(desiredOf(a)?.snapshots).toHaveLength(1);
+  });
+
+  it('goes with its workspace, and so do the agents', () => {
+    want('u1');
+    const a = join('a');
+    registry.forget(WS);
+    expect(a.ended?.code).toBe(status.NOT_FOUND);
+    expect(registry.connected(WS)).toEqual([]);
+    expect(join('a').sent).toEqual([]);
+  });
+});
+
+describe('what agents say', () => {
+  it('an inventory counts when its last page is here, and replaces the one before as a whole', () => {
+    const a = join('a');
+    a.say({ inventory: { snapshots: [snapshotOf('s1'), snapshotOf('s2')] } });
+    expect(registry.primary(WS)).toMatchObject({ inventoryComplete: false, snapshots: new Map() });
+    a.say({ snapshot: snapshotOf('s4') }); // made while the pages were on their way
+    a.say({ inventory: { snapshots: [snapshotOf('s3')], last: true } });
+    const first = registry.primary(WS);
+    expect(first?.inventoryComplete).toBe(true);
+    expect([...(first?.snapshots.keys() ?? [])].sort()).toEqual(['s1', 's2', 's3', 's4']);
+    a.say({ inventory: { snapshots: [snapshotOf('s1')], last: false } });
+    expect(registry.primary(WS)?.snapshots.size).toBe(4);
+    a.say({ inventory: { snapshots: [], last: true } });
+    expect([...(registry.primary(WS)?.snapshots.keys() ?? [])]).toEqual(['s1']);
+    expect(first?.snapshots.size).toBe(4); // a view is never changed
+  });
+
+  it('a new stream of the same process knows its status, but its inventory has to come again', () => {
+    const a = join('a');
+    a.say({ status: { snapshotCount: 7 } });
+    a.say({ inventory: { snapshots: [snapshotOf('s1')], last: true } });
+    join('a');
+    expect(registry.primary(WS)).toMatchObject({ inventoryComplete: false, status: { snapshotCount: 7 } });
+    expect(registry.primary(WS)?.snapshots.size).toBe(0);
+    join('a', { session: 'restarted' });
+    expect(registry.primary(WS)?.status).toBeUndefined();
+  });
+
+  it('the word on a request goes when its snapshot is there, or the operator wants it no more', () => {
+    want('u1', 'u2');
+    const a = join('a');
+    a.say({ request: { uid: 'u1', phase: 'PHASE_IN_PROGRESS', bytesDone: 1 } });
+    a.say({ request: { uid: 'u1', phase: 'PHASE_IN_PROGRESS', bytesDone: 2 } });
+    a.say({ request: { uid: 'u2', phase: 'PHASE_FAILED', reason: 'Full', message: 'The volume is full.' } });
+    expect(registry.primary(WS)?.requests.get('u1')?.bytesDone).toBe(2);
+    a.say({ snapshot: snapshotOf('s1', 'u1') });
+    expect([...(registry.primary(WS)?.requests.keys() ?? [])]).toEqual(['u2']);
+    want();
+    expect(registry.primary(WS)?.requests.size).toBe(0);
+  });
+
+  it('is not remembered without end', () => {
+    const a = join('a');
+    for (let n = 0; n <= limits.requests; n++) a.say({ request: { uid: `u${n}`, phase: 'PHASE_WAITING' } });
+    const { requests } = registry.primary(WS) ?? {};
+    expect(requests?.size).toBe(limits.requests);
+    expect(requests?.has('u0')).toBe(false);
+  });
+
+  const excesses: [string, AgentMessageInput][] = [
+    [
+      'snapshots',
+      { inventory: { snapshots: Array.from({ length: limits.snapshots + 1 }, (_, n) => ({ id: `${n}` })) } },
+    ],
+    ['text', { snapshot: { id: 's', note: 'x'.repeat(limits.characters + 1) } }],
+    ['tags', { snapshot: { id: 's', tags: Array.from({ length: limits.characters / 16 + 1 }, () => '') } }],
+  ];
+  it.each(excesses)('too many %s end the stream and say what to do', (_, message) => {
+    const a = join('a');
+    a.say(message);
+    expect(a.ended).toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      message: expect.stringMatching(/prune/),
+    });
+    expect(registry.connected(WS)).toEqual([]);
+  });
+
+  it('a flood ends the stream, a steady flow does not', () => {
+    const a = join('a');
+    const b = join('b');
+    for (let n = 0; n < 20_000; n++) {
+      now += 10; // a hundred a second
+      a.say({ status: { snapshotCount: n } });
+    }
+    expect(a.ended).toBeUndefined();
+    for (let n = 0; n < 11_000; n++) b.say({ status: { snapshotCount: n } });
+    expect(b.ended?.code).toBe(status.RESOURCE_EXHAUSTED);
+    const c = join('c');
+    for (let n = 0; n < 11; n++) c.say({ status: {} }, 4_000_000);
+    expect(c.ended?.code).toBe(status.RESOURCE_EXHAUSTED);
+  });
+
+  it('what a newer agent says beyond the contract is a sign of life', () => {
+    const a = join('a');
+    now += 50_000;
+    a.say({});
+    now += 50_000;
+    registry.tick();
+    expect(a.ended).toBeUndefined();
+    expect(registry.primary(WS)?.lastSeen.getTime()).toBe(1_700_000_050_000);
+  });
+
+  it('nothing any more once it is replaced', () => {
+    const old = join('a');
+    join('a');
+    old.say({ status: { snapshotCount: 3 } });
+    registry.left(old.session);
+    expect(registry.primary(WS)?.status).toBeUndefined();
+  });
+});
+
+describe('changes', () => {
+  it('are told once a turn, with the requests they concern', async () => {
+    want('u9');
+    const a = join('a');
+    await turn();
+    expect(changes).toEqual([{ workspace: WS, uids: ['u9'] }]);
+    a.say({ snapshot: snapshotOf('s1', 'u1') });
+    a.say({ request: { uid: 'u2', phase: 'PHASE_IN_PROGRESS' } });
+    a.say({ status: { snapshotCount: 1 } });
+    expect(changes).toHaveLength(1);
+    await turn();
+    expect(changes.slice(1)).toEqual([{ workspace: WS, uids: ['u1', 'u2'] }]);
+  });
+
+  it('are not told when nothing changed', async () => {
+    const a = join('a');
+    a.say({ inventory: { snapshots: [snapshotOf('s1', 'u1')], last: true } });
+    a.say({ status: { snapshotCount: 1 } });
+    a.say({ request: { uid: 'u2', phase: 'PHASE_IN_PROGRESS' } });
+    await turn();
+    changes.length = 0;
+    a.say({ inventory: { snapshots: [snapshotOf('s1', 'u1')], last: true } });
+    a.say({ snapshot: snapshotOf('s1', 'u1') });
+    a.say({ status: { snapshotCount: 1 } });
+    a.say({ request: { uid: 'u2', phase: 'PHASE_IN_PROGRESS' } });
+    registry.lost(a.session);
+    await turn();
+    expect(changes).toEqual([]);
+  });
+
+  it('of the inventory name what is new, what is gone, and at first all that is asked', async () => {
+    want('u9');
+    const a = join('a');
+    await turn();
+    changes.length = 0;
+    a.say({ inventory: { snapshots: [snapshotOf('s1', 'u1'), snapshotOf('s2', 'u2')], last: true } });
+    await turn();
+    a.say({ inventory: { snapshots: [snapshotOf('s2', 'u2'), snapshotOf('s3', 'u3')], last: true } });
+    await turn();
+    expect(changes.map(({ uids }) => uids)).toEqual([
+      ['u1', 'u2', 'u9'],
+      ['u1', 'u3'],
+    ]);
+  });
+
+  it('reach the other handlers when one throws', async () => {
+    const seen: string[] = [];
+    registry = new Registry(quietLog());
+    registry.onChange(() => {
+      throw new Error('broken');
+    });
+    registry.onChange((workspace) => seen.push(workspace));
+    join('a');
+    await turn();
+    expect(seen).toEqual([WS]);
+  });
+});

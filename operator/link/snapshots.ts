@@ -1,0 +1,50 @@
+import type { Snapshot } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
+
+/** Snapshots by id that know how much memory they hold, so that no agent can fill the operator's. */
+export class SnapshotSet {
+  readonly #byId = new Map<string, Snapshot>();
+  #characters = 0;
+  #view: ReadonlyMap<string, Snapshot> | undefined;
+
+  /** Returns the one it replaces. */
+  set(snapshot: Snapshot): Snapshot | undefined {
+    const before = this.#byId.get(snapshot.id);
+    this.#characters += characters(snapshot) - (before ? characters(before) : 0);
+    this.#byId.set(snapshot.id, snapshot);
+    this.#view = undefined;
+    return before;
+  }
+
+  get(id: string): Snapshot | undefined {
+    return this.#byId.get(id);
+  }
+
+  values(): Iterable<Snapshot> {
+    return this.#byId.values();
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Of all their strings, and a little for each tag. */
+  get characters(): number {
+    return this.#characters;
+  }
+
+  /** A copy that later changes do not touch; the same one until something changes. */
+  view(): ReadonlyMap<string, Snapshot> {
+    this.#view ??= new Map(this.#byId);
+    return this.#view;
+  }
+}
+
+// So that empty tags are not free.
+const TAG_OVERHEAD = 16;
+
+function characters(snapshot: Snapshot): number {
+  let sum = 0;
+  for (const value of Object.values(snapshot)) if (typeof value === 'string') sum += value.length;
+  for (const tag of snapshot.tags) sum += tag.length + TAG_OVERHEAD;
+  return sum;
+}

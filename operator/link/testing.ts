@@ -1,0 +1,172 @@
+// What the tests of the link share: a CA, an agent's end of the stream, an API server that says what it is told.
+import 'reflect-metadata';
+import { type ClientDuplexStream, credentials, Metadata, type StatusObject } from '@grpc/grpc-js';
+import {
+  BasicConstraintsExtension,
+  SubjectAlternativeNameExtension,
+  type X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+import { createLogger, type Logger } from '../../shared/log.ts';
+import type { SnapshotInput } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
+import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
+import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
+import type { Hello } from '../../shared/proto/gen/jvs/link/v1/Hello.ts';
+import type { OperatorMessage } from '../../shared/proto/gen/jvs/link/v1/OperatorMessage.ts';
+import type { Welcome } from '../../shared/proto/gen/jvs/link/v1/Welcome.ts';
+import { loadLink } from '../../shared/proto/load.ts';
+import type { TokenReviewStatus } from '../runtime/client.ts';
+import type { CertificateSource } from './credentials.ts';
+import { type AgentPod, AUDIENCE } from './identity.ts';
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+
+export interface TestCa {
+  pem: string;
+  /** A serving certificate for localhost. */
+  issue(): Promise<{ key: string; cert: string; caBundle: string }>;
+}
+
+export async function testCa(): Promise<TestCa> {
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const ca = await X509CertificateGenerator.createSelfSigned({
+    name: 'CN=test CA',
+    keys,
+    notBefore: new Date(Date.now() - 60_000),
+    notAfter: new Date(Date.now() + 3_600_000),
+    signingAlgorithm: algorithm,
+    extensions: [new BasicConstraintsExtension(true, 0, true)],
+  });
+  return { pem: ca.toString('pem'), issue: () => issue(ca, keys.privateKey) };
+}
+
+async function issue(ca: X509Certificate, signingKey: CryptoKey) {
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const leaf = await X509CertificateGenerator.create({
+    subject: 'CN=localhost',
+    issuer: ca.subject,
+    publicKey: keys.publicKey,
+    signingKey,
+    notBefore: ca.notBefore,
+    notAfter: ca.notAfter,
+    signingAlgorithm: algorithm,
+    extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: 'localhost' }])],
+  });
+  const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
+  return {
+    key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`,
+    cert: leaf.toString('pem'),
+    caBundle: ca.toString('pem'),
+  };
+}
+
+/** A certificate source that a test can turn. */
+export function rotatable(first: { key: string; cert: string; caBundle: string }): CertificateSource & {
+  rotate(next: { key: string; cert: string; caBundle: string }): void;
+} {
+  let current = first;
+  const handlers: (() => void)[] = [];
+  return {
+    current: () => current,
+    onChange: (handler) => handlers.push(handler),
+    rotate(next) {
+      current = next;
+      for (const handler of handlers) handler();
+    },
+  };
+}
+
+export function quietLog(): Logger {
+  const log = createLogger('test');
+  log.level = 'silent';
+  return log;
+}
+
+export function helloOf(pod: string, workspace = 'ws', session = `session-of-${pod}`): Hello {
+  return { version: '1.2.3', workspace, pod, node: 'node-1', session };
+}
+
+export function snapshotOf(id: string, requestUid = ''): SnapshotInput {
+  return { id, requestUid, worktree: 'main', integrity: 'INTEGRITY_VERIFIED', tags: ['a', 'b'] };
+}
+
+/** The API server's answer to a good token of a pod. */
+export function reviewOf(namespace: string, pod: string, uid = `uid-of-${pod}`): TokenReviewStatus {
+  return {
+    authenticated: true,
+    audiences: [AUDIENCE],
+    user: {
+      username: `system:serviceaccount:${namespace}:default`,
+      extra: {
+        'authentication.kubernetes.io/pod-name': [pod],
+        'authentication.kubernetes.io/pod-uid': [uid],
+      },
+    },
+  };
+}
+
+export function podOfWorkspace(
+  namespace: string,
+  name: string,
+  workspace = 'ws',
+  uid = `uid-of-${name}`,
+): AgentPod {
+  return {
+    metadata: { namespace, name, uid, labels: { 'jvs.io/workspace': workspace } },
+    spec: { nodeName: 'node-1' },
+    status: { phase: 'Running' },
+  };
+}
+
+/** An agent's end of the link. Remembers what it was sent and how the stream ended. */
+export class TestAgent {
+  readonly received: OperatorMessage[] = [];
+  /** How the stream ended. */
+  readonly status: Promise<StatusObject>;
+  readonly #client: InstanceType<ReturnType<typeof loadLink>['Link']>;
+  readonly #stream: ClientDuplexStream<AgentMessageInput, OperatorMessage>;
+
+  constructor(port: number, ca: string, token: string | undefined) {
+    this.#client = new (loadLink().Link)(`localhost:${port}`, credentials.createSsl(Buffer.from(ca)));
+    const metadata = new Metadata();
+    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+    this.#stream = this.#client.connect(metadata);
+    this.#stream.on('data', (message: OperatorMessage) => this.received.push(message));
+    this.#stream.on('error', () => {}); // the status says it too
+    this.status = new Promise((resolve) => this.#stream.once('status', resolve));
+  }
+
+  send(message: AgentMessageInput): this {
+    this.#stream.write(message);
+    return this;
+  }
+
+  get welcome(): Welcome | undefined {
+    return this.received[0]?.welcome ?? undefined;
+  }
+
+  /** The newest. */
+  get desired(): DesiredState | undefined {
+    return this.received.at(-1)?.desired ?? undefined;
+  }
+
+  /** Stops reading, as an agent that is stuck. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  /** As an agent that is shut down in order. */
+  hangUp(): void {
+    this.#stream.end();
+  }
+
+  /** As an agent that is killed. */
+  vanish(): void {
+    this.#stream.cancel();
+    this.#client.close();
+  }
+}
