@@ -7,6 +7,7 @@ import { output } from './process.ts';
 export interface ImageEngine {
   name: string;
   build(build: ImageBuild): Promise<void>;
+  has(image: string): Promise<boolean>;
   /** Writes a built image to an archive that `ctr images import` takes. */
   save(image: string, archive: string): Promise<void>;
   push(image: string, destination: string): Promise<void>;
@@ -25,12 +26,10 @@ export interface ImageBuild {
 /** docker or podman where one answers, else buildah, which needs no daemon but root. */
 export async function findEngine(): Promise<ImageEngine> {
   for (const name of ['docker', 'podman']) {
-    const answers = await output(name, ['version']).catch(() => undefined);
-    if (answers !== undefined) return daemonEngine(name);
+    if (await succeeds(output(name, ['version']))) return daemonEngine(name);
   }
-  const found = await output('buildah', ['--version']).catch(() => undefined);
-  if (found === undefined) throw new Error('Building images needs docker, podman, or (as root) buildah.');
-  return buildahEngine();
+  if (await succeeds(output('buildah', ['--version']))) return buildahEngine();
+  throw new Error('Building images needs docker, podman, or (as root) buildah.');
 }
 
 function buildArgs({ dockerfile, context, image, args = {}, stages = {} }: ImageBuild): string[] {
@@ -46,6 +45,7 @@ function daemonEngine(name: string): ImageEngine {
     async build(build) {
       await output(name, buildArgs(build), { env: { ...process.env, DOCKER_BUILDKIT: '1' } });
     },
+    has: (image) => succeeds(output(name, ['image', 'inspect', image])),
     save: (image, archive) => replacing(archive, (file) => output(name, ['save', '--output', file, image])),
     async push(image, destination) {
       await output(name, ['tag', image, destination]);
@@ -71,15 +71,21 @@ async function buildahEngine(): Promise<ImageEngine> {
       const [command = '', ...rest] = buildArgs(build);
       await buildah([command, '--pull=false', '--layers', ...rest]);
     },
-    // Uncompressed: the archive goes to a disk beside it, and gzip takes longer than all the rest.
+    has: (image) => succeeds(buildah(['inspect', '--type', 'image', image])),
+    // docker's format is never compressed: the file stays on this disk, and gzip takes longer than all else.
     save: (image, archive) =>
-      replacing(archive, (file) =>
-        buildah(['push', '--disable-compression', image, `oci-archive:${file}:${image}`]),
-      ),
+      replacing(archive, (file) => buildah(['push', image, `docker-archive:${file}:${image}`])),
     async push(image, destination) {
       await buildah(['push', image, `docker://${destination}`]);
     },
   };
+}
+
+function succeeds(attempt: Promise<unknown>): Promise<boolean> {
+  return attempt.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Writes a file under a temporary name first: what has the final name is whole. */

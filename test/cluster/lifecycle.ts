@@ -98,6 +98,7 @@ export async function enter(
       KUBECONFIG: join(clusterDir, 'kubeconfig'),
       KUBECACHEDIR: join(clusterDir, 'kubectl-cache'),
       CONTAINERD_NAMESPACE: 'k8s.io',
+      CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS: 'true',
       JVS_CLUSTER: clusterId,
     },
   });

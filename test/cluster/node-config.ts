@@ -121,17 +121,19 @@ const cniConfig = {
   ],
 };
 
-// There is no network outside: other names do not exist, which is an answer, where none would be a failure.
 function corefile(kubeconfig: string): string {
-  return `.:53 {
+  // There is no network outside: other names do not exist, which is an answer, where none would be a failure.
+  return `${clusterDomain} in-addr.arpa ip6.arpa {
   errors
-  ready ${nodeAddress}:8181
   kubernetes ${clusterDomain} in-addr.arpa ip6.arpa {
     kubeconfig ${kubeconfig}
     pods insecure
     ttl 5
   }
-  template ANY ANY . {
+}
+. {
+  errors
+  template ANY ANY {
     rcode NXDOMAIN
   }
 }

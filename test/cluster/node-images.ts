@@ -10,7 +10,10 @@ import { cacheRoot } from './paths.ts';
 import { output } from './process.ts';
 import { step } from './progress.ts';
 
-/** A small userland for tests' and samples' own containers, with a user 1000. */
+/**
+ * A small userland for tests' and samples' own containers, with a user 1000. Static, and so without glibc's
+ * name resolution: nslookup works in it, names given to wget do not.
+ */
 export const busyboxImage = 'docker.io/library/busybox:dev';
 
 const busybox = '/bin/busybox';
