@@ -43,11 +43,11 @@ function diffLists(before: readonly unknown[], after: readonly unknown[], path: 
   return [...removals, ...changes];
 }
 
-/** One key for each item, unique in the list: mounts by path, all else by name. */
+/** One key for each item, unique in the list: mounts by path, all else by name, or by place where it has none. */
 function keysOf(items: readonly unknown[]): string[] {
   const seen = new Map<string, number>();
   return items.map((item) => {
-    const key = JSON.stringify(isObject(item) ? (item.mountPath ?? item.name ?? item) : item);
+    const key = JSON.stringify(isObject(item) ? (item.mountPath ?? item.name ?? null) : item);
     const count = seen.get(key) ?? 0;
     seen.set(key, count + 1);
     return `${key} ${count}`;

@@ -1,0 +1,15 @@
+import type { ConfigMap } from '../runtime/resources.ts';
+
+/** Holds the authorities that the agents of a namespace trust, for their projected volume `jvs-agent-link`. */
+export function caConfigMap(namespace: string, caBundle: string): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      name: 'jvs-operator-ca',
+      namespace,
+      labels: { 'app.kubernetes.io/managed-by': 'jvs-operator' },
+    },
+    data: { 'ca.crt': caBundle },
+  };
+}
