@@ -54,7 +54,13 @@ export function set<T extends z.ZodType<string>>(item: T, maxItems: number): z.Z
   return z
     .array(item)
     .max(maxItems)
-    .refine((items) => new Set(items).size === items.length, 'must not hold a value twice')
+    .check(({ value, issues }) => {
+      value.forEach((element, index) => {
+        if (value.indexOf(element) < index) {
+          issues.push({ code: 'custom', input: element, path: [index], message: 'is there twice' });
+        }
+      });
+    })
     .meta({ 'x-kubernetes-list-type': 'set' });
 }
 

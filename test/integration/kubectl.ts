@@ -1,0 +1,24 @@
+// The project's own kubectl against a test's API server.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type ApiServer, startApiServer } from '../cluster/apiserver.ts';
+import { ensureBinaries } from '../cluster/binaries.ts';
+
+export const root = join(import.meta.dirname, '../..');
+
+const run = promisify(execFile);
+
+/** Runs in the project's root, gives stdout; rejects with what kubectl says on stderr. */
+export type Kubectl = (...args: string[]) => Promise<string>;
+
+export async function startWithKubectl(): Promise<{ server: ApiServer; kubectl: Kubectl }> {
+  const bin = await ensureBinaries(['kubectl']);
+  const server = await startApiServer();
+  const env = { ...process.env, KUBECONFIG: server.kubeconfig, KUBECACHEDIR: join(server.dir, 'kubectl') };
+  const kubectl: Kubectl = async (...args) => {
+    const { stdout } = await run(join(bin, 'kubectl'), args, { cwd: root, env, maxBuffer: 2 ** 26 });
+    return stdout;
+  };
+  return { server, kubectl };
+}
