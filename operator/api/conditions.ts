@@ -1,13 +1,13 @@
 // Conditions as the Kubernetes API conventions have them.
 import { z } from 'zod';
-import { int64, time } from './schema.ts';
+import { int64, string, time } from './schema.ts';
 
 export const conditionSchema = z
   .object({
-    type: z.string().max(316).meta({ description: 'What this is about, in CamelCase.' }),
+    type: string(316).meta({ description: 'What this is about, in CamelCase.' }),
     status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether it is so.' }),
-    reason: z.string().max(1024).meta({ description: 'Why, in one CamelCase word, for programs.' }),
-    message: z.string().max(32768).meta({ description: 'Why and what to do about it, for people.' }),
+    reason: string(1024).meta({ description: 'Why, in one CamelCase word, for programs.' }),
+    message: string(32768).meta({ description: 'Why and what to do about it, for people.' }),
     lastTransitionTime: time.meta({ description: 'When the status last changed.' }),
     observedGeneration: int64(0)
       .optional()

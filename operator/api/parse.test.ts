@@ -68,6 +68,13 @@ test.each([
   expect(workspace({ storage: given }).spec.storage).toBe(parsed);
 });
 
+test('lengths are those of the API server, in characters', () => {
+  expect(workspace({ mountOptions: ['😀'.repeat(256)] }).spec.mountOptions).toHaveLength(1);
+  expect(() => workspace({ mountOptions: ['😀'.repeat(257)] })).toThrow(
+    'spec.mountOptions[0]: must be at most 256',
+  );
+});
+
 test('a status that does not fit is dropped, for it is made anew', () => {
   const status = { phase: 'Ready', snapshotCount: 3 };
   expect(parseWorkspace({ metadata, status }).status).toEqual(status);

@@ -24,14 +24,20 @@ export function immutable(fields: readonly string[], advice: string): Rule[] {
   }));
 }
 
+/** At most so many characters, counted as the API server counts them and not in UTF-16 units. */
+export function string(max: number): z.ZodString {
+  return z
+    .string()
+    .refine((value) => [...value].length <= max, `must be at most ${max} characters long`)
+    .meta({ maxLength: max });
+}
+
 /**
  * A string of a given syntax. The pattern must mean the same in JavaScript and in RE2; it becomes a CEL rule and not
  * an OpenAPI pattern, so that users read the message and not the pattern.
  */
 export function text(pattern: string, message: string, max: number): z.ZodString {
-  return z
-    .string()
-    .max(max)
+  return string(max)
     .regex(new RegExp(pattern), message)
     .meta(rules(matches(pattern, message)));
 }
@@ -77,7 +83,7 @@ function isEnough(value: string): boolean {
 
 /** Size of a volume, a Kubernetes quantity that never shrinks. The API takes an integer too; parsing makes it a string. */
 export const volumeSize = z
-  .union([z.int(), z.string().max(32)])
+  .union([z.number(), string(32)])
   .transform(String)
   .refine(isEnough, quantityMessage)
   .meta({

@@ -13,6 +13,7 @@ import {
   pathSegment,
   rules,
   set,
+  string,
   template,
   text,
   time,
@@ -36,9 +37,7 @@ const pathInWorktree = text(
 export const snapshotSpecSchema = z
   .object({
     workspace: objectName.meta({ description: 'Name of the Workspace in this namespace.' }),
-    note: z
-      .string()
-      .max(noteBytes)
+    note: string(noteBytes)
       .refine((note) => Buffer.byteLength(note) <= noteBytes, 'must be at most 32 KiB long')
       .optional()
       .meta({

@@ -15,6 +15,7 @@ import {
   pathSegment,
   rules,
   set,
+  string,
   tag,
   template,
   text,
@@ -33,7 +34,7 @@ const hook = z.object({
   exec: z
     .object({
       command: z
-        .array(z.string().max(4096))
+        .array(string(4096))
         .min(1)
         .max(64)
         .meta({ description: 'The program and its arguments; no shell is run.' }),
@@ -49,17 +50,15 @@ const hookRules = rules({
 
 const juiceFsConfig = z
   .object({
-    source: z
-      .string()
+    source: string(1024)
       .min(1)
-      .max(1024)
       .meta({ description: 'URL of the metadata engine, such as redis://redis.default.svc:6379/0.' }),
-    metaDir: z.string().max(1024).optional().meta({ description: 'Directory of JuiceFS below the volume.' }),
-    cacheDir: z.string().max(1024).optional().meta({ description: 'Cache directory on the node.' }),
+    metaDir: string(1024).optional().meta({ description: 'Directory of JuiceFS below the volume.' }),
+    cacheDir: string(1024).optional().meta({ description: 'Cache directory on the node.' }),
     secretsRef: z
       .object({
         name: objectName.meta({ description: 'Name of a Secret in the namespace of the Workspace.' }),
-        keys: z.record(z.string(), z.string().max(253)).optional().meta({
+        keys: z.record(z.string(), string(253)).optional().meta({
           description: 'JuiceFS settings by name, and the key of the Secret that holds each.',
           maxProperties: 32,
         }),
@@ -134,7 +133,7 @@ const autoSnapshot = z
       .boolean()
       .default(false)
       .meta({ description: 'Takes no snapshot when nothing has changed.' }),
-    startingDeadlineSeconds: int64(0)
+    startingDeadlineSeconds: int32(0)
       .optional()
       .meta({ description: 'A run that is this late is left out.' }),
   })
@@ -195,7 +194,7 @@ export const workspaceSpecSchema = z
     retentionPolicy: retentionPolicy.optional(),
     autoSnapshot: autoSnapshot.optional(),
     mountOptions: z
-      .array(z.string().max(256))
+      .array(string(256))
       .max(32)
       .optional()
       .meta({ description: 'Mount options of the volume, where its provider takes them. Not acted on yet.' }),

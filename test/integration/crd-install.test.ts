@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { ApiError, KubeClient } from '../../operator/runtime/client.ts';
-import { type Deployment, deployments, type Pod, pods } from '../../operator/runtime/resources.ts';
+import {
+  type Deployment,
+  deployments,
+  mutatingWebhookConfigurations,
+  type Pod,
+  pods,
+} from '../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
 import { type Kubectl, root, startWithKubectl } from './kubectl.ts';
@@ -51,11 +57,27 @@ test('kustomize renders what the three folders hold', async () => {
   expect(objectsIn(await kubectl('kustomize', 'config/default'))).toEqual(objectsIn(manifests));
 });
 
-test('after the three applies, kustomize has nothing left to change', async () => {
+test('after the three applies, kustomize has nothing left to change, nor takes the CA bundle of the operator', async () => {
+  const webhook = { name: 'jvs-operator' };
+  const withBundle = { name: 'pods.jvs.io', clientConfig: { caBundle: btoa(await certificate()) } };
+  await kubectl(
+    'patch',
+    'mutatingwebhookconfiguration',
+    webhook.name,
+    '-p',
+    JSON.stringify({ webhooks: [withBundle] }),
+  );
   const lines = (await kubectl('apply', '-k', 'config/default')).trim().split('\n');
   expect(lines.length).toBeGreaterThan(10);
   expect(lines.filter((line) => !line.endsWith(' unchanged'))).toEqual([]);
+  const after = await client.get(mutatingWebhookConfigurations, webhook);
+  expect(after?.webhooks).toMatchObject([withBundle]);
 });
+
+async function certificate(): Promise<string> {
+  const view = JSON.parse(await kubectl('config', 'view', '--raw', '--flatten', '-o', 'json'));
+  return atob(view.clusters[0].cluster['certificate-authority-data']);
+}
 
 test('the development overlay changes the images and nothing else', async () => {
   const rendered = await kubectl('kustomize', 'config/dev');

@@ -213,6 +213,7 @@ describe('accepted', () => {
     { autoSnapshot: { enabled: false } },
     { autoSnapshot: { schedule: '@hourly', timeZone: 'America/Argentina/Buenos_Aires' } },
     { mountPath: '/data/..cache/.v1' },
+    { mountOptions: ['😀'.repeat(256)] },
     withSecret('redis://redis.default.svc:6379/0'),
     withSecret('postgres://user@pg:5432/db'),
     { retentionPolicy: { keepMinAge: '7d', keepMinSnapshots: 0, keepTags: ['a', 'b'] } },
