@@ -39,7 +39,8 @@ export class Connection {
     this.#deps = deps;
     this.#outgoing = new Outgoing(call);
     this.#log = deps.log.child({ peer: call.getPeer() });
-    call.once('end', () => this.#hungUp());
+    // A connection that breaks ends its streams too, but then 'cancelled' follows at once.
+    call.once('end', () => setImmediate(() => this.#hungUp()));
     call.once('cancelled', () => this.#broke());
   }
 

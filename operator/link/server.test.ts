@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -5,6 +7,7 @@ import type { TokenReviewStatus } from '../runtime/client.ts';
 import type { AgentPod } from './identity.ts';
 import { LinkServer } from './server.ts';
 import {
+  breakable,
   helloOf,
   podOfWorkspace,
   quietLog,
@@ -67,12 +70,12 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const agent of agents) agent.vanish();
+  for (const agent of agents) agent.close();
   await link.stop();
 });
 
-function dial(token: string | undefined, trusted = ca.pem): TestAgent {
-  const agent = new TestAgent(link.port ?? 0, trusted, token);
+function dial(token: string | undefined, trusted = ca.pem, port = link.port ?? 0): TestAgent {
+  const agent = new TestAgent(port, trusted, token);
   agents.push(agent);
   return agent;
 }
@@ -105,6 +108,20 @@ describe('an agent with the token of its pod', () => {
     agent.hangUp();
     expect(await agent.status).toMatchObject({ code: status.OK });
     await vi.waitFor(() => expect(link.agents.connected('ns/ws')).toEqual([]));
+  });
+
+  it('keeps its place for a moment when its connection breaks', async () => {
+    link.agents.setDesired('ns/ws', { engine: 'copy', snapshots: [] });
+    const way = await breakable(link.port ?? 0);
+    const a = dial('token-of-a', ca.pem, way.port).send({ hello: helloOf('a') });
+    await vi.waitFor(() => expect(a.welcome).toBeDefined());
+    const b = await connected('b');
+    way.cut();
+    await vi.waitFor(() => expect(link.stats().agents).toBe(1));
+    expect(link.agents.primary('ns/ws')?.pod).toBe('a');
+    const again = await connected('a');
+    await vi.waitFor(() => expect(again.desired?.role).toBe('ROLE_PRIMARY'));
+    expect(b.desired?.role).toBe('ROLE_STANDBY');
   });
 
   it('replaces its own older stream', async () => {
@@ -193,6 +210,15 @@ describe('refused, with what to do', () => {
       /without an id/,
     ],
     [
+      'bytes that are no message',
+      () =>
+        dial('token-of-a')
+          .send({ hello: helloOf('a') })
+          .send(Buffer.from('0affffffffff', 'hex')),
+      status.INTERNAL,
+      /deserializing/,
+    ],
+    [
       'a message over 4 MiB',
       () =>
         dial('token-of-a')
@@ -242,6 +268,18 @@ describe('the server', () => {
     const [one, other] = [await ca.issue(), await ca.issue()];
     certificates.rotate({ ...one, key: other.key });
     await connected('a');
+  });
+
+  it('is not impressed by peers that speak no TLS, or nothing at all', async () => {
+    const garbage = createConnection(link.port ?? 0, 'localhost');
+    const silent = createConnection(link.port ?? 0, 'localhost');
+    await Promise.all([garbage, silent].map((socket) => once(socket, 'connect')));
+    garbage.on('error', () => {}); // reset is one way to be refused
+    garbage.write('GET / HTTP/1.1\r\n\r\n');
+    await once(garbage, 'close');
+    await connected('a');
+    await link.stop();
+    silent.destroy();
   });
 
   it('hangs up on everyone when stopped, and can be started again', async () => {

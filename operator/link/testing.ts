@@ -1,6 +1,8 @@
 // What the tests of the link share: a CA, an agent's end of the stream, an API server that says what it is told.
 import 'reflect-metadata';
-import { type ClientDuplexStream, credentials, Metadata, type StatusObject } from '@grpc/grpc-js';
+import { once } from 'node:events';
+import { createConnection, createServer, type Socket } from 'node:net';
+import { Client, type ClientDuplexStream, credentials, Metadata, type StatusObject } from '@grpc/grpc-js';
 import {
   BasicConstraintsExtension,
   SubjectAlternativeNameExtension,
@@ -118,25 +120,56 @@ export function podOfWorkspace(
   };
 }
 
+/** A way to `port` that can be cut, as when an agent is killed or the network fails. */
+export async function breakable(port: number): Promise<{ port: number; cut(): void }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = createConnection(port, 'localhost');
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => {}));
+  }).listen(0, 'localhost');
+  await once(server, 'listening');
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    cut() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+const connect = loadLink().Link.service.Connect;
+
 /** An agent's end of the link. Remembers what it was sent and how the stream ended. */
 export class TestAgent {
   readonly received: OperatorMessage[] = [];
   /** How the stream ended. */
   readonly status: Promise<StatusObject>;
-  readonly #client: InstanceType<ReturnType<typeof loadLink>['Link']>;
-  readonly #stream: ClientDuplexStream<AgentMessageInput, OperatorMessage>;
+  readonly #client: Client;
+  readonly #stream: ClientDuplexStream<AgentMessageInput | Buffer, OperatorMessage>;
 
   constructor(port: number, ca: string, token: string | undefined) {
-    this.#client = new (loadLink().Link)(`localhost:${port}`, credentials.createSsl(Buffer.from(ca)));
+    this.#client = new Client(`localhost:${port}`, credentials.createSsl(Buffer.from(ca)), {
+      // A connection of its own, as in a process of its own.
+      'grpc.use_local_subchannel_pool': 1,
+    });
     const metadata = new Metadata();
     if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
-    this.#stream = this.#client.connect(metadata);
+    this.#stream = this.#client.makeBidiStreamRequest(
+      connect.path,
+      (message: AgentMessageInput | Buffer) =>
+        Buffer.isBuffer(message) ? message : connect.requestSerialize(message),
+      connect.responseDeserialize,
+      metadata,
+    );
     this.#stream.on('data', (message: OperatorMessage) => this.received.push(message));
     this.#stream.on('error', () => {}); // the status says it too
     this.status = new Promise((resolve) => this.#stream.once('status', resolve));
   }
 
-  send(message: AgentMessageInput): this {
+  /** Bytes go as they are, for what no agent of ours would say. */
+  send(message: AgentMessageInput | Buffer): this {
     this.#stream.write(message);
     return this;
   }
@@ -164,8 +197,8 @@ export class TestAgent {
     this.#stream.end();
   }
 
-  /** As an agent that is killed. */
-  vanish(): void {
+  /** Gives up without a word. */
+  close(): void {
     this.#stream.cancel();
     this.#client.close();
   }
