@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
@@ -6,6 +5,7 @@ import { join } from 'node:path';
 import { findGo } from './go.ts';
 import { withLock } from './lock.ts';
 import { cacheRoot } from './paths.ts';
+import { spawnBound } from './process.ts';
 import { say, step } from './progress.ts';
 
 // Every program of the cluster is built from source: the module proxy is the one place that has them all.
@@ -54,16 +54,17 @@ export async function ensureBinaries(wanted: readonly Program[] = allPrograms): 
 /** One program, put in place by a rename: an interrupted build leaves nothing that looks complete. */
 async function build(go: string, name: Program, dir: string): Promise<void> {
   const [module, pkg] = programs[name];
-  const temporary = join(dir, `.${name}.${process.pid}`);
+  // One name for all builders, of which the lock lets one at a time: what a killed one left is overwritten.
+  const temporary = join(dir, `.${name}.tmp`);
   const args = ['build', '-trimpath', '-ldflags', `-s -w ${versionStamps()}`, '-o', temporary, pkg];
-  const child = spawn(go, args, {
+  const child = spawnBound(go, args, {
     cwd: join(modules, module),
     env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly', GOWORK: 'off' },
     // go reports each download on standard error, which is noise until it fails.
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let stderr = '';
-  child.stderr.on('data', (data) => {
+  child.stderr?.on('data', (data) => {
     stderr += data;
   });
   const code = await new Promise<number | null>((resolve, reject) => {
