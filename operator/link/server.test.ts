@@ -282,6 +282,20 @@ describe('the server', () => {
     silent.destroy();
   });
 
+  it('stops even when an agent does not read what it is sent', async () => {
+    const stuck = await connected('a');
+    stuck.pause();
+    const rest = { name: 'snap', worktree: 'main', tags: [], engine: '', expectedParent: '' };
+    for (let n = 1; n <= 50; n++) {
+      const note = `${n}${'x'.repeat(200_000)}`;
+      link.agents.setDesired('ns/ws', { engine: 'copy', snapshots: [{ uid: 'u', note, ...rest }] });
+      await turn();
+    }
+    await link.stop();
+    stuck.resume();
+    expect(await stuck.status).toMatchObject({ code: status.UNAVAILABLE });
+  });
+
   it('hangs up on everyone when stopped, and can be started again', async () => {
     const agent = await connected('a');
     const waiting = dial('token-of-b');

@@ -1,4 +1,5 @@
 import type { Snapshot } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
+import { compact } from './compact.ts';
 
 /** Snapshots by id that know how much memory they hold, so that no agent can fill the operator's. */
 export class SnapshotSet {
@@ -7,7 +8,8 @@ export class SnapshotSet {
   #view: ReadonlyMap<string, Snapshot> | undefined;
 
   /** Returns the one it replaces. */
-  set(snapshot: Snapshot): Snapshot | undefined {
+  set(received: Snapshot): Snapshot | undefined {
+    const snapshot = compact(received, this.#byId.get(received.parentId));
     const before = this.#byId.get(snapshot.id);
     this.#characters += characters(snapshot) - (before ? characters(before) : 0);
     this.#byId.set(snapshot.id, snapshot);
