@@ -33,8 +33,8 @@ for (const [name, entryPoints] of Object.entries(programs)) {
       js: [
         "import { createRequire as createRequire_ } from 'node:module';",
         'const require = createRequire_(import.meta.url);',
-        'const __dirname = `${import.meta.dirname}/build/src`;',
-        'const __filename = `${__dirname}/main.js`;',
+        "const __dirname = import.meta.dirname + '/build/src';",
+        "const __filename = __dirname + '/main.js';",
       ].join(' '),
     },
   });

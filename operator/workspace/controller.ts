@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../shared/log.ts';
 import { parseWorkspace, type Workspace, type WorkspaceStatus, workspaces } from '../api/workspace.ts';
-import { caConfigMap } from '../certs/configmap.ts';
+import { caConfigMap } from '../certs/ca-config-map.ts';
 import type { Informers } from '../informers.ts';
 import type { Agents } from '../link/agents.ts';
 import type { KubeClient } from '../runtime/client.ts';

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { parseConfig } from './config.ts';
+
+const required = { JVS_AGENT_IMAGE: 'jvs-agent:1' };
+
+test('only the agent image has to be given', () => {
+  expect(parseConfig([], required)).toMatchObject({
+    namespace: 'jvs-system',
+    agent: { image: 'jvs-agent:1', linkAddress: 'jvs-operator.jvs-system.svc:8443' },
+    ports: { webhook: 9443, link: 8443 },
+  });
+  expect(() => parseConfig([], {})).toThrow(/JVS_AGENT_IMAGE \(--agent-image\)/);
+});
+
+test('flags win over the environment', () => {
+  const config = parseConfig(['--link-port', '1234'], { ...required, JVS_LINK_PORT: '4321' });
+  expect(config.ports.link).toBe(1234);
+});
+
+test('every bad setting is named', () => {
+  const bad = {
+    ...required,
+    JVS_LINK_PORT: 'x',
+    JVS_WEBHOOK_URL: 'http://plain',
+    JVS_AGENT_MEMORY_LIMIT: 'much',
+  };
+  expect(() => parseConfig([], bad)).toThrow(/MEMORY_LIMIT.*WEBHOOK_URL.*LINK_PORT/);
+});
+
+test('an unknown flag is refused', () => {
+  expect(() => parseConfig(['--replicas', '3'], required)).toThrow(/--replicas/);
+});

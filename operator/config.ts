@@ -1,0 +1,85 @@
+// The operator's configuration: flags and environment, checked once.
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65535);
+const quantity = z.string().regex(/^[0-9.]+(m|[KMGTPE]i?)?$/, 'must be a quantity such as 64Mi or 50m');
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
+const schema = z.object({
+  /** Namespace of the operator itself. */
+  JVS_NAMESPACE: z.string().min(1).default('jvs-system'),
+  /** The operator's own pod, from the downward API; empty outside a cluster. */
+  JVS_POD: z.string().default(''),
+  JVS_AGENT_IMAGE: z.string().min(1),
+  JVS_AGENT_CPU_REQUEST: quantity.default('10m'),
+  JVS_AGENT_MEMORY_REQUEST: quantity.default('64Mi'),
+  /** No CPU limit where it is empty: a throttled agent only holds its own snapshots up. */
+  JVS_AGENT_CPU_LIMIT: quantity.or(z.literal('')).default(''),
+  JVS_AGENT_MEMORY_LIMIT: quantity.default('512Mi'),
+  JVS_AGENT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+  /** host:port that agents dial. */
+  JVS_LINK_ADDRESS: z
+    .string()
+    .regex(/^.+:\d+$/, 'must be host:port')
+    .optional(),
+  /** URL of the webhook as the API server reaches it; only outside a cluster, where no Service leads to it. */
+  JVS_WEBHOOK_URL: z.url({ protocol: /^https$/ }).optional(),
+  /** More DNS names and IP addresses for the serving certificate. */
+  JVS_CERTIFICATE_NAMES: z
+    .string()
+    .default('')
+    .transform((names) => names.split(',').filter(Boolean)),
+  JVS_LEADER_ELECTION: flag.default(true),
+  JVS_WEBHOOK_PORT: port.default(9443),
+  JVS_LINK_PORT: port.default(8443),
+  JVS_HEALTH_PORT: port.default(8081),
+  JVS_METRICS_PORT: port.default(8080),
+});
+
+export type Config = ReturnType<typeof parseConfig>;
+
+/** Flags win over the environment: `--link-port` is JVS_LINK_PORT. @throws Error that names each bad setting */
+export function parseConfig(argv: readonly string[], environment: Record<string, string | undefined>) {
+  const names = Object.keys(schema.shape);
+  const flagOf = (name: string) => name.slice('JVS_'.length).toLowerCase().replaceAll('_', '-');
+  const { values } = parseArgs({
+    args: [...argv],
+    options: Object.fromEntries(names.map((name) => [flagOf(name), { type: 'string' as const }])),
+  });
+  const given = names.map((name) => [name, values[flagOf(name)] ?? environment[name]]);
+  const result = schema.safeParse(Object.fromEntries(given));
+  if (!result.success) {
+    const problems = result.error.issues.map(({ path, message }) => {
+      const name = String(path[0]);
+      return `${name} (--${flagOf(name)}): ${message}`;
+    });
+    throw new Error(problems.join('; '));
+  }
+  const c = result.data;
+  return {
+    namespace: c.JVS_NAMESPACE,
+    pod: c.JVS_POD,
+    agent: {
+      image: c.JVS_AGENT_IMAGE,
+      resources: {
+        requests: { cpu: c.JVS_AGENT_CPU_REQUEST, memory: c.JVS_AGENT_MEMORY_REQUEST },
+        limits: {
+          ...(c.JVS_AGENT_CPU_LIMIT && { cpu: c.JVS_AGENT_CPU_LIMIT }),
+          memory: c.JVS_AGENT_MEMORY_LIMIT,
+        },
+      },
+      linkAddress: c.JVS_LINK_ADDRESS ?? `jvs-operator.${c.JVS_NAMESPACE}.svc:8443`,
+      logLevel: c.JVS_AGENT_LOG_LEVEL,
+    },
+    webhookUrl: c.JVS_WEBHOOK_URL,
+    certificateNames: c.JVS_CERTIFICATE_NAMES,
+    leaderElection: c.JVS_LEADER_ELECTION,
+    ports: {
+      webhook: c.JVS_WEBHOOK_PORT,
+      link: c.JVS_LINK_PORT,
+      health: c.JVS_HEALTH_PORT,
+      metrics: c.JVS_METRICS_PORT,
+    },
+  };
+}

@@ -1,0 +1,127 @@
+// The operator: every replica serves the webhook; the leader reconciles and takes the agents' connections.
+import { createLogger } from '../shared/log.ts';
+import { version } from '../shared/version.ts';
+import { CertificateManager, servingNames } from './certs/manager.ts';
+import { type Config, parseConfig } from './config.ts';
+import { healthListener, metricsListener, serve } from './endpoints.ts';
+import { createInformers } from './informers.ts';
+import { podSource, tokenReviewer } from './link/pods.ts';
+import { LinkServer } from './link/server.ts';
+import { createMetrics } from './metrics.ts';
+import { KubeClient } from './runtime/client.ts';
+import { EventRecorder } from './runtime/events.ts';
+import { LeaderElection } from './runtime/leader.ts';
+import { pods } from './runtime/resources.ts';
+import { createSnapshotControllers } from './snapshot/controller.ts';
+import { keepWebhookConfiguration } from './webhook/configuration.ts';
+import { lookupIn } from './webhook/lookup.ts';
+import { podReviewer } from './webhook/review.ts';
+import { WebhookServer } from './webhook/server.ts';
+import { createWorkspaceController } from './workspace/controller.ts';
+
+const log = createLogger('operator');
+
+async function main(config: Config, stop: AbortSignal): Promise<void> {
+  const { namespace, ports } = config;
+  const client = KubeClient.fromDefault((warning) => log.warn({ warning }, 'the API server warns'));
+  const informers = createInformers(client, log);
+  let problem: string | undefined = 'starting';
+  await serve(
+    healthListener(() => problem),
+    ports.health,
+    stop,
+  );
+  await labelLeader(client, config, null);
+
+  const certificates = new CertificateManager({
+    client,
+    namespace,
+    names: [...servingNames(namespace), ...config.certificateNames],
+    log,
+  });
+  await certificates.start(stop);
+
+  for (const informer of Object.values(informers)) informer.start(stop);
+  const webhook = new WebhookServer({
+    port: ports.webhook,
+    certificates,
+    reviewPod: podReviewer(lookupIn(informers.workspaces, client), config.agent),
+    log,
+  });
+  await webhook.start();
+  const trusted = keepWebhookConfiguration(
+    { client, certificates, webhookUrl: config.webhookUrl, log },
+    stop,
+  );
+  await Promise.all(Object.values(informers).map((informer) => informer.synced()));
+
+  const events = new EventRecorder(client, {
+    controller: 'jvs.io/operator',
+    instance: config.pod || 'jvs-operator',
+    log,
+  });
+  const link = new LinkServer({
+    certificates,
+    reviewToken: tokenReviewer(client),
+    pods: podSource(client, informers.pods),
+    log,
+    version,
+    port: ports.link,
+  });
+  const { agents } = link;
+  const controllers = [
+    createWorkspaceController({
+      client,
+      informers,
+      agents,
+      events,
+      caBundle: () => certificates.current().caBundle,
+      log,
+    }),
+    ...createSnapshotControllers({ client, informers, agents, events, log }),
+  ];
+  await serve(metricsListener(createMetrics({ controllers, link })), ports.metrics, stop);
+  problem = undefined;
+  log.info({ version, ports }, 'serving');
+
+  const lead = async (signal: AbortSignal): Promise<void> => {
+    await link.start();
+    await labelLeader(client, config, 'true');
+    await Promise.all([events, ...controllers].map((runner) => runner.start(signal)));
+    await link.stop();
+  };
+  if (config.leaderElection) {
+    const identity = config.pod || 'jvs-operator';
+    await new LeaderElection(client, { namespace, name: 'jvs-operator', identity, log }).lead(stop, lead);
+  } else {
+    await lead(stop);
+  }
+  await labelLeader(client, config, null);
+  await trusted;
+  await webhook.stop();
+}
+
+/** The Service that agents dial selects it. A container that starts again must not keep what its pod had before. */
+async function labelLeader(
+  client: KubeClient,
+  { namespace, pod }: Config,
+  value: 'true' | null,
+): Promise<void> {
+  if (!pod) return;
+  const labels = { 'jvs.io/leader': value };
+  await client.mergePatch(pods, { namespace, name: pod }, { metadata: { labels } });
+}
+
+const stopping = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => stopping.abort(new Error(`stopped by ${signal}`)));
+}
+try {
+  await main(parseConfig(process.argv.slice(2), process.env), stopping.signal);
+  log.info('stopped');
+  process.exit(0);
+} catch (err) {
+  if (stopping.signal.aborted) process.exit(0);
+  log.fatal({ err }, 'the operator ends');
+  process.exit(1);
+}

@@ -1,0 +1,43 @@
+// grpcurl against an agent's debug server, through the API server's port-forward.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { run } from './kubectl.ts';
+
+export interface Forward extends AsyncDisposable {
+  /** 127.0.0.1:port of this machine. */
+  address: string;
+}
+
+/** `target`: pod/<name> or deploy/<name>. Ended by disposing it. */
+export async function forwardAgent(target: string, namespace = 'default'): Promise<Forward> {
+  const child = spawn('kubectl', ['-n', namespace, 'port-forward', target, ':7443'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const port = await new Promise<string>((resolve, reject) => {
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+      const match = /127\.0\.0\.1:(\d+)/.exec(text);
+      if (match?.[1]) resolve(match[1]);
+    });
+    child.once('error', reject);
+    child.once('close', (code) => reject(new Error(`kubectl port-forward ${target} exited with ${code}`)));
+  });
+  return { address: `127.0.0.1:${port}`, [Symbol.asyncDispose]: () => ended(child) };
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  child.kill();
+  await closed;
+}
+
+/** Services by name: `grpcurl list`. */
+export const grpcList = async ({ address }: Forward): Promise<string[]> =>
+  (await run('grpcurl', ['-plaintext', address, 'list'])).trim().split('\n');
+
+/** A unary call; `method` as in Agent/GetStatus of jvs.agent.v1. @throws Error with the gRPC status */
+export async function grpcCall<T>({ address }: Forward, method: string, request: object = {}): Promise<T> {
+  const service = method.includes('.') ? method : `jvs.agent.v1.${method}`;
+  return JSON.parse(await run('grpcurl', ['-plaintext', '-d', JSON.stringify(request), address, service]));
+}
