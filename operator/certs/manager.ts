@@ -36,13 +36,14 @@ export interface CertificateManagerOptions {
 const lookAgainMs = 12 * 60 * 60 * 1000;
 
 export class CertificateManager implements CertificateSource {
-  readonly #options: CertificateManagerOptions & { lifetimes: Lifetimes; now: () => Date };
+  readonly #options: Required<CertificateManagerOptions>;
   readonly #handlers = new Set<() => void>();
   readonly #ready = Promise.withResolvers<void>();
   #current: Certificates | undefined;
 
   constructor(options: CertificateManagerOptions) {
-    this.#options = { lifetimes: defaultLifetimes, now: () => new Date(), ...options };
+    const { lifetimes = defaultLifetimes, now = () => new Date() } = options;
+    this.#options = { ...options, lifetimes, now };
     this.#ready.promise.catch(() => {}); // not everybody waits for it
   }
 

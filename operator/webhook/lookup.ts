@@ -13,7 +13,10 @@ export type WorkspaceLookup = (
  * Out of the informer's cache; the API server is asked about what is not there, for a pod may come right after its
  * Workspace. Throws InvalidResource for a spec that can not be read, and what the client throws.
  */
-export function lookupIn(informer: Pick<Informer<Workspace>, 'get'>, client: KubeClient): WorkspaceLookup {
+export function lookupIn(
+  informer: Pick<Informer<Workspace>, 'get'>,
+  client: Pick<KubeClient, 'get'>,
+): WorkspaceLookup {
   return async (namespace, name, signal) => {
     const known = informer.get(`${namespace}/${name}`);
     const object = known ?? (await client.get(workspaces, { namespace, name }, { signal }));

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { CertificateManager, secretName, servingNames } from '../../operator/certs/manager.ts';
+import type { Lifetimes } from '../../operator/certs/plan.ts';
+import type { KubeClient } from '../../operator/runtime/client.ts';
+import { KubeClient as Client } from '../../operator/runtime/client.ts';
+import { secrets } from '../../operator/runtime/resources.ts';
+import { createLogger } from '../../shared/log.ts';
+import type { ApiServer } from '../cluster/apiserver.ts';
+import { startWithKubectl } from './kubectl.ts';
+import { operatorClient } from './operator-client.ts';
+
+const namespace = 'jvs-system';
+const ref = { namespace, name: secretName };
+const within = { timeout: 30_000, interval: 100 };
+
+let server: ApiServer;
+let client: KubeClient;
+let admin: KubeClient;
+const stops: AbortController[] = [];
+
+beforeAll(async () => {
+  const { server: started, kubectl } = await startWithKubectl();
+  server = started;
+  await kubectl('apply', '-f', 'config/rbac/');
+  admin = Client.fromKubeconfig(server.kubeconfig);
+  client = await operatorClient(server);
+}, 900_000);
+afterAll(async () => {
+  for (const stop of stops) stop.abort();
+  await server?.stop();
+});
+
+/** Several replicas that start at the same moment. */
+async function replicas(count: number, lifetimes?: Lifetimes) {
+  const stop = new AbortController();
+  stops.push(stop);
+  const log = createLogger('test');
+  log.level = 'silent';
+  const managers = Array.from(
+    { length: count },
+    () => new CertificateManager({ client, namespace, names: servingNames(namespace), log, lifetimes }),
+  );
+  await Promise.all(managers.map((manager) => manager.start(stop.signal)));
+  const agreed = () => {
+    const [first, ...others] = managers.map((manager) => manager.current());
+    for (const other of others) expect(other).toEqual(first);
+    if (!first) throw new Error('no replica');
+    return first;
+  };
+  return { managers, agreed, stop: () => stop.abort() };
+}
+
+test('replicas that start at once agree on one authority, and so does one that comes later', async () => {
+  const { agreed, stop } = await replicas(3);
+  const current = await vi.waitFor(agreed, within);
+  const late = await replicas(1);
+  expect(late.agreed()).toEqual(current);
+  const secret = await admin.get(secrets, ref);
+  expect(Buffer.from(secret?.data?.['ca.crt'] ?? '', 'base64').toString()).toBe(current.caBundle);
+  expect(current.expiresAt.getTime() - Date.now()).toBeGreaterThan(80 * 24 * 3_600_000);
+  stop();
+  late.stop();
+});
+
+test('a Secret that is deleted or damaged is made anew, and all replicas use it', async () => {
+  const { agreed, stop } = await replicas(2);
+  const before = await vi.waitFor(agreed, within);
+  await admin.delete(secrets, ref);
+  const after = await vi.waitFor(() => {
+    const now = agreed();
+    expect(now.caBundle).not.toBe(before.caBundle);
+    return now;
+  }, within);
+  await admin.mergePatch(secrets, ref, { data: { 'tls.key': 'bm8ga2V5' } });
+  await vi.waitFor(() => {
+    const now = agreed();
+    expect(now.key).not.toBe(after.key);
+    expect(now.caBundle).toBe(after.caBundle);
+  }, within);
+  stop();
+});
+
+test('certificates that run out are replaced in time, the authority too, and everybody is told', async () => {
+  await admin.delete(secrets, ref);
+  const { managers, agreed, stop } = await replicas(2, { authority: 15_000, serving: 4_000 });
+  const { caBundle } = await vi.waitFor(agreed, within);
+  const seen = managers.map((manager) => {
+    const states = [manager.current()];
+    manager.onChange(() => states.push(manager.current()));
+    return states;
+  });
+  await vi.waitFor(() => {
+    for (const states of seen) {
+      expect(new Set(states.map(({ cert }) => cert)).size).toBeGreaterThan(2);
+      const overlap = states.find((state) => state.caBundle !== caBundle);
+      expect(overlap?.caBundle.endsWith(caBundle)).toBe(true);
+    }
+    expect(agreed().expiresAt.getTime()).toBeGreaterThan(Date.now());
+  }, within);
+  stop();
+});
+
+test('a start that is given up is no hang', async () => {
+  const log = createLogger('test');
+  log.level = 'silent';
+  const manager = new CertificateManager({ client, namespace: 'nowhere', names: ['a'], log });
+  const stop = new AbortController();
+  const started = manager.start(stop.signal);
+  expect(() => manager.current()).toThrow('no certificates yet');
+  stop.abort(new Error('given up'));
+  await expect(started).rejects.toThrow('given up');
+});

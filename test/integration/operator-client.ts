@@ -1,0 +1,22 @@
+// The rights of the operator, no more: what its manifests give its ServiceAccount.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { KubeClient } from '../../operator/runtime/client.ts';
+import type { ApiServer } from '../cluster/apiserver.ts';
+
+interface Kubeconfig {
+  users: { name: string; user: object }[];
+}
+
+/** Needs config/rbac to be applied. */
+export async function operatorClient(server: ApiServer): Promise<KubeClient> {
+  const admin = KubeClient.fromKubeconfig(server.kubeconfig);
+  const account = { namespace: 'jvs-system', name: 'jvs-operator' };
+  const token = await admin.createToken(account, { audiences: [] });
+  const config = parse(await readFile(server.kubeconfig, 'utf8')) as Kubeconfig;
+  const users = config.users.map(({ name }) => ({ name, user: { token } }));
+  const file = join(server.dir, 'operator.kubeconfig');
+  await writeFile(file, stringify({ ...config, users }), { mode: 0o600 });
+  return KubeClient.fromKubeconfig(file);
+}
