@@ -27,7 +27,7 @@ const BAD_TOKEN_MS = 10_000;
 const FLOOD_MS = 30_000;
 /** A restart of the operator brings all agents at once; the API server is asked about so many at a time. */
 const REVIEWS = { atOnce: 16, waiting: 5_000 };
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 5_000;
 
 export class Authenticator {
   readonly #review: ReviewToken;
@@ -54,7 +54,7 @@ export class Authenticator {
       );
     }
     const blocked = this.#blocked.find(token, this.#clock.monotonic());
-    if (blocked) return blocked;
+    if (blocked) return { ...blocked, repeated: true };
     const review = await this.#ask((bounded) => this.#review(token, bounded), signal);
     if ('code' in review) return review;
     const ref = podOf(review);

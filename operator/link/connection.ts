@@ -62,7 +62,8 @@ export class Connection {
   end(reason: Refusal): void {
     if (this.signal.aborted) return;
     this.#over();
-    this.#log.info({ code: status[reason.code], reason: reason.message }, 'stream ended');
+    const level = reason.repeated ? 'debug' : 'info';
+    this.#log[level]({ code: status[reason.code], reason: reason.message }, 'stream ended');
     if (reason.code === status.RESOURCE_EXHAUSTED) {
       this.#deps.authenticator.block(this.#call.metadata, reason);
     }

@@ -2,13 +2,7 @@
 import { createSecureContext } from 'node:tls';
 import { experimental, type ServerCredentials } from '@grpc/grpc-js';
 import type { Logger } from '../../shared/log.ts';
-
-/** The serving certificate of the operator. PEM. */
-export interface CertificateSource {
-  current(): { key: string; cert: string; caBundle: string };
-  /** Called after every change of `current()`. */
-  onChange(handler: () => void): void;
-}
+import type { CertificateSource } from '../certs/source.ts';
 
 type Listener = experimental.IdentityCertificateUpdateListener;
 

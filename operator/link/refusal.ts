@@ -4,6 +4,8 @@ import type { status } from '@grpc/grpc-js';
 export interface Refusal {
   readonly code: status;
   readonly message: string;
+  /** Said to the same peer a moment ago: not worth a line in the log. */
+  readonly repeated?: boolean;
 }
 
 export const refusal = (code: status, message: string): Refusal => ({ code, message });

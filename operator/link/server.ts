@@ -2,11 +2,12 @@
 import { Server, type ServerOptions, status } from '@grpc/grpc-js';
 import type { Logger } from '../../shared/log.ts';
 import { loadLink } from '../../shared/proto/load.ts';
+import type { CertificateSource } from '../certs/source.ts';
 import type { Agents } from './agents.ts';
 import { Authenticator, type PodSource, type ReviewToken } from './auth.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Call, Connection, type Received } from './connection.ts';
-import { type CertificateSource, serverCredentials } from './credentials.ts';
+import { serverCredentials } from './credentials.ts';
 import { refusal } from './refusal.ts';
 import { Registry } from './registry.ts';
 

@@ -1,14 +1,7 @@
 // What the tests of the link share: a CA, an agent's end of the stream, an API server that says what it is told.
-import 'reflect-metadata';
 import { once } from 'node:events';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { Client, type ClientDuplexStream, credentials, Metadata, type StatusObject } from '@grpc/grpc-js';
-import {
-  BasicConstraintsExtension,
-  SubjectAlternativeNameExtension,
-  type X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
 import { createLogger, type Logger } from '../../shared/log.ts';
 import type { SnapshotInput } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
 import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
@@ -17,60 +10,40 @@ import type { Hello } from '../../shared/proto/gen/jvs/link/v1/Hello.ts';
 import type { OperatorMessage } from '../../shared/proto/gen/jvs/link/v1/OperatorMessage.ts';
 import type { Welcome } from '../../shared/proto/gen/jvs/link/v1/Welcome.ts';
 import { loadLink } from '../../shared/proto/load.ts';
+import { newAuthority, newServing } from '../certs/issue.ts';
+import type { CertificateSource, Certificates } from '../certs/source.ts';
 import type { TokenReviewStatus } from '../runtime/client.ts';
-import type { CertificateSource } from './credentials.ts';
 import { type AgentPod, AUDIENCE } from './identity.ts';
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const HOUR_MS = 3_600_000;
 
 export interface TestCa {
   pem: string;
   /** A serving certificate for localhost. */
-  issue(): Promise<{ key: string; cert: string; caBundle: string }>;
+  issue(): Promise<Certificates>;
 }
 
 export async function testCa(): Promise<TestCa> {
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const ca = await X509CertificateGenerator.createSelfSigned({
-    name: 'CN=test CA',
-    keys,
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 3_600_000),
-    signingAlgorithm: algorithm,
-    extensions: [new BasicConstraintsExtension(true, 0, true)],
-  });
-  return { pem: ca.toString('pem'), issue: () => issue(ca, keys.privateKey) };
-}
-
-async function issue(ca: X509Certificate, signingKey: CryptoKey) {
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const leaf = await X509CertificateGenerator.create({
-    subject: 'CN=localhost',
-    issuer: ca.subject,
-    publicKey: keys.publicKey,
-    signingKey,
-    notBefore: ca.notBefore,
-    notAfter: ca.notAfter,
-    signingAlgorithm: algorithm,
-    extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: 'localhost' }])],
-  });
-  const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
+  const authority = await newAuthority(undefined, new Date(), HOUR_MS);
   return {
-    key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`,
-    cert: leaf.toString('pem'),
-    caBundle: ca.toString('pem'),
+    pem: authority.cert,
+    async issue() {
+      const serving = await newServing(authority, ['localhost'], new Date(), HOUR_MS);
+      return { ...serving, caBundle: authority.cert, expiresAt: new Date(Date.now() + HOUR_MS) };
+    },
   };
 }
 
 /** A certificate source that a test can turn. */
-export function rotatable(first: { key: string; cert: string; caBundle: string }): CertificateSource & {
-  rotate(next: { key: string; cert: string; caBundle: string }): void;
-} {
+export function rotatable(first: Certificates): CertificateSource & { rotate(next: Certificates): void } {
   let current = first;
-  const handlers: (() => void)[] = [];
+  const handlers = new Set<() => void>();
   return {
     current: () => current,
-    onChange: (handler) => handlers.push(handler),
+    onChange(handler) {
+      handlers.add(handler);
+      return () => handlers.delete(handler);
+    },
     rotate(next) {
       current = next;
       for (const handler of handlers) handler();

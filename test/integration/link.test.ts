@@ -155,6 +155,16 @@ describe('an open link', () => {
     expect(await refused(agent)).toBe(PERMISSION_DENIED);
   });
 
+  it('is refused in time, and not for good, while the API server gives no answer', async () => {
+    const pod = await createPod('patient', 'delta');
+    const token = await pod.token();
+    api.pause();
+    const answer = await dial(token, 'patient', 'delta').status;
+    api.resume();
+    expect(answer).toMatchObject({ code: UNAVAILABLE, details: expect.stringContaining('try again') });
+    await admitted(dial(token, 'patient', 'delta'));
+  });
+
   it('stays through a restart of the API server; until that is back, others are told to try again', async () => {
     const [one, two] = [await createPod('one', 'gamma'), await createPod('two', 'gamma')];
     const agent = await admitted(dial(await one.token(), 'one', 'gamma'));
