@@ -6,16 +6,21 @@ import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import type { ProtoGrpcType as AgentTypes } from './gen/agent.ts';
 import type { ProtoGrpcType as HealthTypes } from './gen/health.ts';
 import type { ProtoGrpcType as LinkTypes } from './gen/link.ts';
+import type { ProtoGrpcType as ReflectionTypes } from './gen/reflection.ts';
 
 // In the repository proto/ is two folders up; in an image the bundle has it beside itself.
 const directory = [join(import.meta.dirname, '../../proto'), join(import.meta.dirname, 'proto')].find(
   (path) => existsSync(join(path, 'jvs')),
 );
 
+export type ProtoFile =
+  | 'jvs/agent/v1/agent.proto'
+  | 'jvs/link/v1/link.proto'
+  | 'grpc/health/v1/health.proto'
+  | 'grpc/reflection/v1/reflection.proto';
+
 /** Package definition of one file of proto/, with the options that its generated types were made for. */
-export function loadProto(
-  file: 'jvs/agent/v1/agent.proto' | 'jvs/link/v1/link.proto' | 'grpc/health/v1/health.proto',
-): PackageDefinition {
+export function loadProto(file: ProtoFile): PackageDefinition {
   if (!directory) throw new Error(`The folder proto/ is missing beside ${import.meta.dirname}`);
   return loadSync(file, {
     includeDirs: [directory],
@@ -34,3 +39,7 @@ export const loadLink = () =>
 
 export const loadHealth = () =>
   (loadPackageDefinition(loadProto('grpc/health/v1/health.proto')) as unknown as HealthTypes).grpc.health.v1;
+
+export const loadReflection = () =>
+  (loadPackageDefinition(loadProto('grpc/reflection/v1/reflection.proto')) as unknown as ReflectionTypes).grpc
+    .reflection.v1;
