@@ -282,6 +282,15 @@ describe('the server', () => {
     silent.destroy();
   });
 
+  it('says so when it can not have its port', async () => {
+    const { port } = link;
+    const options = { certificates, log: quietLog(), version: '9.9.9', port };
+    const noPods = { get: () => undefined, fetch: async () => undefined, onChange: () => {} };
+    const second = new LinkServer({ ...options, reviewToken: async () => ({}), pods: noPods });
+    await expect(second.start()).rejects.toThrow(/EADDRINUSE/);
+    await second.stop();
+  });
+
   it('stops even when an agent does not read what it is sent', async () => {
     const stuck = await connected('a');
     stuck.pause();

@@ -1,6 +1,7 @@
 // What the tests of the link share: a CA, an agent's end of the stream, an API server that says what it is told.
 import { once } from 'node:events';
 import { createConnection, createServer, type Socket } from 'node:net';
+import { pipeline } from 'node:stream';
 import { Client, type ClientDuplexStream, credentials, Metadata, type StatusObject } from '@grpc/grpc-js';
 import { createLogger, type Logger } from '../../shared/log.ts';
 import type { SnapshotInput } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
@@ -93,21 +94,32 @@ export function podOfWorkspace(
   };
 }
 
-/** A way to `port` that can be cut, as when an agent is killed or the network fails. */
-export async function breakable(port: number): Promise<{ port: number; cut(): void }> {
+/** A way to a port that can be cut, as when an agent is killed or the network fails. */
+export async function breakable(to: number) {
   const sockets = new Set<Socket>();
+  let target: number | undefined = to;
   const server = createServer((near) => {
-    const far = createConnection(port, 'localhost');
-    near.pipe(far).pipe(near);
-    for (const socket of [near, far]) sockets.add(socket.on('error', () => {}));
-  }).listen(0, 'localhost');
+    if (target === undefined) {
+      near.destroy();
+      return;
+    }
+    const far = createConnection(target, 'localhost');
+    pipeline(near, far, near, () => {}); // one side's end is the other's
+    sockets.add(near).add(far);
+  });
+  server.unref().listen(0, 'localhost');
   await once(server, 'listening');
   const address = server.address();
   return {
     port: typeof address === 'object' && address ? address.port : 0,
-    cut() {
-      server.close();
+    /** Until it leads somewhere again. */
+    cut(): void {
+      target = undefined;
       for (const socket of sockets) socket.destroy();
+      sockets.clear();
+    },
+    lead(port: number): void {
+      target = port;
     },
   };
 }
