@@ -64,7 +64,7 @@ export class Connection {
     this.#over();
     const level = reason.repeated ? 'debug' : 'info';
     this.#log[level]({ code: status[reason.code], reason: reason.message }, 'stream ended');
-    if (reason.code === status.RESOURCE_EXHAUSTED) {
+    if (this.#session && reason.code === status.RESOURCE_EXHAUSTED) {
       this.#deps.authenticator.block(this.#call.metadata, reason);
     }
     // grpc-js takes the error for the status and ends the stream with it.
