@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { systemClock } from './clock.ts';
 
 export interface Backoff {
   baseMs: number;
@@ -11,6 +11,15 @@ export function backoffMs({ baseMs, capMs }: Backoff, failures: number, random: 
 }
 
 /** Returns early, without an error, when aborted. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(ms, undefined, { signal }).catch(() => {});
+export function pause(ms: number, signal: AbortSignal, clock = systemClock): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const wake = () => {
+    cancel();
+    signal.removeEventListener('abort', wake);
+    resolve();
+  };
+  const cancel = clock.after(ms, wake);
+  signal.addEventListener('abort', wake);
+  if (signal.aborted) wake();
+  return promise;
 }

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { type Connect, connectByKubeconfig, connectDefault } from './connection.ts';
-import { ApiError, type Status } from './errors.ts';
+import { ApiError, type Status, Unreachable } from './errors.ts';
 import { type Exchange, exchange } from './http.ts';
 import type { Applied, KubeList, KubeObject, ObjectRef, Resource, Selection } from './types.ts';
 
@@ -41,7 +41,7 @@ const TIMEOUT_MS = 30_000;
 
 /**
  * A thin client: JSON in, JSON out, no models, so that no field is ever dropped. One per process.
- * Calls throw ApiError for answers that are errors, the signal's reason when aborted, else an Error with its cause.
+ * Calls throw ApiError for answers that are errors, the signal's reason when aborted, Unreachable without an answer.
  */
 export class KubeClient {
   readonly #connect: Connect;
@@ -182,7 +182,7 @@ export class KubeClient {
     } catch (cause) {
       signal.throwIfAborted();
       if (cause instanceof ApiError) throw cause;
-      throw new Error(`watch ${path} broke off: ${cause instanceof Error ? cause.message : cause}`, {
+      throw new Unreachable(`watch ${path} broke off: ${cause instanceof Error ? cause.message : cause}`, {
         cause,
       });
     } finally {
@@ -244,17 +244,18 @@ export class KubeClient {
 
   async #call<T>(options: Omit<Exchange, 'timeoutMs'> & CallOptions): Promise<T> {
     const { timeoutMs = TIMEOUT_MS, method, path, signal } = options;
+    const deadline = performance.now() + timeoutMs;
     const response = await exchange(this.#connect, { ...options, timeoutMs });
     const timer = setTimeout(
       () => response.destroy(new Error(`answer not complete in ${timeoutMs} ms`)),
-      timeoutMs,
+      deadline - performance.now(),
     );
     try {
-      for (const warning of response.headersDistinct.warning ?? []) this.#onWarning(warning);
+      for (const header of response.headersDistinct.warning ?? []) this.#onWarning(warningText(header));
       return JSON.parse(await text(response)) as T;
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new Error(`${method} ${path}: the answer broke off or is no JSON`, { cause });
+      throw new Unreachable(`${method} ${path}: the answer broke off or is no JSON`, { cause });
     } finally {
       clearTimeout(timer);
     }
@@ -266,6 +267,11 @@ function parseEvent<T>(path: string, line: string): WatchEvent<T> {
   if (event.type === 'ERROR')
     throw new ApiError(`watch ${path.split('?')[0]}`, event.object.code ?? 500, event.object);
   return event;
+}
+
+/** `299 - "text"` */
+function warningText(header: string): string {
+  return header.replace(/^299 \S+ "(.*)"$/s, '$1').replaceAll('\\"', '"');
 }
 
 function typeMeta({ apiVersion, kind }: Resource<KubeObject>) {

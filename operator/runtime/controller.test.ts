@@ -2,7 +2,7 @@ import { setImmediate as settled } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Controller, type ControllerOptions, type Result, TerminalError } from './controller.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, Unreachable } from './errors.ts';
 import { ManualClock } from './manual-clock.ts';
 
 let clock: ManualClock;
@@ -112,6 +112,20 @@ describe('Controller', () => {
     controller.enqueue('a');
     await pass(5100);
     expect(times()).toEqual([0, 5000]);
+  });
+
+  it('holds back while the API server is away and then does everything without delay', async () => {
+    let away = true;
+    const { controller } = start(async () => {
+      if (away) throw new Error('cannot apply the claim', { cause: new Unreachable('connect ECONNREFUSED') });
+    });
+    for (let n = 0; n < 100; n++) controller.enqueue(`key-${n}`);
+    await pass(60_000);
+    expect(runs.length, 'not every key for itself').toBeLessThan(30);
+    away = false;
+    runs.length = 0;
+    await pass(5000);
+    expect(new Set(runs.map(({ key }) => key)).size).toBe(100);
   });
 
   it('works on several keys at a time but never twice on one', async () => {

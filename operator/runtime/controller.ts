@@ -1,7 +1,7 @@
 import type { Logger } from '../../shared/log.ts';
-import { type Backoff, backoffMs } from './backoff.ts';
+import { type Backoff, backoffMs, pause } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { ApiError, TerminalError } from './errors.ts';
+import { ApiError, TerminalError, Unreachable } from './errors.ts';
 import { WorkQueue } from './queue.ts';
 
 export { TerminalError };
@@ -24,7 +24,14 @@ export interface ControllerOptions {
   random?: () => number;
 }
 
-/** Runs `reconcile` for keys that are enqueued, and again after errors, until it is stopped. */
+const OUTAGE_BACKOFF = { baseMs: 100, capMs: 5_000 };
+
+/**
+ * Runs `reconcile` for keys that are enqueued, and again after errors, until it is stopped. After a TerminalError the
+ * key waits until it is enqueued again; after a first conflict it is run again at once; else it backs off. While the
+ * API server is unreachable, which is no key's fault, the workers hold back instead, and go on with everything as
+ * soon as it is there again.
+ */
 export class Controller {
   readonly #options: Required<ControllerOptions>;
   readonly #log: Logger;
@@ -35,13 +42,17 @@ export class Controller {
     this.#options = {
       workers: 1,
       timeoutMs: 120_000,
-      backoff: { baseMs: 50, capMs: 60_000 },
+      backoff: { baseMs: 50, capMs: 30_000 },
       clock: systemClock,
       random: Math.random,
       ...options,
     };
     this.#log = options.log.child({ controller: options.name });
     this.#queue = new WorkQueue(this.#options.clock);
+  }
+
+  get name(): string {
+    return this.#options.name;
   }
 
   /** Keys that wait for a worker. */
@@ -63,13 +74,18 @@ export class Controller {
   }
 
   async #work(stop: AbortSignal): Promise<void> {
+    const { random, clock } = this.#options;
+    let outages = 0;
     for (let key = await this.#queue.take(); key !== undefined; key = await this.#queue.take()) {
-      await this.#run(key, stop);
+      const answered = await this.#run(key, stop);
       this.#queue.done(key);
+      outages = answered ? 0 : outages + 1;
+      if (!answered) await pause(backoffMs(OUTAGE_BACKOFF, outages, random), stop, clock);
     }
   }
 
-  async #run(key: string, stop: AbortSignal): Promise<void> {
+  /** False when the API server could not be reached. */
+  async #run(key: string, stop: AbortSignal): Promise<boolean> {
     const { reconcile, timeoutMs, clock } = this.#options;
     const limit = new AbortController();
     const cancel = clock.after(timeoutMs, () => {
@@ -82,10 +98,17 @@ export class Controller {
       this.#failures.delete(key);
       if (result) this.#queue.addAfter(key, result.requeueAfter);
     } catch (err) {
-      if (!stop.aborted) this.#retry(key, err);
+      if (stop.aborted) return true;
+      if (Unreachable.isCauseOf(err)) {
+        this.#log.warn({ key, err }, 'the API server is unreachable, waiting for it');
+        this.#queue.add(key);
+        return false;
+      }
+      this.#retry(key, err);
     } finally {
       cancel();
     }
+    return true;
   }
 
   #retry(key: string, err: unknown): void {

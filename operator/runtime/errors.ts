@@ -6,7 +6,7 @@ export interface Status {
   details?: { causes?: { reason?: string; field?: string; message?: string }[]; retryAfterSeconds?: number };
 }
 
-/** The API server's answer was an error. What did not reach it is a plain Error with its `cause`. */
+/** The API server's answer was an error. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** HTTP status. */
@@ -27,6 +27,17 @@ export class ApiError extends Error {
 
   static is(error: unknown, reason: string): error is ApiError {
     return error instanceof ApiError && error.reason === reason;
+  }
+}
+
+/** No answer, or only part of one; the server may or may not have done what it was asked for. Has the `cause`. */
+export class Unreachable extends Error {
+  override readonly name = 'Unreachable';
+
+  /** Whether that is what is at the bottom of `error`. */
+  static isCauseOf(error: unknown): boolean {
+    for (let at = error; at instanceof Error; at = at.cause) if (at instanceof Unreachable) return true;
+    return false;
   }
 }
 

@@ -3,7 +3,7 @@ import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { Connect } from './connection.ts';
-import { ApiError, type Status } from './errors.ts';
+import { ApiError, type Status, Unreachable } from './errors.ts';
 
 export interface Exchange {
   method: string;
@@ -18,7 +18,7 @@ export interface Exchange {
 
 /**
  * The answer's headers, its body still to be read. Throws ApiError for any status but 2xx, the signal's reason
- * when aborted, else an Error that names the request and carries the cause.
+ * when aborted, else Unreachable.
  */
 export async function exchange(connect: Connect, options: Exchange): Promise<IncomingMessage> {
   const { method, path, signal } = options;
@@ -32,7 +32,7 @@ export async function exchange(connect: Connect, options: Exchange): Promise<Inc
     });
   } catch (cause) {
     signal?.throwIfAborted();
-    throw new Error(`${method} ${path}: ${messageOf(cause)}`, { cause });
+    throw new Unreachable(`${method} ${path}: ${messageOf(cause)}`, { cause });
   }
   const status = response.statusCode ?? 0;
   if (status >= 200 && status < 300) return response;

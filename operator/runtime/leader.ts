@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../shared/log.ts';
 import { pause } from './backoff.ts';
-import type { KubeClient } from './client.ts';
+import type { CallOptions, KubeClient } from './client.ts';
 import { ApiError } from './errors.ts';
 import { microTime } from './micro-time.ts';
 import { type Lease, leases } from './resources.ts';
@@ -109,7 +109,7 @@ export class LeaderElection {
     };
     const renewedAt = performance.now();
     const taken = lease
-      ? await this.#patch(lease, spec, signal)
+      ? await this.#patch(lease, spec, { signal })
       : await this.#client.create(leases, { metadata: { namespace, name }, spec }, { signal });
     return { lease: taken, renewedAt };
   }
@@ -127,8 +127,8 @@ export class LeaderElection {
       const sentAt = performance.now();
       try {
         // Half the time at most, so that one lost answer does not use up all of it.
-        const signal = AbortSignal.timeout(Math.min(left(), renewMs / 2));
-        lease = await this.#patch(lease, { renewTime: microTime(new Date()) }, signal);
+        const timeoutMs = Math.min(left(), renewMs / 2);
+        lease = await this.#patch(lease, { renewTime: microTime(new Date()) }, { timeoutMs });
         renewedAt = sentAt;
       } catch (err) {
         cause = err;
@@ -155,21 +155,16 @@ export class LeaderElection {
 
   async #release(lease: Lease): Promise<void> {
     try {
-      const signal = AbortSignal.timeout(this.#options.retryMs);
-      await this.#patch(lease, { holderIdentity: null, renewTime: microTime(new Date()) }, signal);
+      const spec = { holderIdentity: null, renewTime: microTime(new Date()) };
+      await this.#patch(lease, spec, { timeoutMs: this.#options.retryMs });
       this.#log.info('gave the lease back');
     } catch (err) {
       this.#log.warn({ err }, 'giving the lease back failed; it expires');
     }
   }
 
-  #patch(lease: Lease, spec: object, signal: AbortSignal): Promise<Lease> {
+  #patch(lease: Lease, spec: object, options: CallOptions): Promise<Lease> {
     const { resourceVersion } = lease.metadata;
-    return this.#client.mergePatch(
-      leases,
-      lease.metadata,
-      { metadata: { resourceVersion }, spec },
-      { signal },
-    );
+    return this.#client.mergePatch(leases, lease.metadata, { metadata: { resourceVersion }, spec }, options);
   }
 }

@@ -72,7 +72,7 @@ class Model {
 describe('WorkQueue', () => {
   it('hands out every key that was asked for, when it is due and not before, once at a time', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 30, maxLength: 80 }), async (steps) => {
         const model = new Model();
         for (const step of steps) await model.apply(step);
         // Given time and hands, nothing is left over.

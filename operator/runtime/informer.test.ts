@@ -1,0 +1,245 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { KubeClient } from './client.ts';
+import { type Answer, FakeServer, json } from './fake-server.ts';
+import { Informer, type InformerOptions } from './informer.ts';
+import { type ConfigMap, configMaps } from './resources.ts';
+
+const expired = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' };
+
+function object(name: string, version: string, data: Record<string, string> = {}): ConfigMap {
+  const metadata = { namespace: 'ns', name, uid: `uid-${name}`, resourceVersion: version };
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
+}
+const line = (type: string, object: unknown) => `${JSON.stringify({ type, object })}\n`;
+
+let server: FakeServer;
+let stop: AbortController;
+let logged: { msg: string }[];
+let changes: string[];
+
+/** Lists are answered by `list`, watches by `watch`, which keeps the connection open unless it ends it. */
+async function serve(list: Answer, watch: Answer): Promise<void> {
+  server = await new FakeServer((request, response, url) => {
+    if (!url.searchParams.has('watch')) return list(request, response, url);
+    response.writeHead(200).flushHeaders();
+    return watch(request, response, url);
+  }).start();
+}
+
+function inform(options: Partial<InformerOptions<ConfigMap>> = {}): Informer<ConfigMap> {
+  const log = pino({}, { write: (line) => logged.push(JSON.parse(line)) });
+  const informer = new Informer(new KubeClient(server.connect), configMaps, {
+    backoff: { baseMs: 20, capMs: 20 },
+    log,
+    ...options,
+  });
+  informer.onChange((key, now, before) => {
+    changes.push(`${key} ${before?.metadata.resourceVersion ?? '-'}→${now?.metadata.resourceVersion ?? '-'}`);
+  });
+  informer.start(stop.signal);
+  return informer;
+}
+
+const listOf = (version: string, ...items: ConfigMap[]): Answer => {
+  return (_request, response) => json(response, 200, { metadata: { resourceVersion: version }, items });
+};
+const watches = () => server.requests.filter(({ url }) => url.searchParams.has('watch'));
+const lists = () => server.requests.filter(({ url }) => !url.searchParams.has('watch'));
+
+beforeEach(() => {
+  stop = new AbortController();
+  logged = [];
+  changes = [];
+});
+afterEach(async () => {
+  stop.abort();
+  await server[Symbol.asyncDispose]();
+});
+
+describe('Informer', () => {
+  it('lists again when the watch is told that its version is too old, and tells what it missed', async () => {
+    const worlds = [
+      listOf('10', object('stays', '1'), object('changes', '2'), object('goes', '3')),
+      listOf('20', object('stays', '1'), object('changes', '12'), object('comes', '13')),
+    ];
+    await serve(
+      (...args) => worlds[Math.min(lists().length, 2) - 1]?.(...args),
+      (_request, response) => {
+        if (watches().length === 1) response.write(line('ERROR', expired));
+      },
+    );
+    const informer = inform();
+    await vi.waitFor(() => expect(changes).toHaveLength(6));
+    expect(changes).toEqual([
+      'ns/stays -→1',
+      'ns/changes -→2',
+      'ns/goes -→3',
+      'ns/goes 3→-',
+      'ns/changes 2→12',
+      'ns/comes -→13',
+    ]);
+    expect(informer.get('ns/goes')).toBeUndefined();
+    await vi.waitFor(() => expect(watches().at(-1)?.url.searchParams.get('resourceVersion')).toBe('20'));
+  });
+
+  it('tells of an object that was deleted and made anew in between as gone and as new', async () => {
+    const anew = { ...object('a', '9'), metadata: { ...object('a', '9').metadata, uid: 'another' } };
+    await serve(
+      (...args) => (lists().length === 1 ? listOf('5', object('a', '1')) : listOf('10', anew))(...args),
+      (_request, response) => void (watches().length === 1 && response.write(line('ERROR', expired))),
+    );
+    inform();
+    await vi.waitFor(() => expect(changes).toEqual(['ns/a -→1', 'ns/a 1→-', 'ns/a -→9']));
+  });
+
+  it('goes on from the last version, without a list, when the server ends the watch as it does every few minutes', async () => {
+    await serve(listOf('10'), (_request, response) => {
+      if (watches().length > 1) return;
+      response.write(line('ADDED', object('a', '11')));
+      response.end(line('BOOKMARK', { metadata: { resourceVersion: '15' } }));
+    });
+    inform();
+    await vi.waitFor(() => expect(watches()).toHaveLength(2));
+    expect(watches()[1]?.url.searchParams.get('resourceVersion')).toBe('15');
+    expect(lists()).toHaveLength(1);
+  });
+
+  it('gives a silent watch up and goes on', async () => {
+    await serve(listOf('10'), (_request, response) => {
+      response.write(line('BOOKMARK', { metadata: { resourceVersion: '12' } }));
+      if (watches().length > 1) response.write(line('ADDED', object('a', '13')));
+    });
+    const informer = inform({ idleTimeoutMs: 100 });
+    await vi.waitFor(() => expect(informer.get('ns/a')).toBeDefined());
+    expect(watches()[1]?.url.searchParams.get('resourceVersion')).toBe('12');
+    expect(lists()).toHaveLength(1);
+  });
+
+  it('takes what arrives in pieces, cut anywhere', async () => {
+    const bytes = Buffer.from(line('ADDED', object('a', '11', { text: 'größer ✓' })));
+    await serve(listOf('10'), (_request, response) => {
+      let at = 0;
+      const next = () => {
+        if (at < bytes.length && !response.destroyed)
+          response.write(bytes.subarray(at, ++at), () => setImmediate(next));
+      };
+      next();
+    });
+    const informer = inform();
+    await vi.waitFor(() => expect(informer.get('ns/a')?.data).toEqual({ text: 'größer ✓' }));
+  });
+
+  it('lists without pages when the pages have expired under its hands', async () => {
+    await serve(
+      (request, response, url) => {
+        const { searchParams } = url;
+        if (searchParams.has('continue')) return json(response, 410, expired);
+        if (searchParams.has('limit'))
+          return json(response, 200, {
+            metadata: { resourceVersion: '5', continue: 'x' },
+            items: [object('a', '1')],
+          });
+        return listOf('10', object('a', '1'), object('b', '2'))(request, response, url);
+      },
+      () => {},
+    );
+    const informer = inform();
+    await informer.synced();
+    expect(informer.list().map(({ metadata }) => metadata.name)).toEqual(['a', 'b']);
+  });
+
+  it('keeps trying until the first list succeeds, and not in a tight loop', async () => {
+    let healthy = false;
+    await serve(
+      (...args) => {
+        if (healthy) listOf('10', object('a', '1'))(...args);
+        else args[1].destroy();
+      },
+      () => {},
+    );
+    const started = performance.now();
+    const informer = inform({ random: () => 1 });
+    await vi.waitFor(() => expect(lists().length).toBeGreaterThan(3));
+    expect(lists().length).toBeLessThanOrEqual(1 + (performance.now() - started) / 19);
+    healthy = true;
+    await informer.synced();
+    expect(informer.list()).toHaveLength(1);
+  });
+
+  it('does not loop tightly when every watch is ended at once', async () => {
+    await serve(listOf('10'), (_request, response) => void response.end());
+    const started = performance.now();
+    inform({ random: () => 1 });
+    await vi.waitFor(() => expect(watches().length).toBeGreaterThan(3));
+    expect(watches().length).toBeLessThanOrEqual(1 + (performance.now() - started) / 19);
+  });
+
+  it('survives a handler that throws, and the other handlers hear of the change', async () => {
+    await serve(listOf('10', object('a', '1')), (_request, response) => {
+      response.write(line('MODIFIED', object('a', '11')));
+    });
+    const informer = inform();
+    informer.onChange(() => {
+      throw new Error('bad handler');
+    });
+    const heard: (string | undefined)[] = [];
+    informer.onChange((_key, now) => heard.push(now?.metadata.resourceVersion));
+    await vi.waitFor(() => expect(heard).toEqual(['1', '11']));
+    expect(logged.filter(({ msg }) => msg === 'a change handler threw')).toHaveLength(2);
+  });
+
+  it('finds objects by index as they change, and keeps neither managedFields nor what the transform drops', async () => {
+    const withManager = object('a', '1', { owner: 'x', bulk: 'much' });
+    Object.assign(withManager.metadata, { managedFields: [{ manager: 'kubectl' }] });
+    await serve(listOf('10', withManager), (_request, response) => {
+      response.write(line('MODIFIED', object('a', '11', { owner: 'y' })));
+      response.write(line('ADDED', object('b', '12', { owner: 'y' })));
+      response.write(line('DELETED', object('a', '13', { owner: 'y' })));
+    });
+    const seen: unknown[] = [];
+    const informer = inform({
+      indexes: { owner: ({ data }) => (data?.owner ? [data.owner] : []) },
+      transform: ({ data, ...rest }) => ({ ...rest, data: { owner: data?.owner ?? '' } }),
+    });
+    informer.onChange((key, now) => {
+      if (key === 'ns/a')
+        seen.push(now, informer.byIndex('owner', 'x').length, informer.byIndex('owner', 'y').length);
+    });
+    await vi.waitFor(() => expect(changes).toHaveLength(4));
+    expect(seen).toEqual([
+      object('a', '1', { owner: 'x' }),
+      1,
+      0,
+      object('a', '11', { owner: 'y' }),
+      0,
+      1,
+      undefined,
+      0,
+      1,
+    ]);
+    expect(informer.list('ns')).toEqual([object('b', '12', { owner: 'y' })]);
+    expect(informer.list('other')).toEqual([]);
+    expect(() => informer.byIndex('none', 'x')).toThrow('no index none');
+  });
+
+  it('tells a handler that comes late about what is there', async () => {
+    await serve(listOf('10', object('a', '1')), () => {});
+    const informer = inform();
+    await informer.synced();
+    const heard: string[] = [];
+    informer.onChange((key) => heard.push(key));
+    expect(heard).toEqual(['ns/a']);
+  });
+
+  it('rejects synced() when it is stopped before', async () => {
+    await serve(
+      () => {},
+      () => {},
+    );
+    const informer = inform();
+    const reason = new Error('stopping');
+    stop.abort(reason);
+    await expect(informer.synced()).rejects.toBe(reason);
+  });
+});
