@@ -8,7 +8,10 @@ import { type Volume, type VolumeMount, withMounts, workspaceVolume } from './vo
 export const agentName = 'jvs-agent';
 /** The image of an agent container that leaves the choice of the image to the webhook. */
 export const agentPlaceholder = 'jvs-agent';
-export const healthPort = 7444;
+const debugPort = 7443;
+const healthPort = 7444;
+/** Of the whole pod, whose containers share one network. */
+export const agentPorts: readonly number[] = [debugPort, healthPort];
 
 /** What the operator's configuration says about agents. */
 export interface AgentConfig {
@@ -119,7 +122,7 @@ function environment(stated: Container | undefined, { config, options, workspace
     { name: 'JVS_LINK_ADDRESS', value: config.linkAddress },
     { name: 'JVS_LINK_TOKEN_FILE', value: `${linkRoot}/token` },
     { name: 'JVS_LINK_CA_FILE', value: `${linkRoot}/ca.crt` },
-    { name: 'JVS_DEBUG_ADDRESS', value: '127.0.0.1:7443' },
+    { name: 'JVS_DEBUG_ADDRESS', value: `127.0.0.1:${debugPort}` },
     { name: 'JVS_HEALTH_PORT', value: String(healthPort) },
     { name: 'LOG_LEVEL', value: config.logLevel },
   ];

@@ -43,8 +43,8 @@ const annotationsSchema = z.object({
     .refine((ids) => ids.every((id) => id <= maxId), `must hold ids up to ${maxId}`)
     .optional(),
   'jvs.io/agent-log-level': z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
-      error: 'must be one of trace, debug, info, warn, error and fatal',
+    .enum(['trace', 'debug', 'info', 'warn', 'error'], {
+      error: 'must be one of trace, debug, info, warn and error',
     })
     .optional(),
   'jvs.io/agent-cpu-request': quantity.optional(),

@@ -196,6 +196,22 @@ describe('history', () => {
   });
 });
 
+describe('the agent', () => {
+  test('is out of the reach of other pods', () => {
+    expect(refused({ hostNetwork: true })).toMatch(/^spec\.hostNetwork/);
+  });
+
+  test.each([7443, 7444])('has port %d for itself', (containerPort) => {
+    const using = (protocol: string) => ({
+      containers: [{ name: 'app', ports: [{ containerPort: 80 }, { containerPort, protocol }] }],
+    });
+    expect(refused(using('TCP'))).toMatch(
+      new RegExp(`^container app: port ${containerPort} is one of the agent's`),
+    );
+    expect(refused(using('UDP'))).toBe('accepted');
+  });
+});
+
 describe('user', () => {
   const runs = (spec: Partial<PodSpec>, annotations = {}) =>
     agentOf(inject(podWith(spec, { annotations }))).securityContext;

@@ -10,8 +10,9 @@ import {
   withEnv,
 } from './agent-container.ts';
 import { type PodOptions, parseAnnotations } from './annotations.ts';
+import { protectAgent, protectHistory } from './protect.ts';
 import { Refusal } from './refusal.ts';
-import { claimVolume, protectHistory, userMounts, withMounts, withVolumes } from './volumes.ts';
+import { claimVolume, userMounts, withMounts, withVolumes } from './volumes.ts';
 
 export interface Injection {
   pod: Pod;
@@ -40,8 +41,9 @@ export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig)
   const early = alone ? inits : inits.slice(0, Math.max(agentIndex, 0));
   const later = inits.slice(early.length).filter((container) => !isAgent(container));
   const chosen = choose([...users, ...later], early, options);
-  if (workspace.spec.historyAccess === 'ReadOnly')
-    protectHistory(spec, [...users, ...inits.filter((c) => !isAgent(c))], workspace.metadata.name);
+  const everyUser = [...users, ...early, ...later];
+  protectAgent(spec, everyUser);
+  if (workspace.spec.historyAccess === 'ReadOnly') protectHistory(spec, everyUser, workspace.metadata.name);
 
   const mounting = [...users, ...later].filter(({ name }) => chosen.has(name));
   const agent = completeAgent(stated, {
