@@ -1,7 +1,6 @@
-import { text } from 'node:stream/consumers';
 import { type Connect, connectByKubeconfig, connectDefault } from './connection.ts';
 import { ApiError, type Status, Unreachable } from './errors.ts';
-import { type Exchange, exchange } from './http.ts';
+import { type Exchange, exchange, readText } from './http.ts';
 import type { Applied, KubeList, KubeObject, ObjectRef, Resource, Selection } from './types.ts';
 
 export { ApiError };
@@ -246,18 +245,12 @@ export class KubeClient {
     const { timeoutMs = TIMEOUT_MS, method, path, signal } = options;
     const deadline = performance.now() + timeoutMs;
     const response = await exchange(this.#connect, { ...options, timeoutMs });
-    const timer = setTimeout(
-      () => response.destroy(new Error(`answer not complete in ${timeoutMs} ms`)),
-      deadline - performance.now(),
-    );
+    for (const header of response.headersDistinct.warning ?? []) this.#onWarning(warningText(header));
     try {
-      for (const header of response.headersDistinct.warning ?? []) this.#onWarning(warningText(header));
-      return JSON.parse(await text(response)) as T;
+      return JSON.parse(await readText(response, deadline - performance.now())) as T;
     } catch (cause) {
       signal?.throwIfAborted();
       throw new Unreachable(`${method} ${path}: the answer broke off or is no JSON`, { cause });
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

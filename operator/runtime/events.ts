@@ -81,7 +81,7 @@ export class EventRecorder {
     const id = createHash('sha256')
       .update(JSON.stringify([metadata.uid, type, reason, message]))
       .digest('hex');
-    const key = `${namespace}/${metadata.name.slice(0, MAX_NAME)}.${id.slice(0, 16)}`;
+    const key = `${namespace}/${metadata.name.slice(0, MAX_NAME).replace(/[-.]+$/, '')}.${id.slice(0, 16)}`;
     let series = this.#series.get(key);
     if (!series) {
       const others = this.#perObject.get(metadata.uid) ?? 0;
@@ -149,7 +149,9 @@ export class EventRecorder {
       }
       const known = await this.#client.get(events, event.metadata, { signal });
       series.written = known?.series?.count ?? 1;
-      series.count += series.written;
+      // Unless it is what we sent before, only the answer was lost: an earlier process counted these.
+      if (known?.eventTime !== event.eventTime) series.count += series.written;
+      if (series.written >= series.count) return;
     }
     const sending = series.count;
     try {

@@ -36,8 +36,20 @@ export async function exchange(connect: Connect, options: Exchange): Promise<Inc
   }
   const status = response.statusCode ?? 0;
   if (status >= 200 && status < 300) return response;
-  const body = await text(response).catch(() => '');
+  const body = await readText(response, options.timeoutMs).catch(() => '');
   throw new ApiError(`${method} ${path.split('?')[0]}`, status, statusOf(body, response));
+}
+
+/** The whole body, if it is there in time. */
+export async function readText(response: IncomingMessage, timeoutMs: number): Promise<string> {
+  const late = () =>
+    response.destroy(new Error(`the answer was not complete within ${Math.round(timeoutMs)} ms`));
+  const timer = setTimeout(late, timeoutMs);
+  try {
+    return await text(response);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 class StaleConnection extends Error {}
@@ -65,7 +77,10 @@ async function attempt(connect: Connect, options: Exchange): Promise<IncomingMes
       }),
     },
   });
-  const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  const timer = setTimeout(
+    () => request.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
+    timeoutMs,
+  );
   request.on('response', resolve);
   request.on('error', (error: NodeJS.ErrnoException) => {
     const stale = request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');

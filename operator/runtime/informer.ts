@@ -60,7 +60,9 @@ export class Informer<T extends KubeObject> {
 
   /** Runs until the signal aborts. */
   start(signal: AbortSignal): void {
-    signal.addEventListener('abort', () => this.#synced.reject(signal.reason), { once: true });
+    const stopped = () => this.#synced.reject(signal.reason);
+    if (signal.aborted) stopped();
+    signal.addEventListener('abort', stopped, { once: true });
     void this.#run(signal);
   }
 
