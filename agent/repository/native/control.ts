@@ -1,0 +1,40 @@
+import { type Progress, RepositoryError } from '../repository.ts';
+
+/** What an operation in the engine reports to, and is stopped by. */
+export interface Control {
+  aborted(): boolean;
+  progress(progress: Progress): void;
+  /** Named points between the steps of an operation; crash tests end the process there. */
+  step(point: string): void;
+}
+
+const REPORT_MS = 100;
+
+/** Counts what an operation has done and lets it be stopped between any two pieces of work. */
+export class Meter {
+  readonly #control: Control;
+  readonly #keepAlive: () => void;
+  readonly #progress: Progress;
+  #reportedAt = 0;
+
+  /** `bytesTotal` is an estimate; `keepAlive` is called often and may throw. */
+  constructor(control: Control, bytesTotal: number, keepAlive: () => void = () => {}) {
+    this.#control = control;
+    this.#keepAlive = keepAlive;
+    this.#progress = { bytesDone: 0, bytesTotal, filesDone: 0 };
+  }
+
+  /** @throws RepositoryError Aborted */
+  add(bytes: number, files: number): void {
+    const progress = this.#progress;
+    progress.bytesDone += bytes;
+    progress.filesDone += files;
+    if (progress.bytesTotal > 0) progress.bytesTotal = Math.max(progress.bytesTotal, progress.bytesDone);
+    if (this.#control.aborted()) throw new RepositoryError('Aborted', 'the operation was cancelled');
+    this.#keepAlive();
+    const now = performance.now();
+    if (now - this.#reportedAt < REPORT_MS) return;
+    this.#reportedAt = now;
+    this.#control.progress({ ...progress });
+  }
+}

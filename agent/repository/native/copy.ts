@@ -1,0 +1,63 @@
+// Contents of files: copied and hashed in one pass, holes kept.
+import { createHash, hash } from 'node:crypto';
+import { ftruncateSync, readSync, writeSync } from 'node:fs';
+
+const CHUNK = 1 << 20;
+const PAGE = 4096;
+let chunk: Buffer | undefined;
+let zeros: Buffer | undefined;
+
+export interface Content {
+  /** SHA-256, 32 bytes. */
+  hash: Buffer;
+  /** Bytes read: fewer than asked for where the file was cut short. */
+  size: number;
+}
+
+/**
+ * Reads at most `size` bytes of `from`, from its start, and writes them to `to` where given. `sparse` leaves
+ * pages of zeros unwritten. `onBytes` is called for every piece, and may throw to stop.
+ */
+export function readContent(
+  from: number,
+  size: number,
+  onBytes: (bytes: number) => void,
+  to?: { fd: number; sparse: boolean },
+): Content {
+  chunk ??= Buffer.allocUnsafeSlow(CHUNK);
+  const whole = size <= CHUNK;
+  const digest = whole ? undefined : createHash('sha256');
+  let done = 0;
+  while (done < size) {
+    const n = readSync(from, chunk, whole ? done : 0, Math.min(CHUNK, size - done), done);
+    if (n === 0) break;
+    const piece = whole ? chunk.subarray(done, done + n) : chunk.subarray(0, n);
+    digest?.update(piece);
+    if (to) (to.sparse ? writeSparse : writeAll)(to.fd, piece, done);
+    done += n;
+    onBytes(n);
+  }
+  if (to?.sparse) ftruncateSync(to.fd, done);
+  return {
+    hash: digest ? digest.digest() : hash('sha256', chunk.subarray(0, done), 'buffer'),
+    size: done,
+  };
+}
+
+function writeAll(fd: number, bytes: Buffer, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+  }
+}
+
+function writeSparse(fd: number, bytes: Buffer, position: number): void {
+  zeros ??= Buffer.alloc(PAGE);
+  let start = 0;
+  for (let at = 0; at < bytes.length; at += PAGE) {
+    const page = bytes.subarray(at, at + PAGE);
+    if (!page.equals(zeros.subarray(0, page.length))) continue;
+    if (at > start) writeAll(fd, bytes.subarray(start, at), position + start);
+    start = at + page.length;
+  }
+  if (start < bytes.length) writeAll(fd, bytes.subarray(start), position + start);
+}

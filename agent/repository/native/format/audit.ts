@@ -1,0 +1,46 @@
+// The audit log: one JSON record a line, each with the hash of the one before.
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { canonicalJson, compactJson, type Json } from './json.ts';
+
+export interface AuditEvent {
+  timestamp: string;
+  event_type: 'snapshot_create' | 'restore' | 'worktree_remove' | 'gc_run';
+  snapshot_id?: string;
+  worktree_name?: string;
+  details: { [key: string]: Json };
+}
+
+const link = z.object({ record_hash: z.string() });
+
+/** The record's line without its newline. `details` is written in byte order of its keys, as a Go map is. */
+export function auditLine(event: AuditEvent, previousHash: string): string {
+  const record = {
+    timestamp: event.timestamp,
+    event_type: event.event_type,
+    snapshot_id: event.snapshot_id,
+    worktree_name: event.worktree_name,
+    details: Object.fromEntries(Object.entries(event.details).sort(([a], [b]) => (a < b ? -1 : 1))),
+    prev_hash: previousHash,
+    record_hash: '',
+  };
+  const hash = createHash('sha256').update(canonicalJson(record)).digest('hex');
+  return compactJson({ ...record, record_hash: hash });
+}
+
+/** `record_hash` of the last line that parses; `''` where none does. `tail` may begin within a line. */
+export function lastRecordHash(tail: string): string {
+  for (const line of tail.split('\n').reverse()) {
+    const parsed = link.safeParse(tryJson(line));
+    if (parsed.success) return parsed.data.record_hash;
+  }
+  return '';
+}
+
+function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { RepositoryError } from '../../repository.ts';
+import { indentedJson } from './json.ts';
+
+/** `.jvs/worktrees/<name>/config.json`. */
+export interface WorktreeConfig {
+  name: string;
+  base_snapshot_id?: string;
+  head_snapshot_id?: string;
+  latest_snapshot_id?: string;
+  created_at: string;
+}
+
+const config = z.object({
+  name: z.string(),
+  base_snapshot_id: z.string().optional(),
+  head_snapshot_id: z.string().optional(),
+  latest_snapshot_id: z.string().optional(),
+  created_at: z.string(),
+});
+
+/** @throws RepositoryError DamagedRepository */
+export function parseWorktree(text: string, name: string): WorktreeConfig {
+  try {
+    return config.parse(JSON.parse(text)) as WorktreeConfig;
+  } catch (cause) {
+    throw new RepositoryError('DamagedRepository', `configuration of worktree ${name} can not be read`, {
+      cause,
+    });
+  }
+}
+
+export function serializeWorktree(c: WorktreeConfig): string {
+  return indentedJson({
+    name: c.name,
+    base_snapshot_id: c.base_snapshot_id || undefined,
+    head_snapshot_id: c.head_snapshot_id || undefined,
+    latest_snapshot_id: c.latest_snapshot_id || undefined,
+    created_at: c.created_at,
+  });
+}

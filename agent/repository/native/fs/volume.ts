@@ -1,0 +1,46 @@
+// What the volume's filesystem is and can do.
+import { spawn } from 'node:child_process';
+import { readFileSync, realpathSync } from 'node:fs';
+import { RepositoryError } from '../../repository.ts';
+
+/**
+ * Everything written to the filesystem of `path` so far is on disk. Node has no syncfs(2); coreutils' `sync -f`
+ * is it. @throws RepositoryError Internal, VolumeFull
+ */
+export function syncFilesystem(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('sync', ['-f', path], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let problem = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      problem = (problem + text).slice(0, 1000);
+    });
+    child.on('error', (cause) =>
+      reject(
+        new RepositoryError('Internal', `sync -f, of coreutils, can not be run: ${cause.message}`, { cause }),
+      ),
+    );
+    child.on('close', (code, signal) => {
+      if (code === 0) return resolve();
+      const full = /No space left|Disk quota/.test(problem);
+      const message = `sync -f ${path} ended with ${code ?? signal}: ${problem.trim()}`;
+      reject(new RepositoryError(full ? 'VolumeFull' : 'Internal', message));
+    });
+  });
+}
+
+/** Filesystem type as in /proc/self/mounts, of the mount that holds `path`. */
+export function filesystemType(path: string, mounts = readFileSync('/proc/self/mounts', 'utf8')): string {
+  const target = `${realpathSync(path)}/`;
+  let best = { length: 0, type: 'unknown' };
+  for (const line of mounts.split('\n')) {
+    const [, escaped = '', type = ''] = line.split(' ');
+    const point = escaped.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+      String.fromCharCode(parseInt(octal, 8)),
+    );
+    const prefix = point.endsWith('/') ? point : `${point}/`;
+    // A later mount on the same point hides the earlier one.
+    if (point && target.startsWith(prefix) && prefix.length >= best.length)
+      best = { length: prefix.length, type };
+  }
+  return best.type;
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+
+/** Where everything is on a volume. `agent/` is ours; the jvs binary ignores it. */
+export class Layout {
+  readonly volume: string;
+  readonly jvs: string;
+
+  constructor(volume: string, jvs = join(volume, '.jvs')) {
+    this.volume = volume;
+    this.jvs = jvs;
+  }
+
+  get formatVersion(): string {
+    return join(this.jvs, 'format_version');
+  }
+  get repositoryId(): string {
+    return join(this.jvs, 'repo_id');
+  }
+  get snapshots(): string {
+    return join(this.jvs, 'snapshots');
+  }
+  get descriptors(): string {
+    return join(this.jvs, 'descriptors');
+  }
+  get intents(): string {
+    return join(this.jvs, 'intents');
+  }
+  get worktrees(): string {
+    return join(this.jvs, 'worktrees');
+  }
+  get audit(): string {
+    return join(this.jvs, 'audit', 'audit.jsonl');
+  }
+  get agent(): string {
+    return join(this.jvs, 'agent');
+  }
+  get leases(): string {
+    return join(this.agent, 'lease');
+  }
+  get indexes(): string {
+    return join(this.agent, 'index');
+  }
+
+  snapshot(id: string): string {
+    return join(this.snapshots, id);
+  }
+  descriptor(id: string): string {
+    return join(this.descriptors, `${id}.json`);
+  }
+  intent(id: string): string {
+    return join(this.intents, `${id}.json`);
+  }
+  worktreeConfig(name: string): string {
+    return join(this.worktrees, name, 'config.json');
+  }
+  index(worktree: string): string {
+    return join(this.indexes, worktree);
+  }
+  /** The payload's path below the volume, one component an element. */
+  payload(worktree: string): string[] {
+    return worktree === 'main' ? ['main'] : ['worktrees', worktree];
+  }
+}

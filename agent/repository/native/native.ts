@@ -1,0 +1,38 @@
+import type { EngineName, Repository } from '../repository.ts';
+import { checkSnapshotId } from './format/names.ts';
+import { Lane } from './lane.ts';
+import { Layout } from './layout.ts';
+import { getSnapshot, headOf, listSnapshots, volumeUsage } from './reader.ts';
+import type { RepairLog } from './repair.ts';
+
+export interface NativeOptions {
+  /** Root of the volume: `.jvs/`, `main/` and `worktrees/` are in it. */
+  volume: string;
+  engine: EngineName;
+  /** Pod or host name; it stands in the lease, for people. */
+  holder: string;
+  log?: RepairLog;
+}
+
+/**
+ * The JVS 8.x format in TypeScript. Listing runs here; what reads or copies files runs in a worker thread, and
+ * verifying in another one, so that neither waits for the other.
+ */
+export function openNative(options: NativeOptions): Repository {
+  const layout = new Layout(options.volume);
+  const writing = new Lane(options);
+  const reading = new Lane(options);
+  return {
+    open: (signal) => writing.call('open', undefined, { signal }),
+    snapshot: ({ signal, onProgress, ...request }) =>
+      writing.call('snapshot', request, { signal, onProgress }),
+    list: () => listSnapshots(layout),
+    get: (id) => getSnapshot(layout, id),
+    head: (worktree) => headOf(layout, worktree),
+    verify: async (id, signal) => reading.call('verify', checkSnapshotId(id), { signal }),
+    usage: () => volumeUsage(layout),
+    close: async () => {
+      await Promise.all([writing[Symbol.asyncDispose](), reading[Symbol.asyncDispose]()]);
+    },
+  };
+}

@@ -1,0 +1,71 @@
+// What a crash left behind, put right. To be called under the lease only.
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../../../shared/log.ts';
+import { idTime, isSnapshotId } from './format/names.ts';
+import { readIntents } from './intent.ts';
+import type { Layout } from './layout.ts';
+import { discard, isPublished, publishAgain } from './publish.ts';
+
+/** The jvs binary takes no lease: its traces are debris only when nothing can be at work on them any more. */
+const FOREIGN_MS = 3_600_000;
+
+export type RepairLog = Pick<Logger, 'info'>;
+
+/** Whether `repair` would have anything to look at. */
+export function hasDebris(layout: Layout): boolean {
+  return readdirSync(layout.intents).length > 0 || temporarySnapshots(layout).length > 0;
+}
+
+/** Finishes published snapshots and removes unpublished ones. */
+export function repair(layout: Layout, now: number, log?: RepairLog): void {
+  const foreign = new Set<string>();
+  for (const { id, ours, descriptor } of readIntents(layout)) {
+    const published = isPublished(layout, id);
+    if (ours && published && descriptor) {
+      publishAgain(layout, descriptor);
+      log?.info({ snapshot: id }, 'finished a snapshot that was published before a crash');
+    } else if (ours || !recent(layout, id, now)) {
+      discard(layout, id);
+      log?.info({ snapshot: id }, 'removed what a crash left of an unfinished snapshot');
+    } else {
+      foreign.add(id);
+    }
+  }
+  for (const id of temporarySnapshots(layout)) {
+    if (foreign.has(id) || recent(layout, id, now)) continue;
+    discard(layout, id);
+    log?.info({ snapshot: id }, 'removed an unfinished snapshot that no program is working on');
+  }
+}
+
+/** Removes our half-written small files. Theirs is another name: `.jvs-tmp-` and a number. */
+export function removeTemporaryFiles(layout: Layout): void {
+  const folders = [layout.descriptors, layout.intents, layout.indexes, layout.leases];
+  for (const worktree of readdirSync(layout.worktrees)) folders.push(join(layout.worktrees, worktree));
+  for (const folder of folders) {
+    for (const name of namesIn(folder)) {
+      if (/^\.jvs-tmp-.+-[0-9a-f]{8}$/.test(name)) rmSync(join(folder, name), { force: true });
+    }
+  }
+}
+
+function temporarySnapshots(layout: Layout): string[] {
+  return readdirSync(layout.snapshots).flatMap((name) => {
+    const id = name.replace(/\.tmp$/, '');
+    return name !== id && isSnapshotId(id) ? [id] : [];
+  });
+}
+
+function recent(layout: Layout, id: string, now: number): boolean {
+  const stats = lstatSync(layout.snapshot(`${id}.tmp`), { throwIfNoEntry: false });
+  return now - Math.max(idTime(id), stats?.mtimeMs ?? 0) < FOREIGN_MS;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,156 @@
+import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type AgentExtension, type Descriptor, type EngineName, RepositoryError } from '../repository.ts';
+import { type Control, Meter } from './control.ts';
+import { readyMarker, sealed } from './format/descriptor.ts';
+import { newSnapshotId } from './format/names.ts';
+import { READY } from './format/payload.ts';
+import { rfc3339 } from './format/time.ts';
+import type { WorktreeConfig } from './format/worktree.ts';
+import { Directory, openPath } from './fs/directory.ts';
+import { hasCode } from './fs/errors.ts';
+import { ensureDirectory } from './fs/files.ts';
+import { syncFilesystem } from './fs/volume.ts';
+import { IndexCursor, IndexReader, IndexWriter, payloadHashOfIndex } from './index-file.ts';
+import { writeIntent } from './intent.ts';
+import type { Layout } from './layout.ts';
+import type { Lease } from './lease.ts';
+import { discard, publish } from './publish.ts';
+import { TreeCopier, type TreeResult } from './tree.ts';
+
+export interface SnapshotInput {
+  layout: Layout;
+  config: WorktreeConfig;
+  note: string;
+  tags: string[];
+  engine: EngineName;
+  effectiveEngine: EngineName;
+  origin: AgentExtension['origin'];
+  /** Ticks of the volume's clock are shorter, ms. */
+  clockTickMs: number;
+  /** Bytes of the parent's payload, as a first estimate of the work. */
+  expectedBytes: number;
+  lease: Lease;
+  control: Control;
+}
+
+/**
+ * Copies the worktree and publishes the copy; on disk when it returns. A failure leaves nothing behind.
+ * @throws RepositoryError and system errors
+ */
+export async function takeSnapshot(input: SnapshotInput): Promise<Descriptor> {
+  const { layout, lease, control, config } = input;
+  const id = newSnapshotId(Date.now());
+  const index = join(layout.indexes, `.jvs-tmp-${config.name}-${id.slice(-8)}`);
+  // A page that is dirty already takes further stores through mmap without a new ctime: clean pages do not.
+  await syncFilesystem(layout.volume);
+  const intent = {
+    snapshot_id: id,
+    worktree_name: config.name,
+    started_at: rfc3339(Date.now()),
+    engine: input.engine,
+  };
+  try {
+    writeIntent(layout, intent);
+    control.step('intended');
+    const copied = copyPayload(input, id, index);
+    control.step('copied');
+    const descriptor = describe(input, id, copied);
+    const temporary = layout.snapshot(`${id}.tmp`);
+    const marker = readyMarker(descriptor, descriptor.agent?.completed_at ?? descriptor.created_at);
+    writeFileSync(join(temporary, READY), marker, { mode: 0o644, flag: 'wx' });
+    chmodSync(join(temporary, READY), 0o644);
+    writeIntent(layout, intent, descriptor);
+    chmodSync(temporary, copied.rootMode);
+    control.step('described');
+    await syncFilesystem(layout.volume);
+    control.step('synced');
+    lease.confirm();
+    publish(layout, descriptor, control);
+    renameSync(index, layout.index(config.name));
+    control.step('published');
+    await syncFilesystem(layout.volume);
+    return descriptor;
+  } catch (error) {
+    rmSync(index, { force: true });
+    discard(layout, id);
+    throw error;
+  }
+}
+
+interface Copied extends TreeResult {
+  hash: string;
+  rootMode: number;
+}
+
+function copyPayload(input: SnapshotInput, id: string, index: string): Copied {
+  const { layout, config, effectiveEngine, control, lease } = input;
+  ensureDirectory(layout.indexes);
+  using volume = Directory.open(layout.volume);
+  using source = openPayload(volume, layout, config.name);
+  // The intent is the newest file on the volume: its time is the volume's own now.
+  const racyFromMs = lstatSync(layout.intent(id)).ctimeMs - input.clockTickMs;
+  const temporary = layout.snapshot(`${id}.tmp`);
+  mkdirSync(temporary, { mode: 0o700 });
+  using target = Directory.open(temporary);
+  const meter = new Meter(control, input.expectedBytes, () => lease.renew());
+  using writer = new IndexWriter(index, { version: 1, snapshotId: id, racyFromMs });
+  const copier = new TreeCopier({ index: writer, reflink: effectiveEngine === 'reflink-copy', meter });
+  using known = IndexReader.open(layout.index(config.name));
+  using previous = known && openSnapshot(layout, known.header.snapshotId);
+  copier.copy(source, target, previous, known && new IndexCursor(known));
+  writer.finish();
+  const hash = payloadHashOfIndex(index);
+  if (!hash) throw new RepositoryError('Internal', 'the index just written can not be read back; try again');
+  const rootMode = source.stat().mode;
+  return { ...copier.result, hash, rootMode };
+}
+
+function openPayload(volume: Directory, layout: Layout, worktree: string): Directory {
+  const path = layout.payload(worktree);
+  try {
+    return openPath(volume, path);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
+    throw new RepositoryError(
+      'NotFound',
+      `${path.join('/')} is no directory on the volume: create it, or restore a snapshot into it`,
+      { cause: error },
+    );
+  }
+}
+
+function openSnapshot(layout: Layout, id: string): Directory | undefined {
+  try {
+    return Directory.open(layout.snapshot(id));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+    throw error;
+  }
+}
+
+function describe(input: SnapshotInput, id: string, copied: Copied): Descriptor {
+  const { config, effectiveEngine } = input;
+  const { fifo, socket, device } = copied.skipped;
+  const now = rfc3339(Date.now());
+  return sealed({
+    snapshot_id: id,
+    ...(config.head_snapshot_id ? { parent_id: config.head_snapshot_id } : {}),
+    worktree_name: config.name,
+    created_at: now,
+    ...(input.note ? { note: input.note } : {}),
+    ...(input.tags.length > 0 ? { tags: input.tags } : {}),
+    engine: input.engine,
+    payload_root_hash: copied.hash,
+    agent: {
+      completed_at: now,
+      effective_engine: copied.fallback ? 'copy' : effectiveEngine,
+      origin: input.origin,
+      consistency: copied.changed > 0 ? 'changed-during-copy' : 'crash-consistent',
+      size: copied.size,
+      unique_bytes: copied.uniqueBytes,
+      entries: copied.entries,
+      ...(fifo + socket + device > 0 ? { skipped: { fifo, socket, device } } : {}),
+    },
+  });
+}

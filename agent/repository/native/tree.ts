@@ -1,0 +1,388 @@
+// Copies a payload into a new snapshot and writes its index. What did not change since the index at hand is
+// neither read nor copied.
+import { createHash } from 'node:crypto';
+import { closeSync, constants, copyFileSync, readSync } from 'node:fs';
+import { RepositoryError } from '../repository.ts';
+import type { Meter } from './control.ts';
+import { readContent } from './copy.ts';
+import { READY, walkKey } from './format/payload.ts';
+import { type Directory, type Entry, OpenFile, openPath, setMetadata, statOf } from './fs/directory.ts';
+import { asRepositoryError, hasCode } from './fs/errors.ts';
+import type { FileRecord, IndexCursor, IndexWriter, Known } from './index-file.ts';
+
+export interface TreeOptions {
+  index: IndexWriter;
+  /** Reflink instead of hard links and copies. */
+  reflink: boolean;
+  meter: Meter;
+}
+
+export interface TreeResult {
+  entries: number;
+  size: number;
+  uniqueBytes: number;
+  /** Files that went on changing, and entries that went on being replaced, whenever they were tried. */
+  changed: number;
+  skipped: { fifo: number; socket: number; device: number };
+  /** Why files were copied though reflinks were asked for. */
+  fallback?: string;
+}
+
+const ATTEMPTS = 3;
+/** Larger files are not read again when they changed: they would only change again. */
+const RETRY_BYTES = 64 * 1024 * 1024;
+/** From so many entries in one directory on, their stats are not kept but taken twice. */
+const KEPT_STATS = 50_000;
+
+/** An entry was replaced by one of another kind between two looks at it. */
+class Replaced extends Error {}
+
+export class TreeCopier {
+  readonly result: TreeResult = {
+    entries: 0,
+    size: 0,
+    uniqueBytes: 0,
+    changed: 0,
+    skipped: { fifo: 0, socket: 0, device: 0 },
+  };
+  readonly #options: TreeOptions;
+  /** First copy of each payload file with several names: its directory, relative to the target's root. */
+  readonly #links = new Map<number, { path: string[]; record: FileRecord; left: number }>();
+  readonly #trail: string[] = [];
+  #target: Directory | undefined;
+
+  constructor(options: TreeOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * `target` is empty and stays private (mode 0700) until it is whole. `previous` holds the files that `known`
+   * describes. @throws RepositoryError
+   */
+  copy(source: Directory, target: Directory, previous?: Directory, known?: IndexCursor): void {
+    this.#target = target;
+    try {
+      checkRoot(source);
+      this.#directory(source, target, previous, known);
+    } catch (error) {
+      throw asRepositoryError(error, `snapshot, at ${this.#place()}`);
+    }
+  }
+
+  #place(): string {
+    return Buffer.from(`${this.#trail.join('/')}`, 'latin1').toString() || 'the top of the worktree';
+  }
+
+  #directory(source: Directory, target: Directory, previous?: Directory, known?: IndexCursor): void {
+    for (const { name, entry, isDirectory } of listing(source, this.#trail.length === 0)) {
+      this.#trail.push(name);
+      this.#entry(source, target, previous, known, name, entry, isDirectory);
+      this.#trail.pop();
+    }
+  }
+
+  #entry(
+    source: Directory,
+    target: Directory,
+    previous: Directory | undefined,
+    known: IndexCursor | undefined,
+    name: string,
+    first: Entry | undefined,
+    wasDirectory: boolean,
+  ): void {
+    let entry = first ?? source.lstat(name);
+    for (let attempt = 1; entry; attempt++) {
+      // Records are in walk order: what changed sides can not be put in its place any more.
+      if ((entry.kind === 'dir') !== wasDirectory) break;
+      try {
+        this.#one(source, target, previous, known, name, entry);
+        return;
+      } catch (error) {
+        if (!(error instanceof Replaced) && !hasCode(error, 'ENOENT', 'ELOOP', 'ESTALE', 'ENXIO'))
+          throw error;
+        entry = source.lstat(name);
+        if (attempt === ATTEMPTS) break;
+      }
+    }
+    if (entry) this.result.changed++;
+  }
+
+  #one(
+    source: Directory,
+    target: Directory,
+    previous: Directory | undefined,
+    known: IndexCursor | undefined,
+    name: string,
+    entry: Entry,
+  ): void {
+    const { index, meter } = this.#options;
+    switch (entry.kind) {
+      case 'dir': {
+        using from = source.tryOpenDirectory(name);
+        if (!from) throw new Replaced();
+        const stat = from.stat();
+        index.add({ kind: 'dir', name, mode: stat.mode, hash: sha256(name) });
+        this.result.entries++;
+        using to = target.createDirectory(name);
+        const wasThere = known?.enter(name) ?? false;
+        using before = wasThere ? previous?.tryOpenDirectory(name) : undefined;
+        this.#directory(from, to, before, wasThere ? known : undefined);
+        if (wasThere) known?.leave();
+        to.setMetadata(stat);
+        index.add({ kind: 'leave' });
+        break;
+      }
+      case 'symlink': {
+        const linkTarget = readlink(source, name);
+        target.symlink(linkTarget, name);
+        target.setLinkMetadata(name, entry);
+        const hash = createHash('sha256').update(linkTarget).digest();
+        index.add({ kind: 'symlink', name, mode: entry.mode, hash });
+        this.result.entries++;
+        break;
+      }
+      case 'file': {
+        const record = this.#file(source, target, previous, known?.file(name), name, entry);
+        index.add(record);
+        this.result.entries++;
+        this.result.size += record.size;
+        break;
+      }
+      default:
+        this.result.skipped[entry.kind]++;
+    }
+    meter.add(0, 1);
+  }
+
+  #file(
+    source: Directory,
+    target: Directory,
+    previous: Directory | undefined,
+    known: Known | undefined,
+    name: string,
+    entry: Entry,
+  ): FileRecord {
+    if (entry.nlink > 1) {
+      const linked = this.#linkWithin(target, name, entry);
+      if (linked) return linked;
+    }
+    const record =
+      this.#reuse(source, target, previous, known, name, entry) ?? this.#copy(source, target, name, entry);
+    if (entry.nlink > 1 && Number.isFinite(record.ctimeMs)) {
+      // The hash is a view of a whole block of the index: not to be kept.
+      const kept = { ...record, hash: Buffer.from(record.hash) };
+      this.#links.set(entry.ino, { path: [...this.#trail], record: kept, left: entry.nlink - 1 });
+    }
+    return record;
+  }
+
+  /** A further name of a file that is in this snapshot already becomes a further name of its copy. */
+  #linkWithin(target: Directory, name: string, entry: Entry): FileRecord | undefined {
+    const first = this.#links.get(entry.ino);
+    const firstName = first?.path.at(-1);
+    if (!first || !firstName || !this.#target || !sameFile(first.record, entry)) return undefined;
+    if (--first.left === 0) this.#links.delete(entry.ino);
+    using directory = openPath(this.#target, first.path.slice(0, -1));
+    try {
+      target.link(directory, firstName, name);
+    } catch (error) {
+      if (hasCode(error, 'EMLINK')) return undefined;
+      throw error;
+    }
+    return { ...first.record, name };
+  }
+
+  /**
+   * The published copy of an unchanged file: without reading where its stat tells, else if it reads the same.
+   */
+  #reuse(
+    source: Directory,
+    target: Directory,
+    previous: Directory | undefined,
+    known: Known | undefined,
+    name: string,
+    entry: Entry,
+  ): FileRecord | undefined {
+    if (!known || !previous || !sameMetadata(known.record, entry)) return undefined;
+    const record =
+      known.trusted && sameFile(known.record, entry) ? known.record : this.#reread(source, known.record);
+    if (!record) return undefined;
+    const copy = this.#options.reflink
+      ? this.#reflinkPublished(previous, target, record, entry)
+      : linkPublished(previous, target, record);
+    if (!copy) return undefined;
+    this.#options.meter.add(entry.size, 0);
+    return { ...record, name, copyIno: copy.ino, copyMtimeMs: copy.mtimeMs };
+  }
+
+  /** The record brought up to date where the payload's file still has the content that it states. */
+  #reread(source: Directory, known: FileRecord): FileRecord | undefined {
+    using from = new OpenFile(source, known.name);
+    const before = from.stat();
+    if (before.kind !== 'file') throw new Replaced();
+    const { hash } = readContent(from.fd, before.size, () => this.#options.meter.add(0, 0));
+    if (!hash.equals(known.hash) || !sameMetadata(known, before)) return undefined;
+    if (!from.stat().unchangedSince(before)) return undefined;
+    return { ...known, ino: before.ino, ctimeMs: before.ctimeMs };
+  }
+
+  #reflinkPublished(
+    previous: Directory,
+    target: Directory,
+    known: FileRecord,
+    entry: Entry,
+  ): Entry | undefined {
+    using from = new OpenFile(previous, known.name);
+    const { ino, size, mtimeMs } = from.stat();
+    if (ino !== known.copyIno || size !== known.size || mtimeMs !== known.copyMtimeMs) return undefined;
+    if (!this.#clone(from.fd, target, known.name)) return undefined;
+    using to = new OpenFile(target, known.name);
+    setMetadata(to.fd, entry);
+    return to.stat();
+  }
+
+  /** False where the filesystem can not, which is noted. */
+  #clone(from: number, target: Directory, name: string): boolean {
+    const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = constants;
+    try {
+      copyFileSync(`/proc/self/fd/${from}`, target.path(name), COPYFILE_EXCL | COPYFILE_FICLONE_FORCE);
+      return true;
+    } catch (error) {
+      if (!hasCode(error, 'ENOTSUP', 'EOPNOTSUPP', 'ENOTTY', 'ENOSYS', 'EXDEV', 'EINVAL', 'EMLINK'))
+        throw error;
+      this.result.fallback ??= 'the filesystem of the volume can not reflink: files are copied';
+      return false;
+    }
+  }
+
+  #copy(source: Directory, target: Directory, name: string, seen: Entry): FileRecord {
+    using from = new OpenFile(source, name);
+    if (from.stat().kind !== 'file') throw new Replaced();
+    for (let attempt = 1; ; attempt++) {
+      const before = from.stat();
+      const made =
+        this.#options.reflink && this.#clone(from.fd, target, name)
+          ? this.#finishClone(target, name, before)
+          : this.#copyContent(from.fd, target, name, before);
+      const stable = from.stat().unchangedSince(before);
+      if (!stable && !made.atomic) {
+        if (attempt < ATTEMPTS && before.size <= RETRY_BYTES) {
+          target.unlink(name);
+          continue;
+        }
+        this.result.changed++;
+      }
+      this.result.uniqueBytes += made.atomic ? 0 : made.size;
+      return {
+        kind: 'file',
+        name,
+        mode: before.mode,
+        uid: before.uid,
+        gid: before.gid,
+        ino: before.ino,
+        size: made.size,
+        mtimeMs: before.mtimeMs,
+        // A copy of something that moved must not pass for what is there next time.
+        ctimeMs: stable && before.ino === seen.ino ? before.ctimeMs : Number.POSITIVE_INFINITY,
+        copyIno: made.copy.ino,
+        copyMtimeMs: made.copy.mtimeMs,
+        hash: made.hash,
+      };
+    }
+  }
+
+  #copyContent(from: number, target: Directory, name: string, before: Entry) {
+    const fd = target.createFile(name);
+    try {
+      const sparse = before.allocated < before.size;
+      const onBytes = (bytes: number) => this.#options.meter.add(bytes, 0);
+      const { hash, size } = readContent(from, before.size, onBytes, { fd, sparse });
+      setMetadata(fd, before);
+      return { hash, size, copy: statOf(fd), atomic: false };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #finishClone(target: Directory, name: string, before: Entry) {
+    using to = new OpenFile(target, name);
+    const { size } = to.stat();
+    const { hash } = readContent(to.fd, size, (bytes) => this.#options.meter.add(bytes, 0));
+    setMetadata(to.fd, before);
+    return { hash, size, copy: to.stat(), atomic: true };
+  }
+}
+
+function sha256(name: string): Buffer {
+  return createHash('sha256').update(name, 'latin1').digest();
+}
+
+function readlink(directory: Directory, name: string): Buffer {
+  try {
+    return directory.readlink(name);
+  } catch (error) {
+    if (hasCode(error, 'EINVAL')) throw new Replaced();
+    throw error;
+  }
+}
+
+/** In walk order. Where another program restored a snapshot, its marker is left at the root; it is no payload. */
+function listing(source: Directory, isRoot: boolean) {
+  const names = isRoot ? source.names().filter((name) => name !== READY) : source.names();
+  const keep = names.length < KEPT_STATS;
+  const entries: { name: string; key: string; entry: Entry | undefined; isDirectory: boolean }[] = [];
+  for (const name of names) {
+    const entry = source.lstat(name);
+    if (!entry) continue;
+    const isDirectory = entry.kind === 'dir';
+    entries.push({ name, key: walkKey(name, isDirectory), entry: keep ? entry : undefined, isDirectory });
+  }
+  return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+function linkPublished(previous: Directory, target: Directory, known: FileRecord): Entry | undefined {
+  const { name } = known;
+  try {
+    target.link(previous, name, name);
+  } catch (error) {
+    // Deleted or damaged by hand, or its 65,000 links are used up.
+    if (hasCode(error, 'ENOENT', 'EMLINK', 'EPERM', 'EXDEV', 'ELOOP', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+  const copy = target.lstat(name);
+  if (copy?.ino === known.copyIno && copy.size === known.size && copy.mtimeMs === known.copyMtimeMs)
+    return copy;
+  target.unlink(name);
+  return undefined;
+}
+
+function checkRoot(source: Directory): void {
+  const entry = source.lstat(READY);
+  if (!entry || (entry.kind === 'file' && readsAsMarker(source))) return;
+  throw new RepositoryError(
+    'InvalidArgument',
+    'the worktree has an entry named .READY at its top, which JVS keeps for itself: rename or remove it',
+  );
+}
+
+function readsAsMarker(source: Directory): boolean {
+  using file = new OpenFile(source, READY);
+  const start = Buffer.alloc(64);
+  return start.subarray(0, readSync(file.fd, start)).includes('"snapshot_id"');
+}
+
+/** What a hard link shares with the file it links to, and what tells most changes. */
+function sameMetadata(known: FileRecord, entry: Entry): boolean {
+  return (
+    known.size === entry.size &&
+    known.mtimeMs === entry.mtimeMs &&
+    known.mode === entry.mode &&
+    known.uid === entry.uid &&
+    known.gid === entry.gid
+  );
+}
+
+/** The very file that the record describes, with nothing done to it since. */
+function sameFile(known: FileRecord, entry: Entry): boolean {
+  return known.ino === entry.ino && known.ctimeMs === entry.ctimeMs && sameMetadata(known, entry);
+}
