@@ -6,6 +6,9 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const started = Date.now();
+const cluster = ['node', 'test/cluster/cli.ts'];
+// A cluster that somebody works with stays up.
+const wasUp = spawnSync('node', ['test/cluster/cli.ts', 'status'], { cwd: root }).status === 0;
 let passed = 0;
 let failed = 0;
 
@@ -21,12 +24,12 @@ function check(title: string, command: string[]): void {
   else failed++;
 }
 
-/** Runs one vitest project, counted by its own report. A suite that can not start counts as one failure. */
-function suite(project: string, prefix: string[] = []): void {
+/** Runs one suite, counted by vitest's own report. One that can not start counts as one failure. */
+function suite(title: string, command: string[]): void {
   const scratch = mkdtempSync(join(tmpdir(), 'jvs-test-'));
   const report = join(scratch, 'report.json');
-  const vitest = ['vitest', 'run', '--project', project, '--reporter=default', '--reporter=json'];
-  const succeeded = run(project, [...prefix, ...vitest, `--outputFile.json=${report}`]);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const succeeded = run(title, [...command, ...reporters]);
   const counts = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
   passed += counts.numPassedTests ?? 0;
   failed += Math.max(counts.numFailedTests ?? 0, succeeded ? 0 : 1);
@@ -36,7 +39,10 @@ function suite(project: string, prefix: string[] = []): void {
 check('lint and format', ['biome', 'ci', '.']);
 check('types', ['tsc']);
 check('generated files', ['node', 'hack/generate.ts', '--check']);
-suite('unit');
+suite('unit tests', ['vitest', 'run', '--project', 'unit']);
+suite('integration tests, on a real API server', ['vitest', 'run', '--project', 'integration']);
+suite('e2e tests, on a real node', ['node', 'test/e2e/run.ts']);
+if (!wasUp) run('clean up', [...cluster, 'down']);
 
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -1,7 +1,7 @@
 // Building blocks of the API's schemas. What zod checks here, the API server checks too: constraints become OpenAPI
 // keywords or CEL rules of the same meaning (crd.ts), with messages for people.
 import { z } from 'zod';
-import { quantityBytes } from '../workspace/quantity.ts';
+import { quantityValue } from './quantity.ts';
 
 /** A CEL rule of a CustomResourceDefinition; `fieldPath` is relative to the schema that carries it. */
 export interface Rule {
@@ -73,13 +73,7 @@ export function set<T extends z.ZodType<string>>(item: T, maxItems: number): z.Z
 const minimumBytes = 2 ** 20;
 const quantityMessage = 'must be a quantity of at least 1Mi, such as 50Gi';
 
-function isEnough(value: string): boolean {
-  try {
-    return quantityBytes(value) >= minimumBytes;
-  } catch {
-    return false;
-  }
-}
+const isEnough = (value: string): boolean => (quantityValue(value) ?? 0) >= minimumBytes;
 
 /** Size of a volume, a Kubernetes quantity that never shrinks. The API takes an integer too; parsing makes it a string. */
 export const volumeSize = z

@@ -1,7 +1,8 @@
 // The agent's container and what it mounts besides the workspace.
+
+import { quantityValue } from '../api/quantity.ts';
 import type { Container } from '../runtime/resources.ts';
 import type { PodOptions } from './annotations.ts';
-import { quantityValue } from './quantity.ts';
 import { Refusal } from './refusal.ts';
 import { type Volume, type VolumeMount, withMounts, workspaceVolume } from './volumes.ts';
 

@@ -1,6 +1,6 @@
 // What a pod's annotations ask of the injection.
 import { z } from 'zod';
-import { quantityValue } from './quantity.ts';
+import { quantityValue } from '../api/quantity.ts';
 import { Refusal } from './refusal.ts';
 
 export interface PodOptions {

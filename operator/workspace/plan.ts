@@ -1,4 +1,5 @@
 // What a Workspace needs done in the cluster, from what is there. Pure.
+import { quantityValue } from '../api/quantity.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
 import type {
@@ -9,7 +10,6 @@ import type {
   StorageClass,
 } from '../runtime/resources.ts';
 import { claimOf, deploymentOf, isApplied, isOurClaim, isOurDeployment } from './objects.ts';
-import { quantityBytes } from './quantity.ts';
 
 export const finalizer = 'jvs.io/workspace';
 
@@ -72,7 +72,7 @@ function planDeletion({ workspace, claim, deployment }: Observed): Action[] {
 }
 
 const requested = (claim: PersistentVolumeClaim): number =>
-  quantityBytes(claim.spec?.resources?.requests?.storage ?? '0');
+  quantityValue(claim.spec?.resources?.requests?.storage ?? '0') ?? 0;
 
 const isSmaller = (live: PersistentVolumeClaim, wanted: PersistentVolumeClaim): boolean =>
   requested(live) < requested(wanted);

@@ -5,8 +5,19 @@ import { eventually, get, kinds, run } from '../kubectl.ts';
 // Not among the samples that are applied at once: it is of files that the container writes first.
 const trainingSnapshot = 'config/samples/training-snapshot.yaml';
 
-/** `install`: what kubectl apply -k takes. */
-export async function tour(install: string, samples: string): Promise<void> {
+const [install = 'config/default', samples = 'config/samples', prefix = 'kubectl'] = process.argv.slice(2);
+const next = `
+━━ Next
+The cluster stays up. Some things to try:
+  ${prefix} get jvs,jvssnap -o wide
+  ${prefix} describe jvs training
+  ${prefix} exec -it deploy/jvs-training -c trainer -- sh
+  ${prefix} apply -f config/samples/snapshot.yaml
+  ${prefix} scale jvs/training --replicas 0`;
+await tour();
+console.log(next);
+
+async function tour(): Promise<void> {
   headline('Install the operator');
   await shell('kubectl', 'apply', '-k', install);
   await shell('kubectl', '-n', 'jvs-system', 'rollout', 'status', 'deploy/jvs-operator', '--timeout=180s');

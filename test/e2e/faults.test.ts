@@ -1,0 +1,227 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Snapshot } from '../../operator/api/snapshot.ts';
+import type { Workspace } from '../../operator/api/workspace.ts';
+import {
+  containerPid,
+  signalContainer,
+  startApiServer,
+  stopApiServer,
+  volumePath,
+} from '../cluster/cluster.ts';
+import { forwardAgent, grpcCall } from '../grpcurl.ts';
+import { apply, eventually, get, kinds, kubectl, run } from '../kubectl.ts';
+import {
+  applySnapshot,
+  conditionOf,
+  createSnapshot,
+  createWorkspace,
+  exec,
+  idleContainer,
+  podSpec,
+  snapshotIn,
+  useNamespace,
+  workspaceIn,
+  workspaceOf,
+} from './world.ts';
+
+const namespace = useNamespace();
+const template = { spec: podSpec(idleContainer()) };
+
+const podOf = async (workspace: string): Promise<string> =>
+  (
+    await kubectl(
+      '-n',
+      namespace,
+      'get',
+      'pods',
+      '-l',
+      `jvs.io/workspace=${workspace}`,
+      '-o',
+      'jsonpath={.items[0].metadata.name}',
+    )
+  ).trim();
+
+async function operatorPod(): Promise<{ name: string; restarts: number }> {
+  const text = await kubectl(
+    '-n',
+    'jvs-system',
+    'get',
+    'pods',
+    '-l',
+    'app.kubernetes.io/name=jvs-operator',
+    '-o',
+    'json',
+  );
+  const [pod] = JSON.parse(text).items;
+  return { name: pod.metadata.name, restarts: pod.status.containerStatuses[0].restartCount };
+}
+
+/** Descriptors on the volume that were made for a Snapshot resource. */
+async function onDisk(workspace: string, snapshot: Snapshot): Promise<string[]> {
+  const directory = join(await volumePath(namespace, `jvs-${workspace}`), '.jvs/descriptors');
+  const ids: string[] = [];
+  for (const name of (await readdir(directory)).filter((name) => name.endsWith('.json'))) {
+    const { tags = [] } = JSON.parse(await readFile(join(directory, name), 'utf8'));
+    if (tags.includes(`k8s-${snapshot.metadata.uid}`)) ids.push(name.slice(0, -'.json'.length));
+  }
+  return ids;
+}
+
+test('an agent killed again and again while it takes a snapshot makes exactly one', async () => {
+  await createWorkspace(namespace, 'killed', { template });
+  await exec(
+    namespace,
+    'deploy/jvs-killed',
+    'main',
+    'cd "$JVS_WORKSPACE" && for i in $(seq 400); do dd if=/dev/urandom of=f$i bs=64k count=8 2>/dev/null; done',
+  );
+  await applySnapshot(namespace, 'survivor', { workspace: 'killed' });
+  const pod = await podOf('killed');
+  for (let kills = 0; kills < 3; kills++) {
+    await eventually(
+      'the agent runs',
+      () => signalContainer(namespace, pod, 'jvs-agent').then(() => true),
+      90,
+    );
+  }
+  const snapshot = await snapshotIn(namespace, 'survivor', 'Ready');
+  expect(await onDisk('killed', snapshot)).toEqual([snapshot.status?.snapshotID]);
+  await using agent = await forwardAgent(`pod/${pod}`, namespace);
+  expect(await grpcCall(agent, 'Agent/Verify', { id: snapshot.status?.snapshotID })).toMatchObject({
+    valid: true,
+  });
+  const snapshots = join(await volumePath(namespace, 'jvs-killed'), '.jvs/snapshots');
+  expect((await readdir(snapshots)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+});
+
+test('an operator killed between request and answer asks for nothing twice', async () => {
+  await createWorkspace(namespace, 'orphan', { template });
+  const { name } = await operatorPod();
+  const requests = Promise.all(
+    Array.from({ length: 5 }, (_, i) => applySnapshot(namespace, `orphan-${i}`, { workspace: 'orphan' })),
+  );
+  await signalContainer('jvs-system', name, 'operator');
+  await requests;
+  for (let i = 0; i < 5; i++) {
+    const snapshot = await snapshotIn(namespace, `orphan-${i}`, 'Ready');
+    expect(await onDisk('orphan', snapshot)).toEqual([snapshot.status?.snapshotID]);
+  }
+});
+
+test('a minute without an API server loses nothing and needs no restart of the operator', async () => {
+  await createWorkspace(namespace, 'cutoff', { template });
+  const before = await operatorPod();
+  const pid = await containerPid(namespace, await podOf('cutoff'), 'jvs-agent');
+  await applySnapshot(namespace, 'before-outage', { workspace: 'cutoff' });
+  await stopApiServer('kill');
+  const outage = new Promise((resolve) => setTimeout(resolve, 60_000));
+  // As a container of the pod would call it: no kubectl works now.
+  const made = await run('nsenter', [
+    ...['-t', String(pid), '-n', 'grpcurl', '-plaintext', '-d', '{"note": "alone"}'],
+    ...['127.0.0.1:7443', 'jvs.agent.v1.Agent/CreateSnapshot'],
+  ]);
+  expect(JSON.parse(made)).toMatchObject({ note: 'alone', origin: 'self' });
+  await outage;
+  await startApiServer();
+  await snapshotIn(namespace, 'before-outage', 'Ready');
+  await createSnapshot(namespace, 'after-outage', { workspace: 'cutoff' });
+  expect(await operatorPod()).toEqual(before);
+});
+
+/** A Workspace whose volume is there before any agent is, to put something on it. */
+async function prepareVolume(name: string): Promise<string> {
+  await apply(workspaceOf(namespace, name, { storage: '1Gi', replicas: 0 }));
+  await workspaceIn(namespace, name, 'Ready');
+  return volumePath(namespace, `jvs-${name}`);
+}
+
+const start = (name: string) =>
+  kubectl('-n', namespace, 'scale', `${kinds.workspace}/${name}`, '--replicas=1');
+
+test('a repository of a newer format is left alone, and the Workspace says so', async () => {
+  const volume = await prepareVolume('newer');
+  await mkdir(join(volume, '.jvs'));
+  await writeFile(join(volume, '.jvs/format_version'), '9\n');
+  await start('newer');
+  expect(await conditionOf(namespace, 'newer', 'Ready', 'UnsupportedFormat')).toMatch(/9/);
+  expect(await readdir(volume)).toEqual(['.jvs']);
+  expect(await readdir(join(volume, '.jvs'))).toEqual(['format_version']);
+});
+
+test("somebody's own .jvs is left alone, and the Workspace says so", async () => {
+  const volume = await prepareVolume('foreign');
+  await mkdir(join(volume, '.jvs'));
+  await writeFile(join(volume, '.jvs/notes.txt'), 'mine');
+  await start('foreign');
+  await conditionOf(namespace, 'foreign', 'Ready', 'ForeignRepository');
+  expect(await readdir(join(volume, '.jvs'))).toEqual(['notes.txt']);
+  expect(await readFile(join(volume, '.jvs/notes.txt'), 'utf8')).toBe('mine');
+});
+
+test('a full volume fails no Snapshot: it waits, leaves nothing behind, and goes on when there is space', async () => {
+  const volume = join(tmpdir(), `full-${namespace}`);
+  await mkdir(volume);
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=0777', 'tmpfs', volume]);
+  try {
+    await useStaticVolume('full', volume);
+    await createWorkspace(namespace, 'full', {
+      storage: '24Mi',
+      storageClassName: `static-${namespace}`,
+      template,
+    });
+    const inside = (script: string) => exec(namespace, 'deploy/jvs-full', 'main', script);
+    await inside(
+      'cd "$JVS_WORKSPACE" && head -c 9000000 /dev/urandom > data && head -c 9000000 /dev/urandom > ballast',
+    );
+    await applySnapshot(namespace, 'tight', { workspace: 'full' });
+    await eventually(
+      'the Snapshot waits for space',
+      async () => {
+        const { status } = await get<Snapshot>(kinds.snapshot, 'tight', namespace);
+        return status?.phase === 'Pending' && status.conditions?.[0]?.reason === 'VolumeFull';
+      },
+      90,
+    );
+    expect(await readdir(join(volume, '.jvs/snapshots'))).toEqual([]);
+    await inside('rm "$JVS_WORKSPACE/ballast"');
+    await snapshotIn(namespace, 'tight', 'Ready');
+    expect((await get<Workspace>(kinds.workspace, 'full', namespace)).status?.phase).toBe('Ready');
+  } finally {
+    await kubectl('-n', namespace, 'delete', kinds.workspace, 'full', '--timeout=90s');
+    await kubectl('delete', 'pv', `full-${namespace}`, '--wait=false');
+    await run('umount', ['--lazy', volume]);
+    await rm(volume, { recursive: true });
+  }
+});
+
+async function useStaticVolume(name: string, path: string): Promise<void> {
+  const node = (await kubectl('get', 'nodes', '-o', 'jsonpath={.items[0].metadata.name}')).trim();
+  await apply({
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: `static-${namespace}` },
+    provisioner: 'kubernetes.io/no-provisioner',
+  });
+  await apply({
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: `${name}-${namespace}` },
+    spec: {
+      capacity: { storage: '24Mi' },
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: `static-${namespace}`,
+      claimRef: { namespace, name: `jvs-${name}` },
+      local: { path },
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
+          ],
+        },
+      },
+    },
+  });
+}

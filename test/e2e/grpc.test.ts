@@ -1,0 +1,73 @@
+import { beforeAll, expect, test } from 'vitest';
+import { forwardAgent, grpcCall, grpcList } from '../grpcurl.ts';
+import { createSnapshot, createWorkspace, exec, idleContainer, podSpec, useNamespace } from './world.ts';
+
+const namespace = useNamespace();
+const agentOf = () => forwardAgent('deploy/jvs-debug', namespace);
+
+beforeAll(async () => {
+  await createWorkspace(namespace, 'debug', { template: { spec: podSpec(idleContainer()) } });
+  await exec(namespace, 'deploy/jvs-debug', 'main', 'echo hello > "$JVS_WORKSPACE/file"');
+});
+
+test('grpcurl finds the services by reflection', async () => {
+  await using agent = await agentOf();
+  expect(await grpcList(agent)).toEqual(
+    expect.arrayContaining([
+      'grpc.health.v1.Health',
+      'grpc.reflection.v1.ServerReflection',
+      'jvs.agent.v1.Agent',
+    ]),
+  );
+  expect(await grpcCall(agent, 'grpc.health.v1.Health/Check')).toEqual({ status: 'SERVING' });
+});
+
+test('the agent says who and how it is', async () => {
+  await using agent = await agentOf();
+  expect(await grpcCall(agent, 'Agent/GetStatus')).toMatchObject({
+    workspace: 'debug',
+    namespace,
+    engine: 'copy',
+    effectiveEngine: 'copy',
+    connected: true,
+    role: 'ROLE_PRIMARY',
+  });
+});
+
+test('snapshots are made, listed, read and verified by hand', async () => {
+  await using agent = await agentOf();
+  const made = await grpcCall<{ id: string }>(agent, 'Agent/CreateSnapshot', {
+    note: 'by hand',
+    tags: ['mine'],
+  });
+  const { status } = await createSnapshot(namespace, 'by-resource', { workspace: 'debug' });
+  const { snapshots } = await grpcCall<{ snapshots: { id: string; origin: string }[] }>(
+    agent,
+    'Agent/ListSnapshots',
+  );
+  expect(snapshots.map(({ id, origin }) => [id, origin])).toEqual([
+    [status?.snapshotID, 'manual'],
+    [made.id, 'self'],
+  ]);
+  const first = await grpcCall<{ snapshots: object[]; nextPageToken: string }>(agent, 'Agent/ListSnapshots', {
+    pageSize: 1,
+  });
+  expect(first.snapshots).toHaveLength(1);
+  const rest = await grpcCall(agent, 'Agent/ListSnapshots', { pageSize: 1, pageToken: first.nextPageToken });
+  expect(rest).toMatchObject({ snapshots: [{ id: made.id }] });
+  expect(await grpcCall(agent, 'Agent/GetSnapshot', { id: made.id })).toMatchObject({
+    note: 'by hand',
+    tags: ['mine'],
+  });
+  expect(await grpcCall(agent, 'Agent/Verify', { id: made.id })).toMatchObject({ valid: true });
+});
+
+test('wrong input has the status and words that help', async () => {
+  await using agent = await agentOf();
+  await expect(grpcCall(agent, 'Agent/GetSnapshot', { id: '1795507921000-00000000' })).rejects.toThrow(
+    /NotFound/,
+  );
+  await expect(grpcCall(agent, 'Agent/GetSnapshot', { id: '../../x' })).rejects.toThrow(
+    /InvalidArgument[\s\S]*id/,
+  );
+});

@@ -1,0 +1,134 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { volumePath } from '../cluster/cluster.ts';
+import { apply, eventually, get, kubectl } from '../kubectl.ts';
+import {
+  conditionOf,
+  createSnapshot,
+  createWorkspace,
+  exec,
+  idleContainer,
+  podSpec,
+  useNamespace,
+} from './world.ts';
+
+const namespace = useNamespace({ 'pod-security.kubernetes.io/enforce': 'restricted' });
+
+interface Pod {
+  spec: { initContainers?: { name: string; restartPolicy?: string }[]; containers: { name: string }[] };
+  status: { phase: string };
+}
+
+const labels = { 'jvs.io/workspace': 'shared' };
+const metadata = (name: string, more: object = {}) => ({ name, namespace, labels, ...more });
+const running = (name: string) =>
+  eventually(`pod ${name} runs`, async () => {
+    const pod = await get<Pod>('pod', name, namespace);
+    return pod.status.phase === 'Running' && pod;
+  });
+
+test('a Job of the user works on a ready tree, completes, and its agent goes with it', async () => {
+  await createWorkspace(namespace, 'shared', { replicas: 0 });
+  await apply({
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: 'job', namespace },
+    spec: {
+      template: {
+        metadata: { labels },
+        spec: {
+          ...podSpec(
+            idleContainer('main', 'test -d "$JVS_WORKSPACE" && echo done > "$JVS_WORKSPACE/result"'),
+          ),
+          restartPolicy: 'Never',
+        },
+      },
+    },
+  });
+  await kubectl('-n', namespace, 'wait', '--for=condition=Complete', 'job/job', '--timeout=90s');
+  const volume = await volumePath(namespace, 'jvs-shared');
+  expect(await readdir(join(volume, 'main'))).toEqual(['result']);
+});
+
+test("a user's own pod gets volume and agent, and a Snapshot is taken in it", async () => {
+  await apply({ apiVersion: 'v1', kind: 'Pod', metadata: metadata('own'), spec: podSpec(idleContainer()) });
+  const { spec } = await running('own');
+  expect(spec.initContainers).toMatchObject([{ name: 'jvs-agent', restartPolicy: 'Always' }]);
+  await createSnapshot(namespace, 'of-own-pod', { workspace: 'shared' });
+  expect(await exec(namespace, 'own', 'main', 'cat /workspace/.jvs/snapshots/*/result')).toBe('done\n');
+  await kubectl('-n', namespace, 'delete', 'pod', 'own');
+});
+
+test('a StatefulSet gets it too', async () => {
+  await apply({
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'set', namespace },
+    spec: {
+      serviceName: 'set',
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: podSpec(idleContainer()) },
+    },
+  });
+  const { spec } = await running('set-0');
+  expect(spec.initContainers?.map(({ name }) => name)).toEqual(['jvs-agent']);
+  await kubectl('-n', namespace, 'delete', 'statefulset', 'set');
+});
+
+test('the agent has no way to the Kubernetes API', async () => {
+  await apply({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: metadata('tokens'),
+    spec: podSpec(idleContainer()),
+  });
+  await running('tokens');
+  const files = await exec(
+    namespace,
+    'tokens',
+    'jvs-agent',
+    'ls /var/run/secrets/kubernetes.io/serviceaccount',
+  );
+  expect(files).toBe('');
+  await kubectl('-n', namespace, 'delete', 'pod', 'tokens');
+});
+
+test('a label that names no Workspace of the namespace is refused with what to do', async () => {
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'lost', namespace, labels: { 'jvs.io/workspace': 'nowhere' } },
+    spec: podSpec(idleContainer()),
+  };
+  await expect(apply(pod)).rejects.toThrow(/no Workspace "nowhere" in namespace/);
+});
+
+test('with the operator down only labelled pods wait; an uninjected one is noticed when it is back', async () => {
+  await kubectl('-n', 'jvs-system', 'scale', 'deploy/jvs-operator', '--replicas=0');
+  try {
+    await kubectl(
+      '-n',
+      'jvs-system',
+      'wait',
+      '--for=delete',
+      'pod',
+      '-l',
+      'app.kubernetes.io/name=jvs-operator',
+      '--timeout=60s',
+    );
+    const plain = { apiVersion: 'v1', kind: 'Pod', spec: podSpec(idleContainer()) };
+    await apply({ ...plain, metadata: { name: 'plain', namespace } });
+    await expect(apply({ ...plain, metadata: metadata('labelled') })).rejects.toThrow(/webhook/);
+    await apply({
+      ...plain,
+      metadata: metadata('opted-out', { labels: { ...labels, 'jvs.io/inject': 'false' } }),
+    });
+    await running('opted-out');
+    await kubectl('-n', namespace, 'label', 'pod', 'plain', 'jvs.io/workspace=shared');
+  } finally {
+    await kubectl('-n', 'jvs-system', 'scale', 'deploy/jvs-operator', '--replicas=1');
+    await kubectl('-n', 'jvs-system', 'rollout', 'status', 'deploy/jvs-operator', '--timeout=120s');
+  }
+  expect(await conditionOf(namespace, 'shared', 'Degraded', 'PodNotInjected')).toContain('plain');
+});

@@ -1,0 +1,119 @@
+// A namespace for a test file, and the objects of the tests as the API server has them.
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll } from 'vitest';
+import type { Snapshot } from '../../operator/api/snapshot.ts';
+import type { Workspace } from '../../operator/api/workspace.ts';
+import { apply, eventually, get, kinds, kubectl } from '../kubectl.ts';
+
+/** Of a fresh namespace that lives as long as the test file. */
+export function useNamespace(labels: Record<string, string> = {}): string {
+  const name = `e2e-${randomBytes(4).toString('hex')}`;
+  beforeAll(() => apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }));
+  afterAll(() => kubectl('delete', 'namespace', name, '--wait=false'));
+  return name;
+}
+
+/** Applies a Workspace and waits for the phase; its status says why when it does not come. */
+export async function createWorkspace(
+  namespace: string,
+  name: string,
+  spec: object = {},
+): Promise<Workspace> {
+  await apply(workspaceOf(namespace, name, { storage: '1Gi', ...spec }));
+  return workspaceIn(namespace, name, 'Ready');
+}
+
+export const workspaceOf = (namespace: string, name: string, spec: object): object => ({
+  apiVersion: 'jvs.io/v1alpha1',
+  kind: 'Workspace',
+  metadata: { namespace, name },
+  spec,
+});
+
+export const workspaceIn = (namespace: string, name: string, phase: string): Promise<Workspace> =>
+  inPhase<Workspace>(kinds.workspace, namespace, name, phase);
+
+export async function createSnapshot(namespace: string, name: string, spec: object): Promise<Snapshot> {
+  await applySnapshot(namespace, name, spec);
+  return snapshotIn(namespace, name, 'Ready');
+}
+
+export const applySnapshot = (namespace: string, name: string, spec: object): Promise<string> =>
+  apply({ apiVersion: 'jvs.io/v1alpha1', kind: 'Snapshot', metadata: { namespace, name }, spec });
+
+export const snapshotIn = (namespace: string, name: string, phase: string): Promise<Snapshot> =>
+  inPhase<Snapshot>(kinds.snapshot, namespace, name, phase);
+
+async function inPhase<T extends { status?: { phase?: string; message?: string } }>(
+  kind: string,
+  namespace: string,
+  name: string,
+  phase: string,
+): Promise<T> {
+  let last: T | undefined;
+  try {
+    return await eventually(
+      `${kind} ${name} is ${phase}`,
+      async () => {
+        last = await get<T>(kind, name, namespace);
+        return last.status?.phase === phase && last;
+      },
+      120,
+    );
+  } catch (cause) {
+    throw new Error(`${kind} ${name} is not ${phase}: ${JSON.stringify(last?.status)}`, { cause });
+  }
+}
+
+/** Waits for a condition of a Workspace with that reason, and returns its message. */
+export const conditionOf = (namespace: string, name: string, type: string, reason: string): Promise<string> =>
+  eventually(
+    `condition ${type} of Workspace ${name} has reason ${reason}`,
+    async () => {
+      const { status } = await get<Workspace>(kinds.workspace, name, namespace);
+      return status?.conditions?.find((condition) => condition.type === type && condition.reason === reason)
+        ?.message;
+    },
+    90,
+  );
+
+/** A user's container that does nothing, with the restricted Pod Security Standard met. */
+export const idleContainer = (name = 'main', command = 'trap exit TERM; tail -f /dev/null & wait') => ({
+  name,
+  image: 'busybox:dev',
+  command: ['sh', '-c', command],
+  securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+});
+
+/** Pod spec of user 1000 that fits the restricted Pod Security Standard. */
+export const podSpec = (...containers: object[]) => ({
+  terminationGracePeriodSeconds: 5,
+  securityContext: {
+    runAsNonRoot: true,
+    runAsUser: 1000,
+    fsGroup: 1000,
+    seccompProfile: { type: 'RuntimeDefault' },
+  },
+  containers,
+});
+
+/** Runs a shell script in a container and resolves to what it prints. */
+export const exec = (namespace: string, target: string, container: string, script: string): Promise<string> =>
+  kubectl('-n', namespace, 'exec', target, '-c', container, '--', 'sh', '-c', script);
+
+/** Messages of the events about an object. */
+export async function eventsOf(namespace: string, name: string): Promise<string[]> {
+  const list = JSON.parse(
+    await kubectl(
+      '-n',
+      namespace,
+      'get',
+      'events',
+      '--field-selector',
+      `involvedObject.name=${name}`,
+      '-o',
+      'json',
+    ),
+  ) as { items: { reason: string; message: string }[] };
+  return list.items.map(({ reason, message }) => `${reason}: ${message}`);
+}
