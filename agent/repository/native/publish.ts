@@ -21,7 +21,7 @@ export function publish(layout: Layout, descriptor: Descriptor, control: Pick<Co
     control.step('renamed');
     undo.push(() => rmSync(layout.descriptor(id), { force: true }));
     writeAtomic(layout.descriptor(id), serializeDescriptor(descriptor));
-    control.step('described');
+    control.step('descriptor-written');
     const record = appendAudit(layout.audit, auditEvent(descriptor));
     undo.push(() => record.undo());
     control.step('audited');

@@ -1,0 +1,89 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Progress, RepositoryError } from '../repository.ts';
+import { TestVolume } from '../testing/volume.ts';
+import { openNative } from './native.ts';
+
+test('the repository works through its worker: open, snapshot, list, get, head, verify, usage', async () => {
+  using volume = new TestVolume();
+  const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });
+  try {
+    expect(await repository.open()).toMatchObject({
+      filesystem: expect.stringMatching(/./),
+      effectiveEngine: 'copy',
+    });
+    expect(await repository.head('main')).toBeUndefined();
+    writeFileSync(join(volume.main, 'a'), Buffer.alloc(3_000_000));
+    const progress: Progress[] = [];
+    const made = await repository.snapshot({
+      worktree: 'main',
+      origin: 'manual',
+      onProgress: (p) => progress.push(p),
+    });
+    expect(progress.at(-1)?.bytesDone).toBeGreaterThan(0);
+    expect(await repository.list()).toEqual([made]);
+    expect(await repository.get(made.snapshot_id)).toEqual(made);
+    expect(await repository.head('main')).toBe(made.snapshot_id);
+    expect(await repository.verify(made.snapshot_id)).toMatchObject({
+      descriptorValid: true,
+      payloadValid: true,
+    });
+    const { usedBytes, capacityBytes } = await repository.usage();
+    expect(capacityBytes).toBeGreaterThan(usedBytes);
+    await expect(repository.get('1795492626332-5e52a2d2')).rejects.toMatchObject({ reason: 'NotFound' });
+    await expect(repository.verify('1795492626332-5e52a2d2')).rejects.toMatchObject({ reason: 'NotFound' });
+    await expect(repository.get('../x')).rejects.toMatchObject({ reason: 'InvalidArgument' });
+    await expect(repository.head('other')).rejects.toMatchObject({ reason: 'NotFound' });
+  } finally {
+    await repository.close();
+  }
+});
+
+test('errors keep reason and cause on their way out of the worker', async () => {
+  using volume = new TestVolume();
+  writeFileSync(join(volume.path, '.jvs'), '');
+  const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });
+  try {
+    const error = (await repository.open().catch((e) => e)) as RepositoryError;
+    expect(error).toMatchObject({ name: 'RepositoryError', reason: 'ForeignRepository', transient: false });
+    expect(error.stack).toMatch(/initialize\.ts/);
+  } finally {
+    await repository.close();
+  }
+});
+
+test('a running snapshot can be cancelled, and closing ends everything', async () => {
+  using volume = new TestVolume();
+  const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });
+  await repository.open();
+  writeFileSync(join(volume.main, 'big'), Buffer.alloc(300_000_000));
+  const stop = new AbortController();
+  const onProgress = () => stop.abort();
+  const call = repository.snapshot({ worktree: 'main', origin: 'auto', signal: stop.signal, onProgress });
+  await expect(call).rejects.toMatchObject({ reason: 'Aborted' });
+  expect(await repository.list()).toEqual([]);
+  await expect(
+    repository.snapshot({ worktree: 'main', origin: 'auto', signal: stop.signal }),
+  ).rejects.toMatchObject({
+    reason: 'Aborted',
+  });
+  await repository.close();
+  await expect(repository.open()).rejects.toMatchObject({ reason: 'Aborted' });
+});
+
+test('the event loop stays free while a snapshot runs', async () => {
+  using volume = new TestVolume();
+  const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });
+  try {
+    await repository.open();
+    for (let i = 0; i < 2000; i++) writeFileSync(join(volume.main, `${i}`), 'x'.repeat(4096));
+    let turns = 0;
+    const timer = setInterval(() => turns++, 5);
+    await repository.snapshot({ worktree: 'main', origin: 'auto' });
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(5);
+  } finally {
+    await repository.close();
+  }
+});
