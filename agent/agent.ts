@@ -1,0 +1,75 @@
+// The agent, put together: volume, executor, link, debug API and probes, started in this order and stopped in reverse.
+import type { Logger } from '../shared/log.ts';
+import { startApiServer } from './api/server.ts';
+import { AgentService } from './api/service.ts';
+import type { Config } from './config.ts';
+import { Events } from './events.ts';
+import { Executor } from './executor/executor.ts';
+import { startHealthServer } from './health/server.ts';
+import { LinkClient, type LinkState } from './link/client.ts';
+import type { Repository } from './repository/repository.ts';
+import { toSnapshot } from './snapshot.ts';
+import { debugStatus } from './status.ts';
+import { diff } from './volume/diff.ts';
+import { Volume } from './volume/volume.ts';
+
+export interface Agent {
+  readonly debugPort: number;
+  readonly healthPort: number;
+  /** Lets a running snapshot finish within `graceMs`, then aborts it; may be called again with less. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const noLink: LinkState = {
+  connected: false,
+  problem: 'No operator is configured: set JVS_LINK_ADDRESS to its host:port',
+};
+
+/** Resolves when its ports are open; the repository may take longer. Rejects when a port can not be had. */
+export async function startAgent(config: Config, repository: Repository, log: Logger): Promise<Agent> {
+  const volume = new Volume({ repository, path: config.volume, log });
+  const events = new Events();
+  const executor = new Executor({ volume, events, log });
+  const address = config['link-address'];
+  const link = address ? new LinkClient({ config, address, volume, executor, events, log }) : undefined;
+
+  volume.changes.subscribe((now, before) => {
+    if (!before.info) return; // what was there at the start is no news
+    for (const descriptor of diff(before.snapshots, now.snapshots).changed.toReversed()) {
+      events.publish({ snapshotCreated: toSnapshot(descriptor) });
+    }
+  });
+
+  const started = () => (volume.state.info ? undefined : (volume.state.problem?.message ?? 'not open yet'));
+  const health = await startHealthServer(config['health-port'], { started, ready: started });
+  const service = new AgentService({
+    volume,
+    executor,
+    status: () => debugStatus(config, volume.state, executor, link?.state ?? noLink),
+  });
+  const api = await startApiServer(config['debug-address'], { service, volume, events }).catch(
+    async (cause) => {
+      await health.close();
+      throw new Error(`The debug API can not listen on ${config['debug-address']}`, { cause });
+    },
+  );
+
+  const stopping = new AbortController();
+  const stopLink = new AbortController();
+  const volumeRuns = volume.run(stopping.signal);
+  const linkRuns = link?.run(stopLink.signal);
+  return {
+    debugPort: api.port,
+    healthPort: health.port,
+    async stop(graceMs) {
+      // The operator hears how the running request ended before the agent hangs up.
+      await executor.stop(graceMs);
+      stopLink.abort();
+      await linkRuns;
+      await api.close();
+      stopping.abort();
+      await volumeRuns;
+      await health.close();
+    },
+  };
+}

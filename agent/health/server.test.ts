@@ -1,0 +1,26 @@
+import { afterEach, expect, test } from 'vitest';
+import { type HealthServer, startHealthServer } from './server.ts';
+
+let server: HealthServer | undefined;
+afterEach(async () => server?.close());
+
+test('a probe passes or says why not', async () => {
+  let problem: string | undefined = 'format_version 7 is newer than this agent: upgrade it';
+  server = await startHealthServer(0, { started: () => problem, ready: () => undefined });
+  const ask = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${server?.port}${path}`);
+    return [response.status, await response.text()];
+  };
+  expect(await ask('/startupz')).toEqual([503, 'format_version 7 is newer than this agent: upgrade it\n']);
+  expect(await ask('/livez')).toEqual([200, 'ok\n']);
+  expect(await ask('/readyz')).toEqual([200, 'ok\n']);
+  problem = undefined;
+  expect(await ask('/startupz')).toEqual([200, 'ok\n']);
+  expect(await ask('/')).toEqual([404, 'Ask for one of /startupz, /livez, /readyz\n']);
+});
+
+test('a port that is taken is an error', async () => {
+  const checks = { started: () => undefined, ready: () => undefined };
+  server = await startHealthServer(0, checks);
+  await expect(startHealthServer(server.port, checks)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});

@@ -1,0 +1,45 @@
+// What the kubelet asks, on a port of its own: the debug API is on the loopback, where the kubelet does not come.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface HealthChecks {
+  /** Why it is not so (yet), for who reads the probe's event; undefined when it is. */
+  started(): string | undefined;
+  ready(): string | undefined;
+}
+
+export interface HealthServer {
+  port: number;
+  close(): Promise<void>;
+}
+
+/** On all addresses; any free port for 0. Rejects when the port can not be had. */
+export async function startHealthServer(port: number, checks: HealthChecks): Promise<HealthServer> {
+  const probes: Record<string, () => string | undefined> = {
+    '/startupz': checks.started,
+    '/livez': () => undefined, // an answer is all it asks for
+    '/readyz': checks.ready,
+  };
+  const server = createServer((request, response) => {
+    const probe = probes[request.url ?? ''];
+    const known = probe && (request.method === 'GET' || request.method === 'HEAD');
+    const problem = known ? probe() : `Ask for one of ${Object.keys(probes).join(', ')}`;
+    response.writeHead(known ? (problem === undefined ? 200 : 503) : 404, { 'content-type': 'text/plain' });
+    response.end(`${problem ?? 'ok'}\n`);
+  });
+  server.maxConnections = 64;
+  server.headersTimeout = 5000;
+  server.requestTimeout = 5000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

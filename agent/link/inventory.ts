@@ -1,0 +1,28 @@
+import type { InventoryPageInput } from '../../shared/proto/gen/jvs/link/v1/InventoryPage.ts';
+import type { Descriptor } from '../repository/repository.ts';
+import { toSnapshot, wireSizeBound } from '../snapshot.ts';
+
+// A stream holds up to 16 messages that the network has not taken yet.
+const pageLimits = { snapshots: 500, bytes: 256 * 1024 };
+
+/** All of `snapshots` (newest first) in pages, oldest first; made one by one, as the stream takes them. */
+export function* inventoryPages(
+  snapshots: readonly Descriptor[],
+  limits = pageLimits,
+): Generator<InventoryPageInput, undefined> {
+  let page: Descriptor[] = [];
+  let bytes = 0;
+  for (let i = snapshots.length - 1; i >= 0; i--) {
+    const descriptor = snapshots[i];
+    if (!descriptor) continue;
+    const size = wireSizeBound(descriptor);
+    if (page.length && (page.length >= limits.snapshots || bytes + size > limits.bytes)) {
+      yield { snapshots: page.map(toSnapshot), last: false };
+      page = [];
+      bytes = 0;
+    }
+    page.push(descriptor);
+    bytes += size;
+  }
+  yield { snapshots: page.map(toSnapshot), last: true };
+}

@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest';
+import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
+import { loadLink } from '../../shared/proto/load.ts';
+import type { Descriptor } from '../repository/repository.ts';
+import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
+import type { VolumeState } from '../volume/volume.ts';
+import { inventoryPages } from './inventory.ts';
+import { Outbox } from './outbox.ts';
+
+const info = await new MemoryRepository().open();
+const open = (...newestFirst: Descriptor[]): VolumeState => ({
+  info,
+  snapshots: newestFirst,
+  head: newestFirst[0]?.snapshot_id,
+});
+const three = [fakeDescriptor(), fakeDescriptor(), fakeDescriptor()].reverse();
+const [c, b, a] = three as [Descriptor, Descriptor, Descriptor];
+
+function drain(outbox: Outbox): AgentMessageInput[] {
+  const messages: AgentMessageInput[] = [];
+  for (let message = outbox.next(); message; message = outbox.next()) messages.push(message);
+  return messages;
+}
+const ids = ({ inventory, snapshot }: AgentMessageInput) =>
+  inventory?.snapshots?.map(({ id }) => id) ?? snapshot?.id;
+
+test('on connect: the inventory, oldest first, every word on requests, the status; then silence', () => {
+  const outbox = new Outbox(open(c, b, a), [{ uid: 'u', phase: 'PHASE_WAITING' }]);
+  const messages = drain(outbox);
+  expect(messages).toMatchObject([
+    { inventory: { last: true } },
+    { request: { uid: 'u' } },
+    { status: { snapshotCount: 3 } },
+  ]);
+  expect(ids(messages[0] ?? {})).toEqual([a, b, c].map(({ snapshot_id }) => snapshot_id));
+  expect(drain(outbox)).toEqual([]);
+});
+
+test('no inventory is claimed of a volume that cannot be read; it follows when it can', () => {
+  const outbox = new Outbox({ snapshots: [], problem: { reason: 'Starting', message: 'opening' } }, []);
+  expect(drain(outbox)).toMatchObject([{ status: { problemReason: 'Starting', problem: 'opening' } }]);
+  outbox.volume(open(a));
+  expect(drain(outbox)).toMatchObject([{ inventory: { last: true } }, { status: { problem: undefined } }]);
+});
+
+test('what is new goes alone, oldest first; what is gone takes a new inventory', () => {
+  const outbox = new Outbox(open(a), []);
+  drain(outbox);
+  outbox.volume(open(c, b, a));
+  expect(drain(outbox).map(ids)).toEqual([b.snapshot_id, c.snapshot_id, undefined]);
+  outbox.volume(open(c, a));
+  expect(drain(outbox).map(ids)).toEqual([[a.snapshot_id, c.snapshot_id], undefined]);
+});
+
+test('usage alone is left to the heartbeat', () => {
+  const outbox = new Outbox(open(a), []);
+  drain(outbox);
+  outbox.volume({ ...open(a), usage: { usedBytes: 1, capacityBytes: 2 } });
+  expect(drain(outbox)).toEqual([]);
+  outbox.heartbeat();
+  expect(drain(outbox)).toMatchObject([{ status: { usage: { usedBytes: 1, capacityBytes: 2 } } }]);
+});
+
+test('a slow stream gets the latest word, once', () => {
+  const outbox = new Outbox(open(), []);
+  drain(outbox);
+  for (let bytesDone = 0; bytesDone < 1000; bytesDone++) {
+    outbox.request('u', { uid: 'u', phase: 'PHASE_IN_PROGRESS', bytesDone });
+    outbox.request('v', { uid: 'v', phase: 'PHASE_IN_PROGRESS', bytesDone });
+  }
+  outbox.request('v', undefined);
+  outbox.volume(open(a));
+  outbox.volume(open(b, a));
+  expect(drain(outbox)).toMatchObject([
+    { snapshot: { id: a.snapshot_id } },
+    { snapshot: { id: b.snapshot_id } },
+    { request: { uid: 'u', bytesDone: 999 } },
+    { status: { snapshotCount: 2 } },
+  ]);
+});
+
+test('a snapshot removed while the pages go out leads to another inventory', () => {
+  const many = Array.from({ length: 1200 }, () => fakeDescriptor()).reverse();
+  const outbox = new Outbox(open(...many), []);
+  expect(outbox.next()).toMatchObject({ inventory: { last: false } });
+  outbox.volume(open(...many.slice(1)));
+  const rest = drain(outbox).flatMap(({ inventory }) => inventory ?? []);
+  const second = rest.slice(rest.findIndex(({ last }) => last) + 1);
+  expect(second.flatMap(({ snapshots }) => snapshots?.map(({ id }) => id))).toEqual(
+    many
+      .slice(1)
+      .map(({ snapshot_id }) => snapshot_id)
+      .reverse(),
+  );
+});
+
+test('pages keep every snapshot and stay far below the message limit', () => {
+  const { serialize } = loadLink().InventoryPage;
+  const many = Array.from({ length: 1234 }, (_, i) =>
+    fakeDescriptor({ note: '☃'.repeat((i % 20) * 512), tags: ['release'] }),
+  ).reverse();
+  const pages = [...inventoryPages(many)];
+  expect(pages.flatMap(({ snapshots }) => snapshots?.map(({ id }) => id))).toEqual(
+    many.map(({ snapshot_id }) => snapshot_id).reverse(),
+  );
+  for (const page of pages) {
+    expect(page.snapshots?.length).toBeLessThanOrEqual(500);
+    expect(serialize(page).length).toBeLessThan(512 * 1024);
+  }
+  expect(pages.map(({ last }) => last).indexOf(true)).toBe(pages.length - 1);
+});

@@ -1,0 +1,81 @@
+// What the operator has yet to be told. It holds what changed, not messages: a slow stream makes later states replace
+// earlier ones, so that it never grows beyond what there is to know.
+import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
+import type { InventoryPageInput } from '../../shared/proto/gen/jvs/link/v1/InventoryPage.ts';
+import type { RequestUpdateInput } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
+import type { Descriptor } from '../repository/repository.ts';
+import { toSnapshot } from '../snapshot.ts';
+import { agentStatus } from '../status.ts';
+import { diff } from '../volume/diff.ts';
+import type { VolumeState } from '../volume/volume.ts';
+import { inventoryPages } from './inventory.ts';
+
+export class Outbox {
+  #state: VolumeState;
+  #inventory: boolean;
+  #pages: Iterator<InventoryPageInput, undefined> | undefined;
+  readonly #snapshots = new Map<string, Descriptor>();
+  readonly #requests = new Map<string, RequestUpdateInput>();
+  #status = true;
+
+  /** Owes everything: the inventory as soon as the volume can be read, the status, and the word on every request. */
+  constructor(state: VolumeState, requests: readonly RequestUpdateInput[]) {
+    this.#state = state;
+    this.#inventory = state.info !== undefined;
+    for (const update of requests) this.request(update.uid ?? '', update);
+  }
+
+  /** The volume is another than it was. */
+  volume(now: VolumeState): void {
+    const before = this.#state;
+    this.#state = now;
+    if (now.info && !before.info) this.#inventory = true;
+    else {
+      const { changed, removed } = diff(before.snapshots, now.snapshots);
+      // There is no message for one that is gone: the whole inventory says it.
+      if (removed.length) this.#inventory = true;
+      // Oldest first, as in the inventory.
+      for (const descriptor of changed.toReversed()) this.#snapshots.set(descriptor.snapshot_id, descriptor);
+    }
+    // How full the volume is goes with the heartbeat.
+    const { usage: _, ...told } = agentStatus(now);
+    const { usage: __, ...toldBefore } = agentStatus(before);
+    if (JSON.stringify(told) !== JSON.stringify(toldBefore)) this.#status = true;
+  }
+
+  /** A new word on a request; undefined takes the one before back. */
+  request(uid: string, update: RequestUpdateInput | undefined): void {
+    if (update) this.#requests.set(uid, update);
+    else this.#requests.delete(uid);
+  }
+
+  /** A sign of life is due. */
+  heartbeat(): void {
+    this.#status = true;
+  }
+
+  /** The next message to send; undefined when nothing is owed. */
+  next(): AgentMessageInput | undefined {
+    if (this.#inventory && !this.#pages) {
+      this.#inventory = false;
+      this.#snapshots.clear(); // all in it
+      this.#pages = inventoryPages(this.#state.snapshots);
+    }
+    const page = this.#pages?.next();
+    if (page && !page.done) return { inventory: page.value };
+    this.#pages = undefined;
+    if (this.#inventory) return this.next(); // one was removed while the pages went out
+
+    for (const [id, descriptor] of this.#snapshots) {
+      this.#snapshots.delete(id);
+      return { snapshot: toSnapshot(descriptor) };
+    }
+    for (const [uid, update] of this.#requests) {
+      this.#requests.delete(uid);
+      return { request: update };
+    }
+    if (!this.#status) return undefined;
+    this.#status = false;
+    return { status: agentStatus(this.#state) };
+  }
+}
