@@ -158,5 +158,5 @@ it('a new leader learns what happened while there was none', async () => {
   await link.start();
   way.lead(link.port ?? 0);
   await vi.waitFor(() => expect(link.agents.primary(WS)?.inventoryComplete).toBe(true), within);
-  expect(made()).toEqual(['u1', '']);
+  await vi.waitFor(() => expect(made()).toEqual(['u1', '']), within);
 });
