@@ -3,7 +3,7 @@
 // every block carries a checksum, and reading ends quietly at the first that does not match.
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { ENTRY_TYPES, type EntryType, isHashed, PayloadHash, walkKey } from './format/payload.ts';
 
 export interface IndexHeader {

@@ -1,7 +1,7 @@
 // What is under way. An intent of ours carries the finished descriptor before the snapshot is published, so that
 // a crash after that is repaired forward; the jvs binary ignores the additional field.
 import { readdirSync, rmSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import type { Descriptor } from '../repository.ts';
 import { parseDescriptor, serializeDescriptor } from './format/descriptor.ts';
 import { indentedJson, type Json } from './format/json.ts';
@@ -16,7 +16,7 @@ export interface Intent {
   descriptor?: Descriptor;
 }
 
-const content = z.object({ agent: z.object({ descriptor: z.unknown().optional() }).optional() });
+const content = z.object({ agent: z.optional(z.object({ descriptor: z.optional(z.unknown()) })) });
 
 export interface IntentFields {
   snapshot_id: string;

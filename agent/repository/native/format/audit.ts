@@ -1,6 +1,6 @@
 // The audit log: one JSON record a line, each with the hash of the one before.
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { canonicalJson, compactJson, type Json } from './json.ts';
 
 export interface AuditEvent {

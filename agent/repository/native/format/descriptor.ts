@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { type AgentExtension, type Descriptor, RepositoryError } from '../../repository.ts';
 import { canonicalJson, compactJson, indentedJson, type Json } from './json.ts';
 import { trimFraction } from './time.ts';
 
 const ENGINES = ['copy', 'reflink-copy', 'juicefs-clone'] as const;
 const ORIGINS = ['manual', 'auto', 'self', 'discovered', 'pre-restore', 'final'] as const;
-const count = z.number().nonnegative();
+const count = z.number().check(z.nonnegative());
 
 const extension = z.object({
   completed_at: z.string(),
@@ -16,26 +16,26 @@ const extension = z.object({
   size: count,
   unique_bytes: count,
   entries: count,
-  skipped: z
-    .object({ fifo: count.optional(), socket: count.optional(), device: count.optional() })
-    .optional(),
+  skipped: z.optional(
+    z.object({ fifo: z.optional(count), socket: z.optional(count), device: z.optional(count) }),
+  ),
 });
 
 const descriptor = z.object({
   snapshot_id: z.string(),
-  parent_id: z.string().optional(),
+  parent_id: z.optional(z.string()),
   worktree_name: z.string(),
   created_at: z.string(),
-  note: z.string().optional(),
-  tags: z.array(z.string()).optional(),
+  note: z.optional(z.string()),
+  tags: z.optional(z.array(z.string())),
   engine: z.string(),
   payload_root_hash: z.string(),
   descriptor_checksum: z.string(),
   integrity_state: z.string(),
-  partial_paths: z.array(z.string()).optional(),
-  compression: z.object({ type: z.string(), level: z.number() }).optional(),
+  partial_paths: z.optional(z.array(z.string())),
+  compression: z.optional(z.object({ type: z.string(), level: z.number() })),
   // A damaged extension must not hide the snapshot.
-  agent: extension.optional().catch(undefined),
+  agent: z.catch(z.optional(extension), undefined),
 });
 
 /** @throws RepositoryError DamagedRepository */

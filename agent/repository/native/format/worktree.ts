@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { RepositoryError } from '../../repository.ts';
 import { indentedJson } from './json.ts';
 
@@ -13,9 +13,9 @@ export interface WorktreeConfig {
 
 const config = z.object({
   name: z.string(),
-  base_snapshot_id: z.string().optional(),
-  head_snapshot_id: z.string().optional(),
-  latest_snapshot_id: z.string().optional(),
+  base_snapshot_id: z.optional(z.string()),
+  head_snapshot_id: z.optional(z.string()),
+  latest_snapshot_id: z.optional(z.string()),
   created_at: z.string(),
 });
 
