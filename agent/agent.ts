@@ -7,11 +7,10 @@ import { Events } from './events.ts';
 import { Executor } from './executor/executor.ts';
 import { startHealthServer } from './health/server.ts';
 import { LinkClient, type LinkState } from './link/client.ts';
-import type { Repository } from './repository/repository.ts';
 import { toSnapshot } from './snapshot.ts';
 import { debugStatus } from './status.ts';
 import { diff } from './volume/diff.ts';
-import { Volume } from './volume/volume.ts';
+import { Volume, type VolumeOptions } from './volume/volume.ts';
 
 export interface Agent {
   readonly debugPort: number;
@@ -26,8 +25,12 @@ const noLink: LinkState = {
 };
 
 /** Resolves when its ports are open; the repository may take longer. Rejects when a port can not be had. */
-export async function startAgent(config: Config, repository: Repository, log: Logger): Promise<Agent> {
-  const volume = new Volume({ repository, path: config.volume, log });
+export async function startAgent(
+  config: Config,
+  connect: VolumeOptions['connect'],
+  log: Logger,
+): Promise<Agent> {
+  const volume = new Volume({ connect, engine: config.engine, path: config.volume, log });
   const events = new Events();
   const executor = new Executor({ volume, events, log });
   const address = config['link-address'];

@@ -24,7 +24,7 @@ async function start(repository = new MemoryRepository()) {
     ['--volume=/nonexistent', '--debug-address=127.0.0.1:0', '--health-port=0', '--workspace=ml'],
     {},
   );
-  const agent: Agent = await startAgent(config, repository, log);
+  const agent: Agent = await startAgent(config, () => repository, log);
   stops.push(() => agent.stop(0));
   const address = `127.0.0.1:${agent.debugPort}`;
   const client: AgentClient = new (loadAgent().Agent)(address, credentials.createInsecure());
@@ -237,6 +237,8 @@ test('a client that knows nothing but reflection can list and call', async () =>
     expect.stringMatching(/^jvs_agent_v1.proto/),
     expect.stringMatching(/^google_protobuf.proto/),
   ]);
+  // Fields have the names of the .proto file: `grpcurl -d '{"page_size": 1}'` works.
+  expect(files[0]?.includes('page_size')).toBe(true);
   expect((await ask({ fileContainingSymbol: 'jvs.link.v1.Link' })).errorResponse?.errorCode).toBe(
     status.NOT_FOUND,
   );

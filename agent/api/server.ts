@@ -59,7 +59,7 @@ export async function startApiServer(
       'grpc/health/v1/health.proto',
       'grpc/reflection/v1/reflection.proto',
     ] as const
-  ).map(loadProto);
+  ).map((file) => loadProto(file, { keepCase: true }));
   for (const { definition, implementation } of reflectionServices(packages)) {
     server.addService(definition, implementation as UntypedServiceImplementation);
   }

@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 function start(repository = new MemoryRepository()) {
-  const volume = new Volume({ repository, path: '/nonexistent', log });
+  const volume = new Volume({ connect: () => repository, engine: 'copy', path: '/nonexistent', log });
   const events = new Events();
   const executor = new Executor({ volume, events, log, random: () => 0 });
   const controller = new AbortController();

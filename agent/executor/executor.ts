@@ -82,6 +82,8 @@ export class Executor {
   setDesired({ role, engine, snapshots }: DesiredState): void {
     this.#requests = mergeRequests(this.#requests, snapshots);
     this.#engine = engine;
+    const known = engineName.safeParse(engine);
+    if (known.success) this.#options.volume.useEngine(known.data);
     if (this.#role !== role) {
       this.#options.log.info({ role }, 'role');
       this.#role = role;

@@ -34,7 +34,13 @@ async function start({ scanIntervalMs = 20, disk = [] as Descriptor[] } = {}) {
   await operator.start();
   const repository = new MemoryRepository();
   repository.disk.push(...disk);
-  const volume = new Volume({ repository, path: '/nonexistent', log, scanIntervalMs });
+  const volume = new Volume({
+    connect: () => repository,
+    engine: 'copy',
+    path: '/nonexistent',
+    log,
+    scanIntervalMs,
+  });
   const events = new Events();
   const seen: EventInput[] = [];
   events.subscribe((event) => seen.push(event));

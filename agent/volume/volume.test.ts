@@ -15,7 +15,13 @@ afterEach(async () => {
 });
 
 function start(repository: MemoryRepository) {
-  const volume = new Volume({ repository, path: '/nonexistent', log, scanIntervalMs: 20 });
+  const volume = new Volume({
+    connect: () => repository,
+    engine: 'copy',
+    path: '/nonexistent',
+    log,
+    scanIntervalMs: 20,
+  });
   const controller = new AbortController();
   const running = volume.run(controller.signal);
   stops.push(() => {

@@ -6,6 +6,7 @@ import { backoff } from '../backoff.ts';
 import { Emitter } from '../emitter.ts';
 import {
   type Descriptor,
+  type EngineName,
   type Repository,
   RepositoryError,
   type RepositoryInfo,
@@ -44,7 +45,10 @@ export class VolumeUnavailable extends Error {
 }
 
 export interface VolumeOptions {
-  repository: Repository;
+  /** The volume's repository, not opened yet, with `engine` asked for. */
+  connect: (engine: EngineName) => Repository;
+  /** Asked for by the Workspace; `useEngine` changes it. */
+  engine: EngineName;
   /** Root of the volume, to tell cheaply whether anything changed. */
   path: string;
   log: Logger;
@@ -60,6 +64,8 @@ export class Volume {
   /** (now, before), after every change. */
   readonly changes = new Emitter<[VolumeState, VolumeState]>();
   readonly #options: Required<VolumeOptions>;
+  readonly #repository: Repository;
+  #engine: EngineName;
   #state: VolumeState = {
     snapshots: [],
     problem: { reason: 'Starting', message: 'The repository is being opened' },
@@ -73,6 +79,8 @@ export class Volume {
 
   constructor(options: VolumeOptions) {
     this.#options = { scanIntervalMs: 30_000, listIntervalMs: 600_000, ...options };
+    this.#engine = options.engine;
+    this.#repository = options.connect(options.engine);
   }
 
   get state(): VolumeState {
@@ -81,7 +89,7 @@ export class Volume {
 
   /** @throws VolumeUnavailable while it is not open */
   get repository(): Repository {
-    if (this.#state.info) return this.#options.repository;
+    if (this.#state.info) return this.#repository;
     throw new VolumeUnavailable(this.#state.problem ?? { reason: 'Starting', message: 'Not open yet' });
   }
 
@@ -100,7 +108,7 @@ export class Volume {
       if (!signal.aborted) throw error;
     } finally {
       await this.#scanning;
-      await this.#options.repository.close();
+      await this.#repository.close();
     }
   }
 
@@ -131,8 +139,25 @@ export class Volume {
     });
   }
 
+  /** What the volume can do is found anew when another engine is asked for; each snapshot names its own anyway. */
+  useEngine(engine: EngineName): void {
+    if (engine === this.#engine) return;
+    this.#engine = engine;
+    void this.refresh();
+  }
+
+  async #probe(engine: EngineName): Promise<void> {
+    const repository = this.#options.connect(engine);
+    try {
+      this.#update({ info: await repository.open() });
+    } finally {
+      await repository.close();
+    }
+  }
+
   async #open(signal: AbortSignal): Promise<boolean> {
-    const { repository, log } = this.#options;
+    const { log } = this.#options;
+    const repository = this.#repository;
     try {
       const info = await repository.open(signal);
       const snapshots = await repository.list();
@@ -153,9 +178,11 @@ export class Volume {
   }
 
   async #scan(): Promise<void> {
-    const { repository, path, listIntervalMs, log } = this.#options;
+    const { path, listIntervalMs, log } = this.#options;
+    const repository = this.#repository;
     try {
       const now = Date.now();
+      if (this.#engine !== this.#state.info?.engine) await this.#probe(this.#engine);
       const usage = await repository.usage();
       const mark = await fingerprint(path, now);
       const fresh = now - this.#seen.listedAt < listIntervalMs;

@@ -19,11 +19,15 @@ export type ProtoFile =
   | 'grpc/health/v1/health.proto'
   | 'grpc/reflection/v1/reflection.proto';
 
-/** Package definition of one file of proto/, with the options that its generated types were made for. */
-export function loadProto(file: ProtoFile): PackageDefinition {
+/**
+ * Package definition of one file of proto/, with the options that its generated types were made for.
+ * `keepCase`: fields are named as in the file, as others want to be told of them.
+ */
+export function loadProto(file: ProtoFile, { keepCase = false } = {}): PackageDefinition {
   if (!directory) throw new Error(`The folder proto/ is missing beside ${import.meta.dirname}`);
   return loadSync(file, {
     includeDirs: [directory],
+    keepCase,
     longs: Number,
     enums: String,
     defaults: true,

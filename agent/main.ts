@@ -1,0 +1,50 @@
+// jvs-agent: the sidecar of a workspace pod.
+import { createLogger } from '../shared/log.ts';
+import { startAgent } from './agent.ts';
+import { ConfigError, parseConfig, usage } from './config.ts';
+import { openNative } from './repository/native/native.ts';
+import { version } from './version.ts';
+
+const [command = 'run', ...rest] = process.argv.slice(2);
+if (command === '--help' || command === '-h') process.stdout.write(usage());
+else if (command.startsWith('-')) await run([command, ...rest]);
+else if (command === 'run') await run(rest);
+else fail(`Unknown command ${JSON.stringify(command)}\n\n${usage()}`);
+
+async function run(argv: readonly string[]): Promise<void> {
+  let config: ReturnType<typeof parseConfig>;
+  try {
+    config = parseConfig(argv, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    fail(error.message);
+    return;
+  }
+  const log = createLogger('agent');
+  log.level = config['log-level'];
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'the agent ends; its container is started again');
+    process.exit(1);
+  });
+
+  const { volume, pod } = config;
+  const agent = await startAgent(config, (engine) => openNative({ volume, engine, holder: pod, log }), log);
+  log.info({ version, debugPort: agent.debugPort, healthPort: agent.healthPort }, 'agent started');
+
+  const stop = (signal: NodeJS.Signals, graceMs: number) => {
+    log.info({ signal, graceMs }, 'stopping');
+    void agent.stop(graceMs).then(() => process.exit(0));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    let again = false;
+    process.on(signal, () => {
+      stop(signal, again ? 0 : config['shutdown-grace'] * 1000);
+      again = true;
+    });
+  }
+}
+
+function fail(message: string): void {
+  process.stderr.write(`${message}\n`);
+  process.exitCode = 2;
+}
