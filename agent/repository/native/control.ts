@@ -1,8 +1,7 @@
-import { type Progress, RepositoryError } from '../repository.ts';
+import type { Progress } from '../repository.ts';
 
-/** What an operation in the engine reports to, and is stopped by. */
+/** What an operation in the engine reports to. It is cancelled by killing its process (see lane.ts). */
 export interface Control {
-  aborted(): boolean;
   progress(progress: Progress): void;
   /** Named points between the steps of an operation; crash tests end the process there. */
   step(point: string): void;
@@ -10,7 +9,7 @@ export interface Control {
 
 const REPORT_MS = 100;
 
-/** Counts what an operation has done and lets it be stopped between any two pieces of work. */
+/** Counts what an operation has done and keeps its lease alive. */
 export class Meter {
   readonly #control: Control;
   readonly #keepAlive: () => void;
@@ -24,13 +23,11 @@ export class Meter {
     this.#progress = { bytesDone: 0, bytesTotal, filesDone: 0 };
   }
 
-  /** @throws RepositoryError Aborted */
   add(bytes: number, files: number): void {
     const progress = this.#progress;
     progress.bytesDone += bytes;
     progress.filesDone += files;
     if (progress.bytesTotal > 0) progress.bytesTotal = Math.max(progress.bytesTotal, progress.bytesDone);
-    if (this.#control.aborted()) throw new RepositoryError('Aborted', 'the operation was cancelled');
     this.#keepAlive();
     const now = performance.now();
     if (now - this.#reportedAt < REPORT_MS) return;

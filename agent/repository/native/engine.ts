@@ -62,6 +62,11 @@ export class Engine {
     });
   }
 
+  /** Clears up after an operation that was killed. */
+  async repair(): Promise<void> {
+    await this.#attempt('repairing the repository', () => this.#change(LEASE_WAIT_MS, async () => {}));
+  }
+
   async snapshot(request: SnapshotRequest, control: Control): Promise<Descriptor> {
     const worktree = checkWorktree(request.worktree);
     const note = checkNote(request.note ?? '');

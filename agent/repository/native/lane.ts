@@ -1,23 +1,23 @@
-// A worker thread with an engine in it, started when there is work and ended when there has been none for a
-// while, so that an idle agent does not pay for it. Calls run one after another.
-import { type MessagePort, Worker } from 'node:worker_threads';
+// A process with an engine in it, started when there is work and ended when there has been none for a while: an
+// idle agent does not pay for it (a worker thread leaves 5 MiB behind), and killing it is a safe way to cancel,
+// as the engine survives being killed at any point. Calls run one after another.
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { type Progress, RepositoryError, type RepositoryErrorReason } from '../repository.ts';
-import { Engine, type EngineOptions, type SnapshotRequest } from './engine.ts';
+import { Engine, type EngineOptions } from './engine.ts';
 import type { RepairLog } from './repair.ts';
 
-export interface Calls {
-  open: { input: undefined; output: Awaited<ReturnType<Engine['open']>> };
-  snapshot: { input: SnapshotRequest; output: Awaited<ReturnType<Engine['snapshot']>> };
-  verify: { input: string; output: Awaited<ReturnType<Engine['verify']>> };
-}
-type Name = keyof Calls;
+/** The engine's operations; the last argument of each is the control, which does not cross the boundary. */
+type Operations = Pick<Engine, 'open' | 'repair' | 'snapshot' | 'verify'>;
+type Name = keyof Operations;
+type Input<N extends Name> = Parameters<Operations[N]> extends [infer I, unknown] ? I : undefined;
+type Output<N extends Name> = Awaited<ReturnType<Operations[N]>>;
 
-interface Call<N extends Name = Name> {
+interface Call {
   id: number;
-  name: N;
-  input: Calls[N]['input'];
-  /** Set to 1 to abort: a synchronous call sees no message. */
-  aborted: SharedArrayBuffer;
+  options: Omit<EngineOptions, 'log'>;
+  name: Name;
+  input: unknown;
 }
 
 type Answer =
@@ -46,14 +46,17 @@ interface Pending {
 
 const IDLE_MS = 5_000;
 // Bundled, all files are in one folder and end in .js.
-const ENTRY = import.meta.url.endsWith('.ts') ? '../worker.ts' : './worker.js';
+const ENTRY = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../worker.ts' : './worker.js', import.meta.url),
+);
 
 export class Lane implements AsyncDisposable {
   readonly #options: Omit<EngineOptions, 'log'>;
   readonly #log: RepairLog | undefined;
   readonly #pending = new Map<number, Pending>();
-  #worker: Worker | undefined;
+  #child: ChildProcess | undefined;
   #idle: NodeJS.Timeout | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   #lastId = 0;
   #closed = false;
 
@@ -63,63 +66,76 @@ export class Lane implements AsyncDisposable {
   }
 
   /** @throws RepositoryError */
-  async call<N extends Name>(
-    name: N,
-    input: Calls[N]['input'],
-    options: CallOptions = {},
-  ): Promise<Calls[N]['output']> {
-    if (this.#closed) throw new RepositoryError('Aborted', 'the repository is closed');
-    if (options.signal?.aborted) throw new RepositoryError('Aborted', 'the operation was cancelled');
-    clearTimeout(this.#idle);
-    this.#worker ??= this.#start();
-    this.#worker.ref();
-    const id = ++this.#lastId;
-    const aborted = new SharedArrayBuffer(4);
-    const abort = () => Atomics.store(new Int32Array(aborted), 0, 1);
-    options.signal?.addEventListener('abort', abort, { once: true });
-    try {
-      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      this.#pending.set(id, { resolve, reject, onProgress: options.onProgress });
-      this.#worker.postMessage({ id, name, input, aborted } satisfies Call<N>);
-      return (await promise) as Calls[N]['output'];
-    } finally {
-      options.signal?.removeEventListener('abort', abort);
-      this.#pending.delete(id);
-      if (this.#pending.size === 0 && !this.#closed) {
-        this.#worker?.unref();
-        this.#idle = setTimeout(() => void this.#stop(), IDLE_MS).unref();
-      }
-    }
+  call<N extends Name>(name: N, input: Input<N>, options: CallOptions = {}): Promise<Output<N>> {
+    const result = this.#last.then(() => this.#run(name, input, options));
+    this.#last = result.catch(() => {});
+    return result as Promise<Output<N>>;
   }
 
   /** Calls under way end with `Aborted`; what they left is repaired by the next writer. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#idle);
     await this.#stop();
+    await this.#last;
   }
 
-  #start(): Worker {
-    const worker = new Worker(new URL(ENTRY, import.meta.url), { workerData: this.#options });
-    worker.on('message', (answer: Answer) => this.#answered(answer));
-    worker.on('error', (cause) =>
-      this.#failAll(new RepositoryError('Internal', `worker: ${cause}`, { cause })),
-    );
-    worker.on('exit', () => {
-      if (this.#worker === worker) this.#worker = undefined;
-      this.#failAll(new RepositoryError('Aborted', 'the operation was stopped'));
-    });
-    return worker;
+  async #run(name: Name, input: unknown, options: CallOptions): Promise<unknown> {
+    const { signal } = options;
+    if (this.#closed) throw new RepositoryError('Aborted', 'the repository is closed');
+    if (signal?.aborted) throw new RepositoryError('Aborted', 'the operation was cancelled');
+    const abort = () => void this.#stop();
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      return await this.#send(name, input, options.onProgress);
+    } catch (error) {
+      if (signal?.aborted && name !== 'verify' && !this.#closed) await this.#send('repair', undefined);
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async #send(name: Name, input: unknown, onProgress?: (progress: Progress) => void): Promise<unknown> {
+    clearTimeout(this.#idle);
+    const id = ++this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#pending.set(id, { resolve, reject, onProgress });
+    try {
+      this.#child ??= this.#start();
+      const call: Call = { id, options: this.#options, name, input };
+      // A failure to send is followed by the child's exit, which rejects.
+      this.#child.send(call, () => {});
+      return await promise;
+    } finally {
+      this.#pending.delete(id);
+      this.#idle = setTimeout(() => void this.#stop(), IDLE_MS).unref();
+    }
+  }
+
+  #start(): ChildProcess {
+    const child = fork(ENTRY, { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    child.on('message', (answer: Answer) => this.#answered(answer));
+    const ended = (how: string, cause?: unknown) => {
+      if (this.#child === child) this.#child = undefined;
+      const error = child.killed
+        ? new RepositoryError('Aborted', 'the operation was cancelled')
+        : new RepositoryError('Internal', `the engine's process ended, by ${how}: see its memory limit`, {
+            cause,
+          });
+      for (const { reject } of this.#pending.values()) reject(error);
+    };
+    child.on('error', (cause) => ended(cause.message, cause));
+    child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
+    return child;
   }
 
   async #stop(): Promise<void> {
-    const worker = this.#worker;
-    this.#worker = undefined;
-    await worker?.terminate();
-  }
-
-  #failAll(error: Error): void {
-    for (const { reject } of this.#pending.values()) reject(error);
+    clearTimeout(this.#idle);
+    const child = this.#child;
+    if (!child) return;
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await exited;
   }
 
   #answered(answer: Answer): void {
@@ -134,41 +150,37 @@ export class Lane implements AsyncDisposable {
   }
 }
 
-/** The worker's side. */
-export function serve(port: MessagePort, options: Omit<EngineOptions, 'log'>): void {
-  const post = (answer: Answer) => port.postMessage(answer);
+/** The other side: answers the calls of the process that started this one, and ends with it. */
+export function serve(parent: NodeJS.Process): void {
+  const post = (answer: Answer) => parent.send?.(answer);
   const log = {
-    info: (fields: object, message?: string) =>
-      post({ kind: 'log', fields: flatFields(fields), message: message ?? '' }),
-  };
-  const engine = new Engine({ ...options, log: log as RepairLog });
-  let last: Promise<void> = Promise.resolve();
-  port.on('message', (call: Call) => {
-    last = last.then(async () => {
-      try {
-        post({ id: call.id, kind: 'result', value: await run(engine, call, post) });
-      } catch (error) {
-        post({ id: call.id, kind: 'error', error: flatten(error) });
-      }
-    });
+    info: (fields: object, message = '') => post({ kind: 'log', fields: flatFields(fields), message }),
+  } as RepairLog;
+  parent.on('disconnect', () => parent.exit());
+  parent.on('message', async (call: Call) => {
+    try {
+      const engine = new Engine({ ...call.options, log });
+      post({ id: call.id, kind: 'result', value: await perform(engine, call, post) });
+    } catch (error) {
+      post({ id: call.id, kind: 'error', error: flatten(error) });
+    }
   });
 }
 
-function run(engine: Engine, call: Call, post: (answer: Answer) => void): Promise<unknown> {
-  const aborted = new Int32Array(call.aborted);
+function perform(engine: Engine, call: Call, post: (answer: Answer) => void): Promise<unknown> {
   const control = {
-    aborted: () => Atomics.load(aborted, 0) !== 0,
     progress: (progress: Progress) => post({ id: call.id, kind: 'progress', progress }),
     step: () => {},
   };
-  if (control.aborted()) throw new RepositoryError('Aborted', 'the operation was cancelled');
   switch (call.name) {
     case 'open':
       return engine.open();
+    case 'repair':
+      return engine.repair();
     case 'snapshot':
-      return engine.snapshot(call.input as SnapshotRequest, control);
+      return engine.snapshot(call.input as Input<'snapshot'>, control);
     case 'verify':
-      return engine.verify(call.input as string, control);
+      return engine.verify(call.input as Input<'verify'>, control);
   }
 }
 
@@ -197,6 +209,6 @@ function inflate(flat: FlatError): RepositoryError {
     undefined,
   );
   const error = new RepositoryError(flat.reason, flat.message, cause && { cause });
-  error.stack = flat.stack;
+  if (flat.stack !== undefined) error.stack = flat.stack;
   return error;
 }

@@ -1,11 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Progress, RepositoryError } from '../repository.ts';
 import { TestVolume } from '../testing/volume.ts';
 import { openNative } from './native.ts';
 
-test('the repository works through its worker: open, snapshot, list, get, head, verify, usage', async () => {
+test('the repository works through its process: open, snapshot, list, get, head, verify, usage', async () => {
   using volume = new TestVolume();
   const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });
   try {
@@ -40,7 +40,7 @@ test('the repository works through its worker: open, snapshot, list, get, head, 
   }
 });
 
-test('errors keep reason and cause on their way out of the worker', async () => {
+test('errors keep reason and cause on their way out of its process', async () => {
   using volume = new TestVolume();
   writeFileSync(join(volume.path, '.jvs'), '');
   const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });
@@ -63,6 +63,7 @@ test('a running snapshot can be cancelled, and closing ends everything', async (
   const call = repository.snapshot({ worktree: 'main', origin: 'auto', signal: stop.signal, onProgress });
   await expect(call).rejects.toMatchObject({ reason: 'Aborted' });
   expect(await repository.list()).toEqual([]);
+  for (const folder of ['snapshots', 'intents']) expect(readdirSync(join(volume.jvs, folder))).toEqual([]);
   await expect(
     repository.snapshot({ worktree: 'main', origin: 'auto', signal: stop.signal }),
   ).rejects.toMatchObject({

@@ -15,8 +15,8 @@ export interface NativeOptions {
 }
 
 /**
- * The JVS 8.x format in TypeScript. Listing runs here; what reads or copies files runs in a worker thread, and
- * verifying in another one, so that neither waits for the other.
+ * The JVS 8.x format in TypeScript. Listing runs here; what reads or copies files runs in a process of its own,
+ * and verifying in another one, so that neither waits for the other.
  */
 export function openNative(options: NativeOptions): Repository {
   const layout = new Layout(options.volume);

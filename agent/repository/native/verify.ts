@@ -7,7 +7,7 @@ import { ENTRY_TYPES, type EntryType, isHashed, PayloadHash, walkKey } from './f
 import { Directory, OpenFile } from './fs/directory.ts';
 import type { Layout } from './layout.ts';
 
-/** Hashes a snapshot's descriptor and files again. @throws RepositoryError Aborted */
+/** Hashes a snapshot's descriptor and files again. */
 export function verifySnapshot(layout: Layout, descriptor: Descriptor, meter: Meter): Verification {
   const id = descriptor.snapshot_id;
   const descriptorValid = descriptorChecksum(descriptor) === descriptor.descriptor_checksum;

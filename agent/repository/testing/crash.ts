@@ -7,7 +7,7 @@ import { Engine } from '../native/engine.ts';
 export type Operation = { snapshot: SnapshotRequest };
 
 async function run(engine: EngineType, operation: Operation, step: (point: string) => void): Promise<void> {
-  const control = { aborted: () => false, progress: () => {}, step };
+  const control = { progress: () => {}, step };
   await engine.snapshot(operation.snapshot, control);
 }
 

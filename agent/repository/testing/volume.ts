@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { Control } from '../native/control.ts';
 import { Engine } from '../native/engine.ts';
 
-export const quiet: Control = { aborted: () => false, progress: () => {}, step: () => {} };
+export const quiet: Control = { progress: () => {}, step: () => {} };
 
 /** A directory that is removed when it goes out of scope. */
 export class TestVolume implements Disposable {
