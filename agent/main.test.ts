@@ -1,0 +1,177 @@
+// The agent as its container runs it, on a real volume with the real engine.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import { afterEach, expect, test, vi } from 'vitest';
+import type { AgentClient } from '../shared/proto/gen/jvs/agent/v1/Agent.ts';
+import { TestVolume } from './repository/testing/volume.ts';
+import { call } from './testing/call.ts';
+import { FakeOperator } from './testing/fake-operator.ts';
+import { type AgentProcess, runProcess, startProcess } from './testing/process.ts';
+import { createAuthority } from './testing/tls.ts';
+
+const within = { timeout: 20_000, interval: 20 };
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function start(volume: TestVolume, argv: readonly string[] = []): Promise<AgentProcess> {
+  const agent = await startProcess(volume.path, argv);
+  stops.push(() => agent.end('SIGKILL'));
+  return agent;
+}
+
+const ask = async ({ healthPort }: AgentProcess, path: string) => {
+  const response = await fetch(`http://127.0.0.1:${healthPort}${path}`);
+  return { status: response.status, body: await response.text() };
+};
+const ready = (agent: AgentProcess) =>
+  vi.waitFor(async () => expect((await ask(agent, '/startupz')).status).toBe(200), within);
+const list = async (client: AgentClient) =>
+  (await call(client.listSnapshots.bind(client), { pageSize: 1000 })).snapshots;
+
+test('a snapshot is on the disk when its call returns: a killed agent comes back and verifies it', async () => {
+  using volume = new TestVolume();
+  const first = await start(volume);
+  await ready(first);
+  writeFileSync(join(volume.main, 'model.bin'), 'weights');
+  const made = await call(first.client.createSnapshot.bind(first.client), { note: 'epoch 3', tags: ['wip'] });
+  expect(await first.end('SIGKILL')).toBe('SIGKILL');
+
+  const second = await start(volume);
+  await ready(second);
+  expect(await list(second.client)).toEqual([made]);
+  expect(readFileSync(join(volume.snapshotPath(made.id), 'model.bin'), 'utf8')).toBe('weights');
+  const verify = second.client.verify.bind(second.client);
+  expect(await call(verify, { id: made.id })).toMatchObject({ valid: true });
+  writeFileSync(join(volume.snapshotPath(made.id), 'model.bin'), 'damaged');
+  expect(await call(verify, { id: made.id })).toMatchObject({
+    valid: false,
+    descriptorValid: true,
+    payloadValid: false,
+  });
+  expect(await second.end('SIGTERM')).toBe(0);
+});
+
+test('a repository that jvs 8.2 wrote is served as it is', async () => {
+  using volume = TestVolume.golden();
+  const before = readFileSync(join(volume.jvs, 'repo_id'), 'utf8');
+  const agent = await start(volume);
+  await ready(agent);
+  const snapshots = await list(agent.client);
+  expect(snapshots.length).toBe(readdirSync(join(volume.jvs, 'snapshots')).length);
+  for (const { id, origin } of snapshots) {
+    expect(origin).toBe('discovered');
+    expect(await call(agent.client.verify.bind(agent.client), { id })).toMatchObject({ valid: true });
+  }
+  expect((await call(agent.client.getStatus.bind(agent.client), {})).repositoryId).toBe(before.trim());
+});
+
+test.each([
+  ['a newer format', 'format_version', (jvs: string) => writeFileSync(join(jvs, 'format_version'), '7\n')],
+  ['a foreign .jvs', 'no repository of ours', (jvs: string) => writeFileSync(join(jvs, 'x'), '')],
+])('%s: the agent runs on, says why, changes nothing', async (_, reason, make) => {
+  using volume = new TestVolume();
+  mkdirSync(volume.jvs);
+  make(volume.jvs);
+  const files = readdirSync(volume.jvs);
+  const agent = await start(volume);
+  await vi.waitFor(async () => {
+    expect(await ask(agent, '/startupz')).toMatchObject({
+      status: 503,
+      body: expect.stringContaining(reason),
+    });
+  }, within);
+  expect((await ask(agent, '/livez')).status).toBe(200);
+  const { client } = agent;
+  expect((await call(client.getStatus.bind(client), {})).problem).toContain(reason);
+  await expect(call(client.createSnapshot.bind(client), {})).rejects.toMatchObject({
+    code: status.FAILED_PRECONDITION,
+    details: expect.stringContaining(reason),
+  });
+  expect(readdirSync(volume.jvs)).toEqual(files);
+  expect(await agent.end('SIGTERM')).toBe(0);
+});
+
+test('what is wrong with the configuration is said by name, with exit code 2', async () => {
+  expect(await runProcess(['--engine=zfs'])).toEqual({
+    code: 2,
+    stderr: expect.stringContaining('--engine must be copy, reflink-copy or juicefs-clone'),
+  });
+  expect(await runProcess(['frobnicate'])).toEqual({
+    code: 2,
+    stderr: expect.stringContaining('Unknown command "frobnicate"'),
+  });
+});
+
+test('the operator is told that an engine cannot be had here, also when it is asked for later', async () => {
+  const { operator, argv } = await link();
+  operator.desired = { role: 'ROLE_PRIMARY', engine: 'copy' };
+  using volume = new TestVolume();
+  await start(volume, argv);
+  const latest = () => operator.latest?.messages.findLast(({ status }) => status)?.status;
+  await vi.waitFor(
+    () => expect(latest()).toMatchObject({ effectiveEngine: 'copy', engineFallback: '' }),
+    within,
+  );
+  operator.want({ role: 'ROLE_PRIMARY', engine: 'juicefs-clone' });
+  await vi.waitFor(
+    () =>
+      expect(latest()).toMatchObject({
+        effectiveEngine: 'copy',
+        engineFallback: expect.stringContaining('juicefs-clone needs a JuiceFS volume'),
+      }),
+    within,
+  );
+});
+
+test('an agent that is killed again and again makes each requested snapshot once', {
+  timeout: 120_000,
+}, async () => {
+  const { operator, argv } = await link();
+  const uids = Array.from({ length: 12 }, (_, i) => `uid-${i}`);
+  operator.desired = {
+    role: 'ROLE_PRIMARY',
+    engine: 'copy',
+    snapshots: uids.map((uid) => ({ uid, name: uid })),
+  };
+  using volume = new TestVolume();
+  volume.makeMain();
+  for (let i = 0; i < 200; i++) writeFileSync(join(volume.main, `file-${i}`), String(i));
+
+  const done = () => new Set([...operator.snapshots.values()].map(({ requestUid }) => requestUid));
+  for (let kills = 0; done().size < uids.length; kills++) {
+    const before = done().size;
+    const streams = operator.streams.length;
+    const agent = await start(volume, argv);
+    await vi.waitFor(() => expect(operator.streams.length).toBeGreaterThan(streams), within);
+    // Each life gets at least one of them reported, then dies a little later, wherever it is by then.
+    await vi.waitFor(() => expect(done().size).toBeGreaterThan(before), { ...within, interval: 2 });
+    if (kills % 2) await new Promise((resolve) => setTimeout(resolve, kills * 3));
+    expect(await agent.end('SIGKILL')).toBe('SIGKILL');
+  }
+  expect(done()).toEqual(new Set(uids));
+  const tags = readdirSync(join(volume.jvs, 'descriptors'))
+    .map((name) => volume.descriptor(name.replace('.json', '')).tags)
+    .sort();
+  expect(tags).toEqual(uids.map((uid) => [`k8s-${uid}`]).sort());
+});
+
+async function link() {
+  const directory = mkdtempSync(join(tmpdir(), 'jvs-agent-link-'));
+  stops.push(() => rmSync(directory, { recursive: true }));
+  const authority = await createAuthority();
+  const operator = new FakeOperator(authority);
+  await operator.start();
+  stops.push(() => operator.kill());
+  const [ca, token] = [join(directory, 'ca.crt'), join(directory, 'token')];
+  writeFileSync(ca, authority.ca);
+  writeFileSync(token, 'token');
+  const argv = [
+    ...[`--link-address=${operator.address}`, `--link-ca-file=${ca}`, `--link-token-file=${token}`],
+    ...['--workspace=ml', '--namespace=default', '--pod=ml-0'],
+  ];
+  return { operator, argv };
+}
