@@ -14,9 +14,6 @@ The cluster stays up. Some things to try:
   ${prefix} exec -it deploy/jvs-training -c trainer -- sh
   ${prefix} apply -f config/samples/snapshot.yaml
   ${prefix} scale jvs/training --replicas 0`;
-await tour();
-console.log(next);
-
 async function tour(): Promise<void> {
   headline('Install the operator');
   await shell('kubectl', 'apply', '-k', install);
@@ -80,3 +77,6 @@ const quote = (word: string): string =>
 function headline(text: string): void {
   console.log(`\n━━ ${text}`);
 }
+
+await tour();
+console.log(next);
