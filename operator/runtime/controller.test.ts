@@ -1,8 +1,8 @@
 import { setImmediate as settled } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Controller, type ControllerOptions, type Result, TerminalError } from './controller.ts';
-import { ApiError, Unreachable } from './errors.ts';
+import { Controller, type ControllerOptions, type Result } from './controller.ts';
+import { ApiError, TerminalError, Unreachable } from './errors.ts';
 import { ManualClock } from './manual-clock.ts';
 
 let clock: ManualClock;
@@ -153,6 +153,33 @@ describe('Controller', () => {
     await pass(650);
     expect(times()).toEqual([0, 600]);
     expect(logged.some(({ msg, key }) => /too long/.test(msg) && key === 'a')).toBe(true);
+  });
+
+  it('starts again with what waited, was interrupted or came while it was stopped', async () => {
+    let broken = true;
+    const { controller, stopped } = start(
+      async (key, signal) => {
+        if (key === 'interrupted' && broken)
+          await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+        if (key === 'waiting' && broken) return { requeueAfter: 60_000 };
+        if (key === 'failing' && broken) throw new Error('broken');
+      },
+      { workers: 2, random: () => 1, backoff: { baseMs: 60_000, capMs: 60_000 } },
+    );
+    for (const key of ['interrupted', 'waiting', 'failing', 'done']) controller.enqueue(key);
+    await pass(100);
+    stop.abort();
+    await stopped;
+    expect(clock.timers).toBe(0);
+    controller.enqueue('new');
+    runs.length = 0;
+    broken = false;
+    stop = new AbortController();
+    const again = controller.start(stop.signal);
+    await pass(100);
+    expect(runs.map(({ key }) => key).sort()).toEqual(['failing', 'interrupted', 'new', 'waiting']);
+    stop.abort();
+    await again;
   });
 
   it('on stop aborts what is under way, waits for its end, starts nothing more and reports no errors', async () => {

@@ -4,8 +4,6 @@ import { type Clock, systemClock } from './clock.ts';
 import { ApiError, TerminalError, Unreachable } from './errors.ts';
 import { WorkQueue } from './queue.ts';
 
-export { TerminalError };
-
 /** Nothing, or when to look at the key again at the latest, in milliseconds. */
 // biome-ignore lint/suspicious/noConfusingVoidType: an async function without a return is a reconciler
 export type Result = void | { requeueAfter: number };
@@ -65,8 +63,13 @@ export class Controller {
     this.#queue.addAfter(key, after);
   }
 
-  /** Resolves once stopped by the signal and the reconciles under way have come to their end. */
+  /**
+   * Resolves once stopped by the signal and the reconciles under way have come to their end. It may be started again
+   * then: what was enqueued meanwhile, was waiting or was interrupted is looked at first.
+   */
   async start(signal: AbortSignal): Promise<void> {
+    this.#failures.clear();
+    this.#queue.open();
     const close = () => this.#queue.close();
     if (signal.aborted) close();
     signal.addEventListener('abort', close, { once: true });
@@ -98,7 +101,10 @@ export class Controller {
       this.#failures.delete(key);
       if (result) this.#queue.addAfter(key, result.requeueAfter);
     } catch (err) {
-      if (stop.aborted) return true;
+      if (stop.aborted) {
+        this.#queue.add(key);
+        return true;
+      }
       if (Unreachable.isCauseOf(err)) {
         this.#log.warn({ key, err }, 'the API server is unreachable, waiting for it');
         this.#queue.add(key);

@@ -21,9 +21,13 @@ export interface LeaderElectionOptions {
   log: Logger;
 }
 
-/** Somebody else may be leading by now: the process has to exit. */
+/** The lease was lost and the work did not end in time: the process has to exit before somebody else leads. */
 export class LeadershipLost extends Error {
   override readonly name = 'LeadershipLost';
+}
+
+class LeaseLost extends Error {
+  override readonly name = 'LeaseLost';
 }
 
 interface Held {
@@ -49,26 +53,47 @@ export class LeaderElection {
   }
 
   /**
-   * Waits until this process leads and runs `work` then. On stop the signal given to `work` aborts; the lease is kept
-   * until `work` has come to its end and given back after that, so that the next leader starts at once. Rejects with
-   * LeadershipLost as soon as the lease could not be renewed in time; work that is slow to heed its signal then
-   * may meet the next leader's, hence the caller exits the process.
+   * Runs `work` whenever this process leads, until stopped. On stop the signal given to `work` aborts; the lease is
+   * kept until `work` has come to its end and given back after that, so that the next leader starts at once.
+   *
+   * When the lease cannot be renewed in time, as while the API server is away, the signal aborts too, and once `work`
+   * has ended this process waits for its turn again. Rejects when `work` does, and with LeadershipLost when it has
+   * not ended by the time others may take over; then the caller exits the process.
    */
   async lead(stop: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const taken = await this.#acquire(stop);
-    if (!taken) return;
-    this.#log.info('leading');
+    for (;;) {
+      const taken = await this.#acquire(stop);
+      if (!taken) return;
+      this.#log.info('leading');
+      if (await this.#leadWith(taken, stop, work)) return;
+      this.#log.warn('not leading any more, waiting for the next turn');
+    }
+  }
+
+  /** False when the lease was lost. */
+  async #leadWith(
+    taken: Held,
+    stop: AbortSignal,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<boolean> {
+    const { leaseMs, renewMs } = this.#options;
     const lost = new AbortController();
     const finished = new AbortController();
     const worked = work(AbortSignal.any([stop, lost.signal])).finally(() => finished.abort());
     worked.catch(() => {}); // awaited below, unless the lease is lost before
-    try {
-      await this.#release(await this.#hold(taken, finished.signal));
-    } catch (error) {
-      lost.abort(error);
-      throw error;
+    const last = await this.#hold(taken, finished.signal).catch((error: unknown) => lost.abort(error));
+    if (last) {
+      await this.#release(last);
+      await worked;
+      return true;
     }
-    await worked;
+    await pause(leaseMs - renewMs, finished.signal);
+    if (!finished.signal.aborted)
+      throw new LeadershipLost(`what the leader does has not ended in ${leaseMs - renewMs} ms`, {
+        cause: lost.signal.reason,
+      });
+    await worked.catch((err: unknown) => this.#log.debug({ err }, 'work was broken off'));
+    return false;
   }
 
   /** undefined when stopped before. */
@@ -114,7 +139,7 @@ export class LeaderElection {
     return { lease: taken, renewedAt };
   }
 
-  /** Renews until `finished`. Throws LeadershipLost. */
+  /** Renews until `finished`. Throws when the lease is lost. */
   async #hold({ lease, renewedAt }: Held, finished: AbortSignal): Promise<Lease> {
     const { renewMs, retryMs } = this.#options;
     let cause: unknown;
@@ -122,8 +147,7 @@ export class LeaderElection {
       const left = () => renewedAt + renewMs - performance.now();
       await pause(Math.max(0, Math.min(retryMs, left())), finished);
       if (finished.aborted) return lease;
-      if (left() <= 0)
-        throw new LeadershipLost(`the lease could not be renewed for ${renewMs} ms`, { cause });
+      if (left() <= 0) throw new LeaseLost(`the lease could not be renewed for ${renewMs} ms`, { cause });
       const sentAt = performance.now();
       try {
         // Half the time at most, so that one lost answer does not use up all of it.
@@ -139,15 +163,15 @@ export class LeaderElection {
     }
   }
 
-  /** The Lease has been changed, perhaps only its labels: still ours? Throws LeadershipLost when it is not. */
+  /** The Lease has been changed, perhaps only its labels: still ours? Throws when it is not. */
   async #confirm(known: Lease): Promise<Lease> {
     const { renewMs } = this.#options;
     try {
       const lease = await this.#client.get(leases, known.metadata, { timeoutMs: renewMs / 4 });
       if (lease?.spec?.holderIdentity === this.#identity) return lease;
-      throw new LeadershipLost(`the lease is held by ${lease?.spec?.holderIdentity ?? 'nobody'} now`);
+      throw new LeaseLost(`the lease is held by ${lease?.spec?.holderIdentity ?? 'nobody'} now`);
     } catch (err) {
-      if (err instanceof LeadershipLost) throw err;
+      if (err instanceof LeaseLost) throw err;
       this.#log.warn({ err }, 'looking at the lease failed');
       return known;
     }

@@ -94,15 +94,24 @@ describe('WorkQueue', () => {
     expect([await queue.take(), await queue.take(), await queue.take()]).toEqual(['a', 'b', 'c']);
   });
 
-  it('sends takers home when closed and takes nothing in any more', async () => {
+  it('sends takers home while it is closed, and hands out everything that waited when it is opened', async () => {
     const clock = new ManualClock();
     const queue = new WorkQueue(clock);
+    queue.add('in hand');
+    await queue.take();
+    queue.add('in hand');
     const taker = queue.take();
-    queue.addAfter('a', 10);
+    queue.addAfter('delayed', 1000);
     queue.close();
-    queue.add('b');
-    clock.advance(100);
+    expect(clock.timers).toBe(0);
+    queue.add('new');
+    queue.addAfter('delayed and new', 1000);
+    queue.done('in hand');
     expect(await taker).toBeUndefined();
     expect(await queue.take()).toBeUndefined();
+    queue.open();
+    const taken = [await queue.take(), await queue.take(), await queue.take(), await queue.take()];
+    expect(taken).toEqual(['delayed', 'new', 'delayed and new', 'in hand']);
+    expect(queue.depth).toBe(0);
   });
 });

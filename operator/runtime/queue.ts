@@ -13,7 +13,7 @@ export class WorkQueue {
   readonly #again = new Set<string>();
   readonly #delayed = new Map<string, { due: number; cancel: () => void }>();
   readonly #takers: ((key: string | undefined) => void)[] = [];
-  #closed = false;
+  #open = true;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -25,7 +25,6 @@ export class WorkQueue {
   }
 
   add(key: string): void {
-    if (this.#closed) return;
     this.#cancelDelay(key);
     if (this.#working.has(key)) this.#again.add(key);
     else {
@@ -36,8 +35,7 @@ export class WorkQueue {
 
   /** Of several delays of a key the one that ends first counts. */
   addAfter(key: string, ms: number): void {
-    if (this.#closed) return;
-    if (ms <= 0) {
+    if (ms <= 0 || !this.#open) {
       this.add(key);
       return;
     }
@@ -53,7 +51,7 @@ export class WorkQueue {
     this.#delayed.set(key, { due, cancel: this.#clock.after(ms, wake) });
   }
 
-  /** Waits for a key; undefined once the queue is closed. Every key taken must be given to `done`. */
+  /** Waits for a key; undefined while the queue is closed. Every key taken must be given to `done`. */
   take(): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     this.#takers.push(resolve);
@@ -66,19 +64,21 @@ export class WorkQueue {
     if (this.#again.delete(key)) this.add(key);
   }
 
-  /** Forgets what waits and sends the takers home. */
+  /** Sends the takers home and runs no timers. What waits, delayed or not, is handed out when it is opened again. */
   close(): void {
-    this.#closed = true;
-    for (const { cancel } of this.#delayed.values()) cancel();
-    this.#delayed.clear();
-    this.#ready.clear();
-    this.#again.clear();
+    this.#open = false;
+    for (const key of [...this.#delayed.keys()]) this.add(key);
+    this.#serve();
+  }
+
+  open(): void {
+    this.#open = true;
     this.#serve();
   }
 
   #serve(): void {
-    while (this.#takers.length > 0 && (this.#closed || this.#ready.size > 0)) {
-      const [key] = this.#ready;
+    while (this.#takers.length > 0 && (!this.#open || this.#ready.size > 0)) {
+      const [key] = this.#open ? this.#ready : [];
       if (key !== undefined) {
         this.#ready.delete(key);
         this.#working.add(key);

@@ -26,11 +26,9 @@ export type Secret = Kind<k8s.V1Secret>;
 export type Event = Kind<k8s.EventsV1Event>;
 export type Lease = Kind<k8s.V1Lease>;
 export type MutatingWebhookConfiguration = Kind<k8s.V1MutatingWebhookConfiguration>;
-export type ValidatingWebhookConfiguration = Kind<k8s.V1ValidatingWebhookConfiguration>;
 export type CustomResourceDefinition = Kind<k8s.V1CustomResourceDefinition>;
 
 const clusterScoped = { namespaced: false };
-const admission = 'admissionregistration.k8s.io/v1';
 
 export const namespaces = defineResource<Namespace>('v1', 'Namespace', 'namespaces', clusterScoped);
 export const nodes = defineResource<Node>('v1', 'Node', 'nodes', clusterScoped);
@@ -58,15 +56,9 @@ export const secrets = defineResource<Secret>('v1', 'Secret', 'secrets');
 export const events = defineResource<Event>('events.k8s.io/v1', 'Event', 'events');
 export const leases = defineResource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases');
 export const mutatingWebhookConfigurations = defineResource<MutatingWebhookConfiguration>(
-  admission,
+  'admissionregistration.k8s.io/v1',
   'MutatingWebhookConfiguration',
   'mutatingwebhookconfigurations',
-  clusterScoped,
-);
-export const validatingWebhookConfigurations = defineResource<ValidatingWebhookConfiguration>(
-  admission,
-  'ValidatingWebhookConfiguration',
-  'validatingwebhookconfigurations',
   clusterScoped,
 );
 export const customResourceDefinitions = defineResource<CustomResourceDefinition>(

@@ -80,18 +80,3 @@ export function refOf(key: string): ObjectRef {
   const slash = key.indexOf('/');
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
-
-/** An owner reference that makes the garbage collector remove the dependent with `owner`. */
-export function controllerReference(owner: KubeObject): OwnerReference {
-  const { apiVersion, kind, metadata } = owner;
-  if (!apiVersion || !kind || !metadata.uid)
-    throw new Error(`${keyOf(owner)} cannot own objects: it needs apiVersion, kind and metadata.uid`);
-  return {
-    apiVersion,
-    kind,
-    name: metadata.name,
-    uid: metadata.uid,
-    controller: true,
-    blockOwnerDeletion: true,
-  };
-}
