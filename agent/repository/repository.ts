@@ -33,6 +33,8 @@ export interface AgentExtension {
   unique_bytes: number;
   /** Entries of every type in the payload, its root excluded. */
   entries: number;
+  /** Entries beyond the first that name a file of the payload once more. */
+  hard_links?: number;
   /** Entries that a snapshot does not hold, by type; absent types are zero. */
   skipped?: { fifo?: number; socket?: number; device?: number };
 }
@@ -64,6 +66,38 @@ export interface SnapshotOptions {
   expectedParent?: string;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
+}
+
+export interface RestoreOptions {
+  snapshotId: string;
+  /** Replaced in place: its root directory keeps its inode. What is not in any snapshot is lost. */
+  worktree: string;
+  /** Makes the call idempotent: a restore that was done for this tag is not done again. */
+  requestTag?: string;
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface ForkOptions {
+  snapshotId: string;
+  /** Of the new worktree, `worktrees/<name>` on the volume. */
+  name: string;
+  /** Makes the call idempotent, as in `RestoreOptions`. */
+  requestTag?: string;
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+}
+
+/** `.jvs/worktrees/<name>/config.json`. */
+export interface Worktree {
+  name: string;
+  /** What it was forked from. */
+  base_snapshot_id?: string;
+  /** What its files came from; the parent of its next snapshot. */
+  head_snapshot_id?: string;
+  /** Its newest snapshot; another one than the head after an older one was restored. */
+  latest_snapshot_id?: string;
+  created_at: string;
 }
 
 export interface Progress {
@@ -101,6 +135,24 @@ export interface Repository {
   /** Bytes of the volume's filesystem. */
   usage(): Promise<{ usedBytes: number; capacityBytes: number }>;
   close(): Promise<void>;
+}
+
+/** A repository whose worktrees and history can be changed too. */
+export interface WorktreeRepository extends Repository {
+  worktrees(): Promise<Worktree[]>;
+  /**
+   * Killed anywhere, the worktree has its old tree or gets the whole new one when the repository is next opened.
+   * A snapshot that does not match its hash is not restored.
+   * @throws RepositoryError NotFound, DamagedRepository, VolumeFull
+   */
+  restore(options: RestoreOptions): Promise<void>;
+  /** A new worktree with the snapshot's files. @throws RepositoryError NotFound, InvalidArgument where it is there */
+  fork(options: ForkOptions): Promise<void>;
+  /**
+   * Its children become children of its parent.
+   * @throws RepositoryError NotFound, InvalidArgument where it is a worktree's head or base
+   */
+  delete(id: string, signal?: AbortSignal): Promise<void>;
 }
 
 /** `reason` is CamelCase, for conditions; `message` says what to do; `transient` means that a retry can succeed. */

@@ -40,8 +40,13 @@ export function appendAudit(path: string, event: AuditEvent): { undo(): void } {
   }
 }
 
-/** Whether one of the last records is of this event and snapshot. */
-export function auditHas(path: string, type: AuditEvent['event_type'], snapshotId: string): boolean {
+/** Whether one of the last records is of this event and snapshot, and mentions `text`. */
+export function auditHas(
+  path: string,
+  type: AuditEvent['event_type'],
+  snapshotId: string,
+  text = '',
+): boolean {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY);
@@ -50,7 +55,10 @@ export function auditHas(path: string, type: AuditEvent['event_type'], snapshotI
   }
   try {
     const lines = readTail(fd, fstatSync(fd).size).split('\n');
-    return lines.some((line) => line.includes(`"${type}"`) && line.includes(`"snapshot_id":"${snapshotId}"`));
+    return lines.some(
+      (line) =>
+        line.includes(`"${type}"`) && line.includes(`"snapshot_id":"${snapshotId}"`) && line.includes(text),
+    );
   } finally {
     closeSync(fd);
   }

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { Operation } from '../testing/crash.ts';
 import { manifest, quiet, TestVolume } from '../testing/volume.ts';
 import { Layout } from './layout.ts';
-import { headOf, listSnapshots } from './reader.ts';
+import { headOf, listSnapshots, listWorktrees } from './reader.ts';
 
 const PROGRAM = fileURLToPath(new URL('../testing/crash.ts', import.meta.url));
 
@@ -84,7 +84,117 @@ test.for([
   },
 );
 
-test('killed at random times', { timeout: 120_000 }, async () => {
+/** Two snapshots of different trees, and a third tree in main. */
+async function withHistory() {
+  const volume = await prepared();
+  const engine = volume.engine();
+  rmSync(join(volume.main, 'file 7'));
+  mkdirSync(join(volume.main, 'dir'));
+  writeFileSync(join(volume.main, 'dir', 'deep'), 'deep');
+  await engine.snapshot({ worktree: 'main', origin: 'manual' }, quiet);
+  const layout = new Layout(volume.path);
+  const [second, first] = await listSnapshots(layout);
+  if (!first || !second) throw new Error('no snapshots');
+  writeFileSync(join(volume.main, 'unsaved'), 'unsaved');
+  return { volume, layout, first, second };
+}
+
+async function whole(volume: TestVolume): Promise<void> {
+  const engine = volume.engine();
+  await engine.open();
+  const layout = new Layout(volume.path);
+  for (const folder of [layout.intents, layout.restores, layout.deletions]) {
+    expect(existsSync(folder) ? readdirSync(folder) : []).toEqual([]);
+  }
+  expect(readdirSync(layout.snapshots).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  for (const { snapshot_id } of await listSnapshots(layout)) {
+    expect(await engine.verify(snapshot_id, quiet)).toMatchObject({
+      descriptorValid: true,
+      payloadValid: true,
+    });
+  }
+}
+
+/** Main has its old tree or the whole new one, and the head says which. */
+async function oldOrNew(volume: TestVolume, before: string[], wanted: string): Promise<'old' | 'new'> {
+  await whole(volume);
+  const now = manifest(volume.main);
+  if ((await headOf(new Layout(volume.path), 'main')) === wanted) {
+    expect(now).toEqual(manifest(volume.snapshotPath(wanted)));
+    return 'new';
+  }
+  expect(now).toEqual(before);
+  return 'old';
+}
+
+test.for([
+  ['restore-staging', 'old'],
+  ['restore-staged', 'old'],
+  ['restore-placing', 'new'],
+  ['restore-entry', 'new'],
+  ['restore-placed', 'new'],
+  ['restore-advanced', 'new'],
+  ['restore-done', 'new'],
+])('killed at %s, a restore leaves the %s tree', async ([step = '', outcome]) => {
+  const { volume: made, first } = await withHistory();
+  using volume = made;
+  const before = manifest(volume.main);
+  const restore = { worktree: 'main', snapshotId: first.snapshot_id };
+  expect(await crash(volume, { restore }, step)).toBe('SIGKILL');
+  expect(await oldOrNew(volume, before, first.snapshot_id)).toBe(outcome);
+});
+
+test.for(['restore-staged', 'restore-placing', 'restore-placed', 'restore-advanced', 'restore-done'])(
+  'killed at %s, a fork is there as a whole or not at all',
+  async (step) => {
+    const { volume: made, layout, first } = await withHistory();
+    using volume = made;
+    expect(await crash(volume, { fork: { name: 'exp', snapshotId: first.snapshot_id } }, step)).toBe(
+      'SIGKILL',
+    );
+    await whole(volume);
+    const path = join(volume.path, 'worktrees', 'exp');
+    const there = (await listWorktrees(layout)).some((w) => w.name === 'exp');
+    expect(existsSync(path)).toBe(there);
+    expect(there).toBe(step !== 'restore-staged');
+    if (there) expect(manifest(path)).toEqual(manifest(volume.snapshotPath(first.snapshot_id)));
+  },
+);
+
+test.for(['delete-intended', 'delete-reparented', 'delete-unlisted', 'delete-renamed', 'delete-removed'])(
+  'killed at %s, a deletion is finished, and the child has its new parent',
+  async (step) => {
+    const { volume: made, layout, first, second } = await withHistory();
+    using volume = made;
+    expect(await crash(volume, { delete: first.snapshot_id }, step)).toBe('SIGKILL');
+    await whole(volume);
+    const [left, ...more] = await listSnapshots(layout);
+    expect(more).toEqual([]);
+    expect(left).toMatchObject({ snapshot_id: second.snapshot_id });
+    expect(left?.parent_id).toBeUndefined();
+    expect(existsSync(volume.snapshotPath(first.snapshot_id))).toBe(false);
+  },
+);
+
+test('restores and deletions killed at random times', { timeout: 120_000 }, async () => {
+  const outcomes = new Set<string>();
+  for (let run = 0; run < 16; run++) {
+    const { volume: made, first } = await withHistory();
+    using volume = made;
+    const before = manifest(volume.main);
+    const restore = { worktree: 'main', snapshotId: first.snapshot_id };
+    await crash(volume, { restore }, '', Math.random() * 60);
+    outcomes.add(await oldOrNew(volume, before, first.snapshot_id));
+    const head = await headOf(new Layout(volume.path), 'main');
+    for (const { snapshot_id } of await listSnapshots(new Layout(volume.path))) {
+      if (snapshot_id !== head) await crash(volume, { delete: snapshot_id }, '', Math.random() * 60);
+    }
+    await whole(volume);
+  }
+  expect(outcomes.size).toBeGreaterThan(0);
+});
+
+test('snapshots killed at random times', { timeout: 120_000 }, async () => {
   let killed = 0;
   for (let run = 0; run < 20; run++) {
     using volume = await prepared();

@@ -3,23 +3,28 @@ import { lstatSync } from 'node:fs';
 import {
   type Descriptor,
   type EngineName,
+  type ForkOptions,
   RepositoryError,
   type RepositoryInfo,
+  type RestoreOptions,
   type SnapshotOptions,
   type Verification,
 } from '../repository.ts';
 import { type Control, Meter } from './control.ts';
+import { deleteSnapshot, readWorktrees } from './delete.ts';
 import { probe } from './engines.ts';
-import { checkNote, checkTags, checkWorktree } from './format/names.ts';
+import { checkNote, checkSnapshotId, checkTags, checkWorktree } from './format/names.ts';
 import { asRepositoryError } from './fs/errors.ts';
 import { ensureDirectory } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
 import { initialize, recognize } from './initialize.ts';
 import { Layout } from './layout.ts';
 import { Lease } from './lease.ts';
+import { pinSideBranches } from './pins.ts';
 import { readConfig } from './publish.ts';
-import { findByTag, getSnapshot, noWorktree } from './reader.ts';
+import { findByTag, getSnapshot, listSnapshots, noSnapshot, noWorktree } from './reader.ts';
 import { hasDebris, type RepairLog, removeTemporaryFiles, repair } from './repair.ts';
+import { bringBack, wasRestored } from './restore.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { verifySnapshot } from './verify.ts';
 
@@ -31,7 +36,10 @@ export interface EngineOptions {
   log?: RepairLog;
 }
 
-export type SnapshotRequest = Omit<SnapshotOptions, 'signal' | 'onProgress'>;
+type Plain<T> = Omit<T, 'signal' | 'onProgress'>;
+export type SnapshotRequest = Plain<SnapshotOptions>;
+export type RestoreRequest = Plain<RestoreOptions>;
+export type ForkRequest = Plain<ForkOptions>;
 
 /** A dead holder is given up after 15 s; a live one may finish something small. */
 const LEASE_WAIT_MS = 20_000;
@@ -92,7 +100,7 @@ export class Engine {
         const engine = request.engine ?? this.#options.engine;
         const { effectiveEngine, filesystem } = await probe(layout, engine);
         const size = parent && (await getSnapshot(layout, parent).catch(() => undefined))?.agent?.size;
-        return takeSnapshot({
+        const made = await takeSnapshot({
           layout,
           config,
           note,
@@ -105,8 +113,88 @@ export class Engine {
           lease,
           control,
         });
+        // What is newer than a restored snapshot is no ancestor of this one.
+        if (parent !== config.latest_snapshot_id) await this.#pin();
+        return made;
       }),
     );
+  }
+
+  /** The worktree's root keeps its inode. A repeated request is not carried out again. */
+  async restore(request: RestoreRequest, control: Control): Promise<void> {
+    const worktree = checkWorktree(request.worktree);
+    const id = checkSnapshotId(request.snapshotId);
+    await this.#attempt(`restoring ${id} into ${worktree}`, () =>
+      this.#change(LEASE_WAIT_MS, async (lease) => {
+        const { requestTag } = request;
+        if (requestTag && wasRestored(this.#layout, id, requestTag)) return;
+        if (!readConfig(this.#layout, worktree)) throw noWorktree(worktree);
+        await this.#bringBack('restore', id, worktree, requestTag, lease, control);
+      }),
+    );
+  }
+
+  /** A new worktree from a snapshot. A repeated request is not carried out again. */
+  async fork(request: ForkRequest, control: Control): Promise<void> {
+    const name = checkWorktree(request.name);
+    const id = checkSnapshotId(request.snapshotId);
+    await this.#attempt(`forking ${id} as ${name}`, () =>
+      this.#change(LEASE_WAIT_MS, async (lease) => {
+        const { requestTag } = request;
+        if (requestTag && wasRestored(this.#layout, id, requestTag)) return;
+        if (readConfig(this.#layout, name)) {
+          throw new RepositoryError(
+            'InvalidArgument',
+            `worktree ${name} is there already: choose another name`,
+          );
+        }
+        await this.#bringBack('fork', id, name, requestTag, lease, control);
+      }),
+    );
+  }
+
+  async #bringBack(
+    kind: 'restore' | 'fork',
+    id: string,
+    worktree: string,
+    request: string | undefined,
+    lease: Lease,
+    control: Control,
+  ): Promise<void> {
+    const layout = this.#layout;
+    const descriptor = await getSnapshot(layout, id);
+    const { filesystem, effectiveEngine } = await probe(layout, 'reflink-copy');
+    await bringBack({
+      layout,
+      descriptor,
+      kind,
+      worktree,
+      request,
+      reflink: effectiveEngine === 'reflink-copy',
+      clockTickMs: clockTick(filesystem),
+      lease,
+      control,
+    });
+    await this.#pin();
+  }
+
+  async delete(id: string, control: Pick<Control, 'step'>): Promise<void> {
+    checkSnapshotId(id);
+    await this.#attempt(`deleting ${id}`, () =>
+      this.#change(LEASE_WAIT_MS, async () => {
+        const layout = this.#layout;
+        const all = await listSnapshots(layout);
+        const target = all.find((d) => d.snapshot_id === id);
+        if (!target) throw noSnapshot(id);
+        await deleteSnapshot(layout, target, all, control);
+        await this.#pin();
+      }),
+    );
+  }
+
+  async #pin(): Promise<void> {
+    const heads = readWorktrees(this.#layout).flatMap((w) => w.head_snapshot_id ?? []);
+    pinSideBranches(this.#layout, await listSnapshots(this.#layout), heads);
   }
 
   async verify(id: string, control: Control): Promise<Verification> {
@@ -120,7 +208,7 @@ export class Engine {
   async #change<T>(waitMs: number, work: (lease: Lease) => Promise<T>): Promise<T> {
     const { holder, log } = this.#options;
     await using lease = await Lease.acquire({ directory: this.#layout.leases, holder, waitMs });
-    if (hasDebris(this.#layout)) repair(this.#layout, Date.now(), log);
+    if (hasDebris(this.#layout)) await repair(this.#layout, Date.now(), log);
     return await work(lease);
   }
 

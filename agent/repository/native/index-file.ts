@@ -46,6 +46,8 @@ const HASH = 32;
 const BLOCK = 64 * 1024;
 /** Length and CRC-32 of the block, before it. */
 const PREFIX = 8;
+/** The first block, with its prefix; its content is padded, as it is written last. */
+const HEADER = 256;
 
 const header = z.object({ version: z.literal(1), snapshotId: z.string(), racyFromMs: z.number() });
 
@@ -53,11 +55,10 @@ export class IndexWriter implements Disposable {
   readonly #fd: number;
   readonly #block = Buffer.allocUnsafe(BLOCK);
   #used = PREFIX;
+  #position = HEADER;
 
-  constructor(path: string, head: IndexHeader) {
+  constructor(path: string) {
     this.#fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600);
-    this.#used += this.#block.write(JSON.stringify(head), this.#used);
-    this.#flush();
   }
 
   add(record: IndexRecord): void {
@@ -80,9 +81,12 @@ export class IndexWriter implements Disposable {
     this.#used = at;
   }
 
-  /** To be called once, after the last record. */
-  finish(): void {
+  /** To be called once, after the last record: only now the file is an index. */
+  finish(head: IndexHeader): void {
     this.add({ kind: 'end' });
+    this.#flush();
+    this.#position = 0;
+    this.#used += this.#block.write(JSON.stringify(head).padEnd(HEADER - PREFIX), this.#used);
     this.#flush();
   }
 
@@ -94,7 +98,10 @@ export class IndexWriter implements Disposable {
     const content = this.#block.subarray(PREFIX, this.#used);
     this.#block.writeUInt32LE(content.length, 0);
     this.#block.writeUInt32LE(crc32(content), 4);
-    for (let done = 0; done < this.#used; ) done += writeSync(this.#fd, this.#block, done, this.#used - done);
+    for (let done = 0; done < this.#used; ) {
+      done += writeSync(this.#fd, this.#block, done, this.#used - done, this.#position + done);
+    }
+    this.#position += this.#used;
     this.#used = PREFIX;
   }
 }

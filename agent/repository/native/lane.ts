@@ -8,7 +8,7 @@ import { Engine, type EngineOptions } from './engine.ts';
 import type { RepairLog } from './repair.ts';
 
 /** The engine's operations; the last argument of each is the control, which does not cross the boundary. */
-type Operations = Pick<Engine, 'open' | 'repair' | 'snapshot' | 'verify'>;
+type Operations = Pick<Engine, 'open' | 'repair' | 'snapshot' | 'restore' | 'fork' | 'delete' | 'verify'>;
 type Name = keyof Operations;
 type Input<N extends Name> = Parameters<Operations[N]> extends [infer I, unknown] ? I : undefined;
 type Output<N extends Name> = Awaited<ReturnType<Operations[N]>>;
@@ -179,6 +179,12 @@ function perform(engine: Engine, call: Call, post: (answer: Answer) => void): Pr
       return engine.repair();
     case 'snapshot':
       return engine.snapshot(call.input as Input<'snapshot'>, control);
+    case 'restore':
+      return engine.restore(call.input as Input<'restore'>, control);
+    case 'fork':
+      return engine.fork(call.input as Input<'fork'>, control);
+    case 'delete':
+      return engine.delete(call.input as Input<'delete'>, control);
     case 'verify':
       return engine.verify(call.input as Input<'verify'>, control);
   }

@@ -41,6 +41,16 @@ export class Layout {
     return join(this.agent, 'index');
   }
 
+  get restores(): string {
+    return join(this.agent, 'restore');
+  }
+  get deletions(): string {
+    return join(this.agent, 'delete');
+  }
+  get pins(): string {
+    return join(this.jvs, 'pins');
+  }
+
   snapshot(id: string): string {
     return join(this.snapshots, id);
   }

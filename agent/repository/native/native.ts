@@ -1,8 +1,8 @@
-import type { EngineName, Repository } from '../repository.ts';
+import type { EngineName, WorktreeRepository } from '../repository.ts';
 import { checkSnapshotId } from './format/names.ts';
 import { Lane } from './lane.ts';
 import { Layout } from './layout.ts';
-import { getSnapshot, headOf, listSnapshots, volumeUsage } from './reader.ts';
+import { getSnapshot, headOf, listSnapshots, listWorktrees, volumeUsage } from './reader.ts';
 import type { RepairLog } from './repair.ts';
 
 export interface NativeOptions {
@@ -18,7 +18,7 @@ export interface NativeOptions {
  * The JVS 8.x format in TypeScript. Listing runs here; what reads or copies files runs in a process of its own,
  * and verifying in another one, so that neither waits for the other.
  */
-export function openNative(options: NativeOptions): Repository {
+export function openNative(options: NativeOptions): WorktreeRepository {
   const layout = new Layout(options.volume);
   const writing = new Lane(options);
   const reading = new Lane(options);
@@ -29,6 +29,10 @@ export function openNative(options: NativeOptions): Repository {
     list: () => listSnapshots(layout),
     get: (id) => getSnapshot(layout, id),
     head: (worktree) => headOf(layout, worktree),
+    worktrees: () => listWorktrees(layout),
+    restore: ({ signal, onProgress, ...request }) => writing.call('restore', request, { signal, onProgress }),
+    fork: ({ signal, onProgress, ...request }) => writing.call('fork', request, { signal, onProgress }),
+    delete: async (id, signal) => writing.call('delete', checkSnapshotId(id), { signal }),
     verify: async (id, signal) => reading.call('verify', checkSnapshotId(id), { signal }),
     usage: () => volumeUsage(layout),
     close: async () => {

@@ -1,11 +1,11 @@
 // The steps that make a finished copy a snapshot. `<id>.tmp` and its intent with the descriptor are on disk when
 // the first one runs; from then on a crash is repaired forward by running them again.
 import { existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
-import type { Descriptor } from '../repository.ts';
+import type { Descriptor, Worktree } from '../repository.ts';
 import { appendAudit, auditHas } from './audit-log.ts';
 import type { Control } from './control.ts';
 import { serializeDescriptor } from './format/descriptor.ts';
-import { parseWorktree, serializeWorktree, type WorktreeConfig } from './format/worktree.ts';
+import { parseWorktree, serializeWorktree } from './format/worktree.ts';
 import { Directory, removeTree } from './fs/directory.ts';
 import { readIfThere, writeAtomic } from './fs/files.ts';
 import { removeIntent } from './intent.ts';
@@ -56,7 +56,7 @@ export function isPublished(layout: Layout, id: string): boolean {
   return existsSync(layout.snapshot(id)) && lstatSync(layout.snapshot(id)).isDirectory();
 }
 
-export function readConfig(layout: Layout, worktree: string): WorktreeConfig | undefined {
+export function readConfig(layout: Layout, worktree: string): Worktree | undefined {
   const text = readIfThere(layout.worktreeConfig(worktree));
   return text === undefined ? undefined : parseWorktree(text, worktree);
 }

@@ -1,6 +1,6 @@
 // Reading a repository needs no lease: what is listed is published, and published files do not change.
 import { readdir, readFile, statfs } from 'node:fs/promises';
-import { type Descriptor, RepositoryError } from '../repository.ts';
+import { type Descriptor, RepositoryError, type Worktree } from '../repository.ts';
 import { parseDescriptor } from './format/descriptor.ts';
 import { checkSnapshotId, checkWorktree, isSnapshotId } from './format/names.ts';
 import { parseWorktree } from './format/worktree.ts';
@@ -57,7 +57,7 @@ export async function getSnapshot(layout: Layout, id: string): Promise<Descripto
     const [text] = await Promise.all([readFile(layout.descriptor(id), 'utf8'), readdir(layout.snapshot(id))]);
     return parseDescriptor(text, id);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) throw new RepositoryError('NotFound', `there is no snapshot ${id}`);
+    if (hasCode(error, 'ENOENT')) throw noSnapshot(id);
     throw asRepositoryError(error, `reading snapshot ${id}`);
   }
 }
@@ -72,6 +72,20 @@ export async function headOf(layout: Layout, worktree: string): Promise<string |
     if (hasCode(error, 'ENOENT')) throw noWorktree(worktree);
     throw asRepositoryError(error, `reading worktree ${worktree}`);
   }
+}
+
+/** @throws RepositoryError DamagedRepository */
+export async function listWorktrees(layout: Layout): Promise<Worktree[]> {
+  const found: Worktree[] = [];
+  for (const name of (await readdir(layout.worktrees)).sort()) {
+    const text = await readFile(layout.worktreeConfig(name), 'utf8').catch(() => undefined);
+    if (text !== undefined) found.push(parseWorktree(text, name));
+  }
+  return found;
+}
+
+export function noSnapshot(id: string): RepositoryError {
+  return new RepositoryError('NotFound', `there is no snapshot ${id}`);
 }
 
 export function noWorktree(name: string): RepositoryError {

@@ -2,10 +2,12 @@
 import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../../shared/log.ts';
+import { interruptedDeletions, repairDeletion } from './delete.ts';
 import { idTime, isSnapshotId } from './format/names.ts';
 import { readIntents } from './intent.ts';
 import type { Layout } from './layout.ts';
 import { discard, isPublished, publishAgain } from './publish.ts';
+import { interruptedRestores, repairRestore } from './restore.ts';
 
 /** The jvs binary takes no lease: its traces are debris only when nothing can be at work on them any more. */
 const FOREIGN_MS = 3_600_000;
@@ -14,11 +16,28 @@ export type RepairLog = Pick<Logger, 'info'>;
 
 /** Whether `repair` would have anything to look at. */
 export function hasDebris(layout: Layout): boolean {
-  return readdirSync(layout.intents).length > 0 || temporarySnapshots(layout).length > 0;
+  return (
+    readdirSync(layout.intents).length > 0 ||
+    temporarySnapshots(layout).length > 0 ||
+    interruptedRestores(layout).length > 0 ||
+    interruptedDeletions(layout).length > 0
+  );
 }
 
-/** Finishes published snapshots and removes unpublished ones. */
-export function repair(layout: Layout, now: number, log?: RepairLog): void {
+/** Finishes what was committed before a crash and removes what was not. */
+export async function repair(layout: Layout, now: number, log?: RepairLog): Promise<void> {
+  for (const id of interruptedDeletions(layout)) {
+    await repairDeletion(layout, id);
+    log?.info({ snapshot: id }, 'finished deleting a snapshot');
+  }
+  repairSnapshots(layout, now, log);
+  for (const worktree of interruptedRestores(layout)) {
+    const outcome = await repairRestore(layout, worktree);
+    log?.info({ worktree }, `${outcome} a restore that a crash interrupted`);
+  }
+}
+
+function repairSnapshots(layout: Layout, now: number, log?: RepairLog): void {
   const foreign = new Set<string>();
   for (const { id, ours, descriptor } of readIntents(layout)) {
     const published = isPublished(layout, id);
@@ -41,7 +60,8 @@ export function repair(layout: Layout, now: number, log?: RepairLog): void {
 
 /** Removes our half-written small files. Theirs is another name: `.jvs-tmp-` and a number. */
 export function removeTemporaryFiles(layout: Layout): void {
-  const folders = [layout.descriptors, layout.intents, layout.indexes, layout.leases];
+  const { descriptors, intents, indexes, leases, restores, deletions, pins } = layout;
+  const folders = [descriptors, intents, indexes, leases, restores, deletions, pins];
   for (const worktree of readdirSync(layout.worktrees)) folders.push(join(layout.worktrees, worktree));
   for (const folder of folders) {
     for (const name of namesIn(folder)) {

@@ -1,12 +1,17 @@
 import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AgentExtension, type Descriptor, type EngineName, RepositoryError } from '../repository.ts';
+import {
+  type AgentExtension,
+  type Descriptor,
+  type EngineName,
+  RepositoryError,
+  type Worktree,
+} from '../repository.ts';
 import { type Control, Meter } from './control.ts';
 import { readyMarker, sealed } from './format/descriptor.ts';
 import { newSnapshotId } from './format/names.ts';
 import { READY } from './format/payload.ts';
 import { rfc3339 } from './format/time.ts';
-import type { WorktreeConfig } from './format/worktree.ts';
 import { Directory, openPath } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import { ensureDirectory } from './fs/files.ts';
@@ -20,7 +25,7 @@ import { TreeCopier, type TreeResult } from './tree.ts';
 
 export interface SnapshotInput {
   layout: Layout;
-  config: WorktreeConfig;
+  config: Worktree;
   note: string;
   tags: string[];
   engine: EngineName;
@@ -94,12 +99,13 @@ function copyPayload(input: SnapshotInput, id: string, index: string): Copied {
   mkdirSync(temporary, { mode: 0o700 });
   using target = Directory.open(temporary);
   const meter = new Meter(control, input.expectedBytes, () => lease.renew());
-  using writer = new IndexWriter(index, { version: 1, snapshotId: id, racyFromMs });
-  const copier = new TreeCopier({ index: writer, reflink: effectiveEngine === 'reflink-copy', meter });
+  using writer = new IndexWriter(index);
+  const reflink = effectiveEngine === 'reflink-copy';
+  const copier = new TreeCopier({ index: writer, reflink, meter, hardLinks: true });
   using known = IndexReader.open(layout.index(config.name));
   using previous = known && openSnapshot(layout, known.header.snapshotId);
   copier.copy(source, target, previous, known && new IndexCursor(known));
-  writer.finish();
+  writer.finish({ version: 1, snapshotId: id, racyFromMs });
   const hash = payloadHashOfIndex(index);
   if (!hash) throw new RepositoryError('Internal', 'the index just written can not be read back; try again');
   const rootMode = source.stat().mode;
@@ -150,6 +156,7 @@ function describe(input: SnapshotInput, id: string, copied: Copied): Descriptor 
       size: copied.size,
       unique_bytes: copied.uniqueBytes,
       entries: copied.entries,
+      hard_links: copied.hardLinks,
       ...(fifo + socket + device > 0 ? { skipped: { fifo, socket, device } } : {}),
     },
   });

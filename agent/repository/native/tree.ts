@@ -15,6 +15,10 @@ export interface TreeOptions {
   /** Reflink instead of hard links and copies. */
   reflink: boolean;
   meter: Meter;
+  /** Keep hard links: two entries with one inode in the source become two with one in the copy. */
+  hardLinks: boolean;
+  /** The copy becomes the payload and the source is a snapshot: the index describes them that way round. */
+  restoring?: boolean;
 }
 
 export interface TreeResult {
@@ -24,6 +28,8 @@ export interface TreeResult {
   /** Files that went on changing, and entries that went on being replaced, whenever they were tried. */
   changed: number;
   skipped: { fifo: number; socket: number; device: number };
+  /** Entries beyond the first that name a file of the tree once more. */
+  hardLinks: number;
   /** Why files were copied though reflinks were asked for. */
   fallback?: string;
 }
@@ -44,10 +50,11 @@ export class TreeCopier {
     uniqueBytes: 0,
     changed: 0,
     skipped: { fifo: 0, socket: 0, device: 0 },
+    hardLinks: 0,
   };
   readonly #options: TreeOptions;
   /** First copy of each payload file with several names: its directory, relative to the target's root. */
-  readonly #links = new Map<number, { path: string[]; record: FileRecord; left: number }>();
+  readonly #links = new Map<number, { path: string[]; record: FileRecord; left: number; seen: Entry }>();
   readonly #trail: string[] = [];
   #target: Directory | undefined;
 
@@ -62,10 +69,10 @@ export class TreeCopier {
   copy(source: Directory, target: Directory, previous?: Directory, known?: IndexCursor): void {
     this.#target = target;
     try {
-      checkRoot(source);
+      if (!this.#options.restoring) checkRoot(source);
       this.#directory(source, target, previous, known);
     } catch (error) {
-      throw asRepositoryError(error, `snapshot, at ${this.#place()}`);
+      throw asRepositoryError(error, `copying ${this.#place()}`);
     }
   }
 
@@ -162,16 +169,22 @@ export class TreeCopier {
     name: string,
     entry: Entry,
   ): FileRecord {
-    if (entry.nlink > 1) {
+    const several = this.#options.hardLinks && entry.nlink > 1;
+    if (several) {
       const linked = this.#linkWithin(target, name, entry);
       if (linked) return linked;
     }
     const record =
       this.#reuse(source, target, previous, known, name, entry) ?? this.#copy(source, target, name, entry);
-    if (entry.nlink > 1 && Number.isFinite(record.ctimeMs)) {
+    if (several && Number.isFinite(record.ctimeMs)) {
       // The hash is a view of a whole block of the index: not to be kept.
       const kept = { ...record, hash: Buffer.from(record.hash) };
-      this.#links.set(entry.ino, { path: [...this.#trail], record: kept, left: entry.nlink - 1 });
+      this.#links.set(entry.ino, {
+        path: [...this.#trail],
+        record: kept,
+        left: entry.nlink - 1,
+        seen: entry,
+      });
     }
     return record;
   }
@@ -180,7 +193,7 @@ export class TreeCopier {
   #linkWithin(target: Directory, name: string, entry: Entry): FileRecord | undefined {
     const first = this.#links.get(entry.ino);
     const firstName = first?.path.at(-1);
-    if (!first || !firstName || !this.#target || !sameFile(first.record, entry)) return undefined;
+    if (!first || !firstName || !this.#target || !entry.unchangedSince(first.seen)) return undefined;
     if (--first.left === 0) this.#links.delete(entry.ino);
     using directory = openPath(this.#target, first.path.slice(0, -1));
     try {
@@ -189,6 +202,7 @@ export class TreeCopier {
       if (hasCode(error, 'EMLINK')) return undefined;
       throw error;
     }
+    this.result.hardLinks++;
     return { ...first.record, name };
   }
 
@@ -273,19 +287,20 @@ export class TreeCopier {
         this.result.changed++;
       }
       this.result.uniqueBytes += made.atomic ? 0 : made.size;
+      const [payload, published] = this.#options.restoring ? [made.copy, before] : [before, made.copy];
       return {
         kind: 'file',
         name,
-        mode: before.mode,
-        uid: before.uid,
-        gid: before.gid,
-        ino: before.ino,
+        mode: payload.mode,
+        uid: payload.uid,
+        gid: payload.gid,
+        ino: payload.ino,
         size: made.size,
-        mtimeMs: before.mtimeMs,
+        mtimeMs: payload.mtimeMs,
         // A copy of something that moved must not pass for what is there next time.
-        ctimeMs: stable && before.ino === seen.ino ? before.ctimeMs : Number.POSITIVE_INFINITY,
-        copyIno: made.copy.ino,
-        copyMtimeMs: made.copy.mtimeMs,
+        ctimeMs: stable && before.ino === seen.ino ? payload.ctimeMs : Number.POSITIVE_INFINITY,
+        copyIno: published.ino,
+        copyMtimeMs: published.mtimeMs,
         hash: made.hash,
       };
     }
@@ -299,6 +314,9 @@ export class TreeCopier {
       const { hash, size } = readContent(from, before.size, onBytes, { fd, sparse });
       setMetadata(fd, before);
       return { hash, size, copy: statOf(fd), atomic: false };
+    } catch (error) {
+      target.unlink(name);
+      throw error;
     } finally {
       closeSync(fd);
     }
@@ -328,7 +346,7 @@ function readlink(directory: Directory, name: string): Buffer {
 
 /** In walk order. Where another program restored a snapshot, its marker is left at the root; it is no payload. */
 function listing(source: Directory, isRoot: boolean) {
-  const names = isRoot ? source.names().filter((name) => name !== READY) : source.names();
+  const names = namesOf(source).filter((name) => !isRoot || name !== READY);
   const keep = names.length < KEPT_STATS;
   const entries: { name: string; key: string; entry: Entry | undefined; isDirectory: boolean }[] = [];
   for (const name of names) {
@@ -338,6 +356,16 @@ function listing(source: Directory, isRoot: boolean) {
     entries.push({ name, key: walkKey(name, isDirectory), entry: keep ? entry : undefined, isDirectory });
   }
   return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** None of a directory that was removed while it was open. */
+function namesOf(directory: Directory): string[] {
+  try {
+    return directory.names();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ESTALE')) return [];
+    throw error;
+  }
 }
 
 function linkPublished(previous: Directory, target: Directory, known: FileRecord): Entry | undefined {

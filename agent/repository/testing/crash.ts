@@ -1,14 +1,20 @@
 // Runs one operation in a process of its own and kills it there: at a named step, or when told to.
 // Says `ready` on stdout when it begins.
 //   node crash.ts <volume> <operation as JSON> <step at which to die, or "">
-import type { Engine as EngineType, SnapshotRequest } from '../native/engine.ts';
-import { Engine } from '../native/engine.ts';
+import { Engine, type ForkRequest, type RestoreRequest, type SnapshotRequest } from '../native/engine.ts';
 
-export type Operation = { snapshot: SnapshotRequest };
+export type Operation =
+  | { snapshot: SnapshotRequest }
+  | { restore: RestoreRequest }
+  | { fork: ForkRequest }
+  | { delete: string };
 
-async function run(engine: EngineType, operation: Operation, step: (point: string) => void): Promise<void> {
+async function run(engine: Engine, operation: Operation, step: (point: string) => void): Promise<void> {
   const control = { progress: () => {}, step };
-  await engine.snapshot(operation.snapshot, control);
+  if ('snapshot' in operation) await engine.snapshot(operation.snapshot, control);
+  if ('restore' in operation) await engine.restore(operation.restore, control);
+  if ('fork' in operation) await engine.fork(operation.fork, control);
+  if ('delete' in operation) await engine.delete(operation.delete, control);
 }
 
 const [volume = '', operation = '', dieAt = ''] = process.argv.slice(2);

@@ -5,7 +5,7 @@ import { canonicalJson, compactJson, type Json } from './json.ts';
 
 export interface AuditEvent {
   timestamp: string;
-  event_type: 'snapshot_create' | 'restore' | 'worktree_remove' | 'gc_run';
+  event_type: 'snapshot_create' | 'restore' | 'worktree_fork' | 'worktree_remove' | 'gc_run';
   snapshot_id?: string;
   worktree_name?: string;
   details: { [key: string]: Json };

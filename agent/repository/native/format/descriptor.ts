@@ -16,6 +16,7 @@ const extension = z.object({
   size: count,
   unique_bytes: count,
   entries: count,
+  hard_links: z.optional(count),
   skipped: z.optional(
     z.object({ fifo: z.optional(count), socket: z.optional(count), device: z.optional(count) }),
   ),
@@ -95,6 +96,7 @@ function extensionJson(e: AgentExtension): Json {
     size: e.size,
     unique_bytes: e.unique_bytes,
     entries: e.entries,
+    hard_links: e.hard_links,
     skipped: e.skipped && { ...e.skipped },
   };
 }

@@ -1,15 +1,6 @@
 import * as z from 'zod/mini';
-import { RepositoryError } from '../../repository.ts';
+import { RepositoryError, type Worktree } from '../../repository.ts';
 import { indentedJson } from './json.ts';
-
-/** `.jvs/worktrees/<name>/config.json`. */
-export interface WorktreeConfig {
-  name: string;
-  base_snapshot_id?: string;
-  head_snapshot_id?: string;
-  latest_snapshot_id?: string;
-  created_at: string;
-}
 
 const config = z.object({
   name: z.string(),
@@ -20,9 +11,9 @@ const config = z.object({
 });
 
 /** @throws RepositoryError DamagedRepository */
-export function parseWorktree(text: string, name: string): WorktreeConfig {
+export function parseWorktree(text: string, name: string): Worktree {
   try {
-    return config.parse(JSON.parse(text)) as WorktreeConfig;
+    return config.parse(JSON.parse(text)) as Worktree;
   } catch (cause) {
     throw new RepositoryError('DamagedRepository', `configuration of worktree ${name} can not be read`, {
       cause,
@@ -30,7 +21,7 @@ export function parseWorktree(text: string, name: string): WorktreeConfig {
   }
 }
 
-export function serializeWorktree(c: WorktreeConfig): string {
+export function serializeWorktree(c: Worktree): string {
   return indentedJson({
     name: c.name,
     base_snapshot_id: c.base_snapshot_id || undefined,

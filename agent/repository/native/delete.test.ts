@@ -1,0 +1,169 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type Descriptor, RepositoryError } from '../repository.ts';
+import { manifest, quiet, TestVolume } from '../testing/volume.ts';
+import { Layout } from './layout.ts';
+import { sideBranches } from './pins.ts';
+import { headOf, listSnapshots, listWorktrees } from './reader.ts';
+
+const ask = { worktree: 'main', origin: 'manual' as const };
+
+async function chain(length: number) {
+  const volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  const made: Descriptor[] = [];
+  writeFileSync(join(volume.main, 'same'), 'in all');
+  for (let i = 0; i < length; i++) {
+    writeFileSync(join(volume.main, `file ${i}`), `content ${i}`);
+    made.push(await engine.snapshot({ ...ask, note: `number ${i}` }, quiet));
+  }
+  return { volume, engine, ids: made.map((d) => d.snapshot_id) as [string, string, string, string] };
+}
+
+test('deleting in the middle gives the children to the parent, and all that is left verifies', async () => {
+  const { volume: made, engine, ids } = await chain(4);
+  using volume = made;
+  const [first, second, third, fourth] = ids;
+  const trees = [first, third, fourth].map((id) => manifest(volume.snapshotPath(id)));
+  await engine.delete(second, quiet);
+  const listed = await listSnapshots(new Layout(volume.path));
+  expect(listed.map((d) => [d.snapshot_id, d.parent_id])).toEqual([
+    [fourth, third],
+    [third, first],
+    [first, undefined],
+  ]);
+  for (const { snapshot_id } of listed) {
+    expect(await engine.verify(snapshot_id, quiet)).toMatchObject({
+      descriptorValid: true,
+      payloadValid: true,
+    });
+  }
+  expect([first, third, fourth].map((id) => manifest(volume.snapshotPath(id)))).toEqual(trees);
+  expect(JSON.parse(readFileSync(join(volume.snapshotPath(third), '.READY'), 'utf8'))).toMatchObject({
+    snapshot_id: third,
+    descriptor_checksum: volume.descriptor(third).descriptor_checksum,
+  });
+  expect(listed[1]?.note).toBe('number 2');
+  expect(existsSync(volume.snapshotPath(second))).toBe(false);
+  expect(readdirSync(join(volume.jvs, 'agent', 'delete'))).toEqual([]);
+});
+
+test('the oldest can go; heads and bases can not', async () => {
+  const { volume: made, engine, ids } = await chain(3);
+  using volume = made;
+  const [first, second, third] = ids;
+  await engine.fork({ snapshotId: second, name: 'exp' }, quiet);
+  await expect(engine.delete(third, quiet)).rejects.toMatchObject({
+    reason: 'InvalidArgument',
+    message: expect.stringMatching(/head of worktree main/),
+  });
+  writeFileSync(join(volume.path, 'worktrees', 'exp', 'x'), 'x');
+  await engine.snapshot({ worktree: 'exp', origin: 'manual' }, quiet);
+  await expect(engine.delete(second, quiet)).rejects.toMatchObject({
+    message: expect.stringMatching(/based on it/),
+  });
+  await engine.delete(first, quiet);
+  await expect(engine.delete(first, quiet)).rejects.toMatchObject({ reason: 'NotFound' });
+  expect(
+    (await listSnapshots(new Layout(volume.path))).find((d) => d.snapshot_id === second)?.parent_id,
+  ).toBeUndefined();
+});
+
+test('deleting what was the latest of a restored worktree leaves no reference to it', async () => {
+  const { volume: made, engine, ids } = await chain(3);
+  using volume = made;
+  const [first, second, third] = ids;
+  await engine.restore({ worktree: 'main', snapshotId: first }, quiet);
+  await engine.delete(third, quiet);
+  const [config] = await listWorktrees(new Layout(volume.path));
+  expect(config).toMatchObject({ head_snapshot_id: first, latest_snapshot_id: second });
+  expect(readdirSync(join(volume.jvs, 'pins'))).toEqual([`agent-${second}.json`]);
+});
+
+test('the next snapshot stands on its own when what its index knew is deleted', async () => {
+  const { volume: made, engine, ids } = await chain(2);
+  using volume = made;
+  await engine.restore({ worktree: 'main', snapshotId: ids[0] }, quiet);
+  await engine.delete(ids[1], quiet);
+  const next = await engine.snapshot(ask, quiet);
+  expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(manifest(volume.main));
+});
+
+// The whole of snapshot, restore, fork and delete against a model of what each snapshot held.
+type Step =
+  | { do: 'write'; name: string; text: string }
+  | { do: 'snapshot' }
+  | { do: 'restore' | 'delete' | 'fork'; which: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constant('write' as const),
+    name: fc.constantFrom('a', 'b', 'c'),
+    text: fc.constantFrom('one', 'two', 'three'),
+  }),
+  fc.constant({ do: 'snapshot' as const }),
+  fc.record({
+    do: fc.constantFrom('restore' as const, 'delete' as const, 'fork' as const),
+    which: fc.nat(9),
+  }),
+);
+
+test('any order of snapshots, restores, forks and deletions keeps every survivor and its history', {
+  timeout: 120_000,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
+      using volume = new TestVolume();
+      const engine = volume.engine();
+      const layout = new Layout(volume.path);
+      await engine.open();
+      const model = new Map<string, { tree: string[]; parent: string | undefined }>();
+      let forks = 0;
+      for (const s of steps) {
+        const ids = [...model.keys()];
+        const id = 'which' in s ? ids[s.which % Math.max(1, ids.length)] : undefined;
+        if (s.do === 'write') writeFileSync(join(volume.main, s.name), s.text);
+        if (s.do === 'snapshot') {
+          const parent = await headOf(layout, 'main');
+          const d = await engine.snapshot(ask, quiet);
+          model.set(d.snapshot_id, { tree: manifest(volume.main), parent });
+        }
+        if (!id) continue;
+        if (s.do === 'restore') {
+          await engine.restore({ worktree: 'main', snapshotId: id }, quiet);
+          expect(manifest(volume.main)).toEqual(model.get(id)?.tree);
+        }
+        if (s.do === 'fork') await engine.fork({ snapshotId: id, name: `fork-${forks++}` }, quiet);
+        if (s.do === 'delete') {
+          const refused = await engine.delete(id, quiet).catch((e) => e);
+          if (refused instanceof RepositoryError) {
+            expect(refused.reason).toBe('InvalidArgument');
+            continue;
+          }
+          const gone = model.get(id);
+          model.delete(id);
+          for (const entry of model.values()) if (entry.parent === id) entry.parent = gone?.parent;
+        }
+      }
+      const listed = await listSnapshots(layout);
+      expect(new Map(listed.map((d) => [d.snapshot_id, d.parent_id]))).toEqual(
+        new Map([...model].map(([id, { parent }]) => [id, parent])),
+      );
+      for (const [id, { tree }] of model) {
+        expect(manifest(volume.snapshotPath(id))).toEqual(tree);
+        expect(await engine.verify(id, quiet)).toMatchObject({ descriptorValid: true, payloadValid: true });
+      }
+      const heads = (await listWorktrees(layout)).flatMap((w) => w.head_snapshot_id ?? []);
+      const pinned = existsSync(layout.pins) ? readdirSync(layout.pins) : [];
+      expect(pinned.sort()).toEqual(
+        sideBranches(listed, heads)
+          .map((id) => `agent-${id}.json`)
+          .sort(),
+      );
+    }),
+    { numRuns: 25 },
+  );
+});

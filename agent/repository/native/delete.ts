@@ -1,0 +1,126 @@
+// Deleting a snapshot anywhere in a chain. Its children become children of its parent, so that history stays
+// whole and no other program's garbage collection takes the survivors.
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod/mini';
+import { type Descriptor, RepositoryError, type Worktree } from '../repository.ts';
+import { appendAudit, auditHas } from './audit-log.ts';
+import type { Control } from './control.ts';
+import { parseDescriptor, readyMarker, sealed, serializeDescriptor } from './format/descriptor.ts';
+import { READY } from './format/payload.ts';
+import { rfc3339 } from './format/time.ts';
+import { serializeWorktree } from './format/worktree.ts';
+import { Directory, removeTree } from './fs/directory.ts';
+import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
+import { syncFilesystem } from './fs/volume.ts';
+import type { Layout } from './layout.ts';
+import { readConfig } from './publish.ts';
+
+const journal = z.object({
+  operation: z.string(),
+  snapshot_id: z.string(),
+  parent_id: z.optional(z.string()),
+  /** Ids of the children. */
+  children: z.array(z.string()),
+});
+type Journal = z.infer<typeof journal>;
+
+/** What has to be asked before: these are never deleted. Undefined where deleting is fine. */
+export function whyKept(id: string, worktrees: readonly Worktree[]): string | undefined {
+  for (const { name, head_snapshot_id, base_snapshot_id } of worktrees) {
+    if (head_snapshot_id === id) return `it is the head of worktree ${name}: restore another one there first`;
+    if (base_snapshot_id === id) return `worktree ${name} is based on it: remove that worktree first`;
+  }
+  return undefined;
+}
+
+export function readWorktrees(layout: Layout): Worktree[] {
+  return readdirSync(layout.worktrees).flatMap((name) => readConfig(layout, name) ?? []);
+}
+
+/**
+ * Gone from the disk when it returns. `all`: every listed snapshot.
+ * @throws RepositoryError InvalidArgument where a worktree needs the snapshot
+ */
+export async function deleteSnapshot(
+  layout: Layout,
+  target: Descriptor,
+  all: readonly Descriptor[],
+  control: Pick<Control, 'step'>,
+): Promise<void> {
+  const id = target.snapshot_id;
+  const kept = whyKept(id, readWorktrees(layout));
+  if (kept) throw new RepositoryError('InvalidArgument', `snapshot ${id} can not be deleted: ${kept}`);
+  const entry: Journal = {
+    operation: randomBytes(8).toString('hex'),
+    snapshot_id: id,
+    ...(target.parent_id ? { parent_id: target.parent_id } : {}),
+    children: all.filter((d) => d.parent_id === id).map((d) => d.snapshot_id),
+  };
+  ensureDirectory(layout.deletions);
+  writeAtomic(journalOf(layout, id), JSON.stringify(entry));
+  await syncFilesystem(layout.volume);
+  control.step('delete-intended');
+  await finish(layout, entry, control);
+}
+
+export function interruptedDeletions(layout: Layout): string[] {
+  if (!existsSync(layout.deletions)) return [];
+  return readdirSync(layout.deletions).flatMap((name) => (name.endsWith('.json') ? [name.slice(0, -5)] : []));
+}
+
+/** Deleting is finished, never taken back: a child may have its new parent already. */
+export async function repairDeletion(layout: Layout, id: string): Promise<void> {
+  const text = readIfThere(journalOf(layout, id));
+  if (text !== undefined) await finish(layout, journal.parse(JSON.parse(text)), { step: () => {} });
+}
+
+function journalOf(layout: Layout, id: string): string {
+  return join(layout.deletions, `${id}.json`);
+}
+
+async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'step'>): Promise<void> {
+  const id = entry.snapshot_id;
+  for (const child of entry.children) reparent(layout, child, entry);
+  control.step('delete-reparented');
+  for (const config of readWorktrees(layout)) {
+    if (config.latest_snapshot_id !== id) continue;
+    // What `restore HEAD` of the jvs binary goes to.
+    const latest = { ...config, latest_snapshot_id: entry.parent_id ?? config.head_snapshot_id ?? '' };
+    writeAtomic(layout.worktreeConfig(config.name), serializeWorktree(latest));
+  }
+  rmSync(layout.descriptor(id), { force: true });
+  control.step('delete-unlisted');
+  const trash = layout.snapshot(`${id}.tmp`);
+  if (existsSync(layout.snapshot(id))) renameSync(layout.snapshot(id), trash);
+  control.step('delete-renamed');
+  {
+    using snapshots = Directory.open(layout.snapshots);
+    removeTree(snapshots, `${id}.tmp`);
+  }
+  rmSync(join(layout.pins, `agent-${id}.json`), { force: true });
+  control.step('delete-removed');
+  if (!auditHas(layout.audit, 'gc_run', id, entry.operation)) {
+    appendAudit(layout.audit, {
+      timestamp: rfc3339(Date.now()),
+      event_type: 'gc_run',
+      snapshot_id: id,
+      details: { plan_id: `agent-${entry.operation}`, deleted_count: 1 },
+    });
+  }
+  rmSync(journalOf(layout, id), { force: true });
+  await syncFilesystem(layout.volume);
+}
+
+function reparent(layout: Layout, child: string, entry: Journal): void {
+  const text = readIfThere(layout.descriptor(child));
+  if (text === undefined) return;
+  const { parent_id, ...rest } = parseDescriptor(text, child);
+  if (parent_id !== entry.snapshot_id) return;
+  const moved = sealed({ ...rest, ...(entry.parent_id ? { parent_id: entry.parent_id } : {}) });
+  // The marker first: nobody checks it, but the descriptor tells that this step is done.
+  const marker = join(layout.snapshot(child), READY);
+  writeAtomic(marker, readyMarker(moved, moved.agent?.completed_at ?? moved.created_at));
+  writeAtomic(layout.descriptor(child), serializeDescriptor(moved));
+}

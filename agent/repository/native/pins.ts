@@ -1,0 +1,41 @@
+// The jvs binary's `gc` takes every snapshot older than a day that no worktree's head descends from. A side
+// branch, such as what is newer than a restored snapshot, is pinned so that it stays.
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Descriptor } from '../repository.ts';
+import { indentedJson } from './format/json.ts';
+import { rfc3339 } from './format/time.ts';
+import { ensureDirectory, writeAtomic } from './fs/files.ts';
+import type { Layout } from './layout.ts';
+
+const PREFIX = 'agent-';
+
+/** Snapshots that are no ancestor of a head. */
+export function sideBranches(all: readonly Descriptor[], heads: readonly string[]): string[] {
+  const parents = new Map(all.map((d) => [d.snapshot_id, d.parent_id]));
+  const reached = new Set<string>();
+  for (let id of heads as readonly (string | undefined)[]) {
+    while (id && !reached.has(id)) {
+      reached.add(id);
+      id = parents.get(id);
+    }
+  }
+  return [...parents.keys()].filter((id) => !reached.has(id));
+}
+
+/** Keeps our pins to exactly the side branches; other pins are not touched. */
+export function pinSideBranches(layout: Layout, all: readonly Descriptor[], heads: readonly string[]): void {
+  const wanted = new Set(sideBranches(all, heads).map((id) => `${PREFIX}${id}.json`));
+  const there = existsSync(layout.pins) ? readdirSync(layout.pins).filter((f) => f.startsWith(PREFIX)) : [];
+  for (const file of there) if (!wanted.has(file)) rmSync(join(layout.pins, file), { force: true });
+  if (wanted.size > 0) ensureDirectory(layout.pins);
+  for (const file of wanted) {
+    if (there.includes(file)) continue;
+    const pin = {
+      snapshot_id: file.slice(PREFIX.length, -'.json'.length),
+      pinned_at: rfc3339(Date.now()),
+      reason: 'kept by the jvs agent: on a side branch',
+    };
+    writeAtomic(join(layout.pins, file), indentedJson(pin));
+  }
+}

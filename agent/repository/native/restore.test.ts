@@ -1,0 +1,202 @@
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { manifest, quiet, TestVolume } from '../testing/volume.ts';
+import { Layout } from './layout.ts';
+import { headOf, listSnapshots, listWorktrees } from './reader.ts';
+
+const ask = { worktree: 'main', origin: 'manual' as const };
+
+/** A repository with one snapshot of a tree of every kind, and the tree changed in every way since. */
+async function changedSince() {
+  const volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  const at = (...path: string[]) => join(volume.main, ...path);
+  mkdirSync(at('dir', 'deep'), { recursive: true });
+  for (const name of ['kept', 'removed', 'dir/a', 'dir/deep/b', 'becomes dir']) writeFileSync(at(name), name);
+  linkSync(at('kept'), at('dir', 'again'));
+  symlinkSync('kept', at('link'));
+  mkdirSync(at('becomes file'));
+  chmodSync(at('dir', 'deep'), 0o500);
+  const first = await engine.snapshot(ask, quiet);
+  const tree = manifest(volume.main);
+  rmSync(at('removed'));
+  writeFileSync(at('kept'), 'changed');
+  writeFileSync(at('dir', 'new'), 'new');
+  rmSync(at('becomes file'), { recursive: true });
+  writeFileSync(at('becomes file'), '');
+  rmSync(at('becomes dir'));
+  mkdirSync(at('becomes dir'));
+  rmSync(at('link'));
+  writeFileSync(at('extra'), 'extra');
+  return { volume, engine, first, tree };
+}
+
+test('a restore in place brings the whole tree back and keeps the root, for open shells and bind mounts', async () => {
+  const { volume: made, engine, first, tree } = await changedSince();
+  using volume = made;
+  const second = await engine.snapshot(ask, quiet);
+  const inode = statSync(volume.main).ino;
+  const mount = join(volume.path, 'mount');
+  mkdirSync(mount);
+  execFileSync('mount', ['--bind', volume.main, mount]);
+  const shell = spawn('sh', ['-c', 'read go; cat kept'], { cwd: volume.main });
+  try {
+    await engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, quiet);
+    expect(manifest(volume.main)).toEqual(tree);
+    expect(manifest(mount)).toEqual(tree);
+    expect(statSync(volume.main).ino).toBe(inode);
+    let seen = '';
+    shell.stdout.setEncoding('utf8').on('data', (text) => {
+      seen += text;
+    });
+    const ended = new Promise((resolve) => shell.on('close', resolve));
+    shell.stdin.end('go\n');
+    await ended;
+    expect(seen).toBe('kept');
+  } finally {
+    execFileSync('umount', [mount]);
+  }
+  const root = volume.snapshotPath(first.snapshot_id);
+  expect(statSync(join(volume.main, 'kept')).ino).not.toBe(statSync(join(root, 'kept')).ino);
+  expect(statSync(join(volume.main, 'kept')).nlink).toBe(2);
+  const [config] = await listWorktrees(new Layout(volume.path));
+  expect(config).toMatchObject({
+    head_snapshot_id: first.snapshot_id,
+    latest_snapshot_id: second.snapshot_id,
+  });
+  expect(readdirSync(join(volume.jvs, 'agent', 'restore'))).toEqual([]);
+});
+
+test('after a restore history goes on from there; what is newer stays, pinned against gc by others', async () => {
+  const { volume: made, engine, first, tree } = await changedSince();
+  using volume = made;
+  const second = await engine.snapshot(ask, quiet);
+  await engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, quiet);
+  const pins = () => readdirSync(join(volume.jvs, 'pins'));
+  expect(pins()).toEqual([`agent-${second.snapshot_id}.json`]);
+  const third = await engine.snapshot(ask, quiet);
+  expect(third).toMatchObject({ parent_id: first.snapshot_id, payload_root_hash: first.payload_root_hash });
+  expect(third.agent?.unique_bytes).toBe(0);
+  expect(manifest(volume.snapshotPath(third.snapshot_id))).toEqual(tree);
+  expect(pins()).toEqual([`agent-${second.snapshot_id}.json`]);
+  for (const { snapshot_id } of await listSnapshots(new Layout(volume.path))) {
+    expect(await engine.verify(snapshot_id, quiet)).toMatchObject({
+      descriptorValid: true,
+      payloadValid: true,
+    });
+  }
+  await engine.restore({ worktree: 'main', snapshotId: second.snapshot_id }, quiet);
+  expect(pins()).toEqual([`agent-${third.snapshot_id}.json`]);
+});
+
+test('writing to restored files does not reach the snapshot', async () => {
+  const { volume: made, engine, first } = await changedSince();
+  using volume = made;
+  await engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, quiet);
+  for (const name of ['kept', 'dir/a', 'dir/deep/b']) writeFileSync(join(volume.main, name), 'overwritten');
+  expect(await engine.verify(first.snapshot_id, quiet)).toMatchObject({ payloadValid: true });
+  const next = await engine.snapshot(ask, quiet);
+  expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(manifest(volume.main));
+});
+
+test('a damaged snapshot is not restored, and nothing changes', async () => {
+  const { volume: made, engine, first } = await changedSince();
+  using volume = made;
+  writeFileSync(join(volume.snapshotPath(first.snapshot_id), 'dir', 'a'), 'DIR/A');
+  const before = manifest(volume.main);
+  const restore = engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, quiet);
+  await expect(restore).rejects.toMatchObject({ reason: 'DamagedRepository' });
+  expect(manifest(volume.main)).toEqual(before);
+  expect(readdirSync(join(volume.jvs, 'agent', 'restore'))).toEqual([]);
+});
+
+test('a repeated request restores once', async () => {
+  const { volume: made, engine, first, tree } = await changedSince();
+  using volume = made;
+  const request = { worktree: 'main', snapshotId: first.snapshot_id, requestTag: 'k8s-1' };
+  await engine.restore(request, quiet);
+  writeFileSync(join(volume.main, 'later'), 'work');
+  await engine.restore(request, quiet);
+  expect(readFileSync(join(volume.main, 'later'), 'utf8')).toBe('work');
+  await engine.restore({ ...request, requestTag: 'k8s-2' }, quiet);
+  expect(manifest(volume.main)).toEqual(tree);
+});
+
+test('a full volume stops a restore before anything is touched', async () => {
+  using volume = new TestVolume();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'none', volume.path]);
+  try {
+    const engine = volume.engine();
+    await engine.open();
+    writeFileSync(join(volume.main, 'big'), Buffer.alloc(1_200_000, 1));
+    const { snapshot_id } = await engine.snapshot(ask, quiet);
+    const before = manifest(volume.main);
+    await expect(engine.restore({ worktree: 'main', snapshotId: snapshot_id }, quiet)).rejects.toMatchObject({
+      reason: 'VolumeFull',
+    });
+    expect(manifest(volume.main)).toEqual(before);
+    expect(readdirSync(join(volume.jvs, 'agent', 'restore'))).toEqual([]);
+  } finally {
+    execFileSync('umount', [volume.path]);
+  }
+});
+
+test('a fork is a worktree of its own', async () => {
+  const { volume: made, engine, first, tree } = await changedSince();
+  using volume = made;
+  await engine.fork({ snapshotId: first.snapshot_id, name: 'exp' }, quiet);
+  const path = join(volume.path, 'worktrees', 'exp');
+  expect(manifest(path)).toEqual(tree);
+  const layout = new Layout(volume.path);
+  expect((await listWorktrees(layout)).find((w) => w.name === 'exp')).toMatchObject({
+    base_snapshot_id: first.snapshot_id,
+    head_snapshot_id: first.snapshot_id,
+    latest_snapshot_id: first.snapshot_id,
+  });
+  writeFileSync(join(path, 'kept'), 'on the fork');
+  const made2 = await engine.snapshot({ worktree: 'exp', origin: 'manual' }, quiet);
+  expect(made2).toMatchObject({ parent_id: first.snapshot_id, worktree_name: 'exp' });
+  expect(await headOf(layout, 'main')).toBe(first.snapshot_id);
+
+  const again = engine.fork({ snapshotId: first.snapshot_id, name: 'exp' }, quiet);
+  await expect(again).rejects.toMatchObject({ reason: 'InvalidArgument' });
+  mkdirSync(join(volume.path, 'worktrees', 'occupied', 'x'), { recursive: true });
+  const occupied = engine.fork({ snapshotId: first.snapshot_id, name: 'occupied' }, quiet);
+  await expect(occupied).rejects.toMatchObject({
+    reason: 'InvalidArgument',
+    message: expect.stringMatching(/occupied/),
+  });
+  expect(existsSync(join(volume.jvs, 'worktrees', 'occupied'))).toBe(false);
+  expect(readdirSync(join(volume.jvs, 'agent', 'restore'))).toEqual([]);
+  await engine.snapshot(ask, quiet);
+});
+
+test('unknown snapshots and worktrees are named', async () => {
+  const { volume: made, engine, first } = await changedSince();
+  using volume = made;
+  const none = '1795492626332-00000000';
+  const notFound = { reason: 'NotFound' };
+  await expect(engine.restore({ worktree: 'main', snapshotId: none }, quiet)).rejects.toMatchObject(notFound);
+  await expect(engine.restore({ worktree: 'x', snapshotId: first.snapshot_id }, quiet)).rejects.toMatchObject(
+    notFound,
+  );
+  await expect(engine.fork({ name: 'y', snapshotId: none }, quiet)).rejects.toMatchObject(notFound);
+  await expect(engine.restore({ worktree: 'main', snapshotId: '../x' }, quiet)).rejects.toMatchObject({
+    reason: 'InvalidArgument',
+  });
+  expect(existsSync(volume.main)).toBe(true);
+});

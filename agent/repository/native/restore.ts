@@ -1,0 +1,333 @@
+// Bringing a snapshot's files into a worktree: in place, or as a new worktree. The files are copied beside the
+// repository first, checked against the snapshot's hash and synced; only then the worktree is touched, by
+// renames that a crash anywhere is repaired forward from.
+import { randomBytes } from 'node:crypto';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod/mini';
+import { type Descriptor, RepositoryError } from '../repository.ts';
+import { appendAudit, auditHas } from './audit-log.ts';
+import { type Control, Meter } from './control.ts';
+import { rfc3339 } from './format/time.ts';
+import { serializeWorktree } from './format/worktree.ts';
+import { Directory, openPath, removeTree } from './fs/directory.ts';
+import { hasCode } from './fs/errors.ts';
+import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
+import { syncFilesystem } from './fs/volume.ts';
+import { IndexWriter, payloadHashOfIndex } from './index-file.ts';
+import type { Layout } from './layout.ts';
+import type { Lease } from './lease.ts';
+import { readConfig } from './publish.ts';
+import { TreeCopier } from './tree.ts';
+
+const journal = z.object({
+  /** Names this run in the audit log, so that its record is written once. */
+  operation: z.string(),
+  kind: z.enum(['restore', 'fork']),
+  worktree: z.string(),
+  snapshot_id: z.string(),
+  request: z.optional(z.string()),
+  started_at: z.string(),
+  /** `staging` is rolled back, `placing` is finished. */
+  phase: z.enum(['staging', 'placing']),
+  /** Top-level names of the new tree, latin1. */
+  names: z.array(z.string()),
+});
+type Journal = z.infer<typeof journal>;
+
+export interface RestoreInput {
+  layout: Layout;
+  descriptor: Descriptor;
+  kind: 'restore' | 'fork';
+  worktree: string;
+  request?: string | undefined;
+  reflink: boolean;
+  /** Ticks of the volume's clock are shorter, ms. */
+  clockTickMs: number;
+  lease: Lease;
+  control: Control;
+}
+
+/**
+ * On disk when it returns. Before the new tree is complete, a failure changes nothing in the worktree.
+ * @throws RepositoryError DamagedRepository where the snapshot does not match its hash
+ */
+export async function bringBack(input: RestoreInput): Promise<void> {
+  const { layout, descriptor, kind, worktree, control, lease } = input;
+  const places = placesOf(layout, worktree);
+  const entry: Journal = {
+    operation: randomBytes(8).toString('hex'),
+    kind,
+    worktree,
+    snapshot_id: descriptor.snapshot_id,
+    ...(input.request ? { request: input.request } : {}),
+    started_at: rfc3339(Date.now()),
+    phase: 'staging',
+    names: [],
+  };
+  ensureDirectory(layout.restores);
+  writeJournal(places, entry);
+  try {
+    control.step('restore-staging');
+    stage(input, places);
+    await syncFilesystem(layout.volume);
+    control.step('restore-staged');
+    lease.confirm();
+    writeJournal(places, { ...entry, phase: 'placing', names: readdirSync(places.fresh, 'latin1') });
+    await syncFilesystem(layout.volume);
+    control.step('restore-placing');
+  } catch (error) {
+    discardStaging(places);
+    throw error;
+  }
+  await complete(layout, places, control);
+}
+
+/** Whether a restore that carries this request tag was finished before. */
+export function wasRestored(layout: Layout, snapshotId: string, request: string): boolean {
+  return auditHas(layout.audit, 'restore', snapshotId, `"request":"${request}"`);
+}
+
+/** Worktrees with a restore that a crash interrupted. */
+export function interruptedRestores(layout: Layout): string[] {
+  if (!existsSync(layout.restores)) return [];
+  const names = readdirSync(layout.restores).filter((name) => !name.startsWith('.jvs-tmp-'));
+  return [...new Set(names.map((name) => name.replace(/\.(json|d)$/, '')))];
+}
+
+/** Finishes a restore whose new tree was complete, removes what there is of any other. */
+export async function repairRestore(layout: Layout, worktree: string): Promise<'finished' | 'removed'> {
+  const places = placesOf(layout, worktree);
+  const entry = readJournal(places);
+  if (entry?.phase !== 'placing') {
+    discardStaging(places);
+    return 'removed';
+  }
+  try {
+    await complete(layout, places, { step: () => {} });
+    return 'finished';
+  } catch (error) {
+    if (!(error instanceof RepositoryError && error.reason === 'InvalidArgument')) throw error;
+    return 'removed';
+  }
+}
+
+/** The journal goes before the last sync: it is gone from the disk only where all before it is there. */
+async function complete(layout: Layout, places: Places, control: Pick<Control, 'step'>): Promise<void> {
+  const entry = readJournal(places);
+  if (!entry) throw new RepositoryError('Internal', `${places.journal} vanished`);
+  finish(layout, entry, places, control);
+  rmSync(places.journal);
+  await syncFilesystem(layout.volume);
+  control.step('restore-done');
+  removeStaging(places);
+}
+
+interface Places {
+  folder: string;
+  journal: string;
+  staging: string;
+  /** The new tree. */
+  fresh: string;
+  /** What it replaces, numbered. */
+  replaced: string;
+  index: string;
+}
+
+function placesOf(layout: Layout, worktree: string): Places {
+  const staging = join(layout.restores, `${worktree}.d`);
+  return {
+    folder: layout.restores,
+    journal: join(layout.restores, `${worktree}.json`),
+    staging,
+    fresh: join(staging, 'new'),
+    replaced: join(staging, 'old'),
+    index: join(staging, 'index'),
+  };
+}
+
+function writeJournal(places: Places, entry: Journal): void {
+  writeAtomic(places.journal, JSON.stringify(entry));
+}
+
+function readJournal(places: Places): Journal | undefined {
+  const text = readIfThere(places.journal);
+  return text === undefined ? undefined : journal.parse(JSON.parse(text));
+}
+
+function removeStaging(places: Places): void {
+  if (!existsSync(places.folder)) return;
+  using folder = Directory.open(places.folder);
+  removeTree(folder, lastPart(places.staging));
+}
+
+function discardStaging(places: Places): void {
+  removeStaging(places);
+  rmSync(places.journal, { force: true });
+}
+
+const lastPart = (path: string) => path.slice(path.lastIndexOf('/') + 1);
+
+/** Copies the snapshot, never by links to it: what is restored may be written to. */
+function stage(input: RestoreInput, places: Places): void {
+  const { layout, descriptor, control, lease } = input;
+  if (input.kind === 'restore') checkMount(layout, input.worktree, places);
+  removeStaging(places);
+  for (const path of [places.staging, places.fresh, places.replaced]) mkdirSync(path, { mode: 0o700 });
+  using source = Directory.open(layout.snapshot(descriptor.snapshot_id));
+  using target = Directory.open(places.fresh);
+  using index = new IndexWriter(places.index);
+  const meter = new Meter(control, descriptor.agent?.size ?? 0, () => lease.renew());
+  const hardLinks = (descriptor.agent?.hard_links ?? 0) > 0;
+  new TreeCopier({ index, reflink: input.reflink, meter, hardLinks, restoring: true }).copy(source, target);
+  target.setMetadata(source.stat());
+  // Until the tree is in place nobody else can write to it: its records are good up to now.
+  const racyFromMs = lstatSync(places.journal).ctimeMs - input.clockTickMs;
+  index.finish({ version: 1, snapshotId: descriptor.snapshot_id, racyFromMs });
+  const found = payloadHashOfIndex(places.index);
+  if (found === descriptor.payload_root_hash) return;
+  throw new RepositoryError(
+    'DamagedRepository',
+    `the files of snapshot ${descriptor.snapshot_id} do not match its hash: nothing was restored; ` +
+      'verify the other snapshots and restore one of them',
+  );
+}
+
+/** Entries are renamed into the worktree, which no two mounts of one volume allow. */
+function checkMount(layout: Layout, worktree: string, places: Places): void {
+  using volume = Directory.open(layout.volume);
+  using root = openOrMake(volume, layout.payload(worktree));
+  using folder = Directory.open(places.folder);
+  if (mountOf(root) === mountOf(folder)) return;
+  throw new RepositoryError(
+    'InvalidArgument',
+    `${layout.payload(worktree).join('/')} is a mount of its own: mount only the whole volume into the agent`,
+  );
+}
+
+function mountOf(directory: Directory): string | undefined {
+  return /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${directory.fd}`, 'utf8'))?.[1];
+}
+
+function finish(layout: Layout, entry: Journal, places: Places, control: Pick<Control, 'step'>): void {
+  if (entry.kind === 'restore') placeEntries(layout, entry, places, control);
+  else placeTree(layout, entry, places);
+  control.step('restore-placed');
+  if (existsSync(places.index)) {
+    ensureDirectory(layout.indexes);
+    renameSync(places.index, layout.index(entry.worktree));
+  }
+  setHead(layout, entry);
+  control.step('restore-advanced');
+  const config = readConfig(layout, entry.worktree);
+  const event = entry.kind === 'restore' ? 'restore' : 'worktree_fork';
+  if (auditHas(layout.audit, event, entry.snapshot_id, entry.operation)) return;
+  appendAudit(layout.audit, {
+    timestamp: rfc3339(Date.now()),
+    event_type: event,
+    snapshot_id: entry.snapshot_id,
+    worktree_name: entry.worktree,
+    details: {
+      detached: config?.head_snapshot_id !== config?.latest_snapshot_id,
+      operation: entry.operation,
+      ...(entry.request ? { request: entry.request } : {}),
+    },
+  });
+}
+
+function setHead(layout: Layout, entry: Journal): void {
+  const id = entry.snapshot_id;
+  const config = readConfig(layout, entry.worktree);
+  if (entry.kind === 'restore' && !config) return;
+  ensureDirectory(join(layout.worktrees, entry.worktree));
+  const now = config
+    ? { ...config, head_snapshot_id: id }
+    : {
+        name: entry.worktree,
+        base_snapshot_id: id,
+        head_snapshot_id: id,
+        latest_snapshot_id: id,
+        created_at: entry.started_at,
+      };
+  writeAtomic(layout.worktreeConfig(entry.worktree), serializeWorktree(now));
+}
+
+/** A new worktree appears as a whole. */
+function placeTree(layout: Layout, entry: Journal, places: Places): void {
+  if (!existsSync(places.fresh)) return;
+  ensureDirectory(join(layout.volume, 'worktrees'));
+  try {
+    renameSync(places.fresh, join(layout.volume, ...layout.payload(entry.worktree)));
+  } catch (cause) {
+    if (!hasCode(cause, 'EEXIST', 'ENOTEMPTY', 'ENOTDIR')) throw cause;
+    discardStaging(places);
+    throw new RepositoryError(
+      'InvalidArgument',
+      `${layout.payload(entry.worktree).join('/')} is there already: choose another name, or move it away`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Entry by entry, so that the root keeps its inode and those who have it open see the new tree. What is
+ * replaced goes aside; a file gives way to a file without a moment in which there is none.
+ */
+function placeEntries(layout: Layout, entry: Journal, places: Places, control: Pick<Control, 'step'>): void {
+  using volume = Directory.open(layout.volume);
+  using root = openOrMake(volume, layout.payload(entry.worktree));
+  using fresh = Directory.open(places.fresh);
+  using replaced = Directory.open(places.replaced);
+  let aside = replaced.names().length;
+  const setAside = (name: string) => {
+    for (;;) {
+      try {
+        root.rename(name, replaced, String(aside++));
+        return;
+      } catch (error) {
+        if (hasCode(error, 'ENOENT')) return;
+        if (!hasCode(error, 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'ENOTDIR')) throw error;
+      }
+    }
+  };
+  const names = new Set(entry.names);
+  for (const name of names) {
+    place(fresh, root, name, setAside);
+    control.step('restore-entry');
+  }
+  for (const name of root.names()) if (!names.has(name)) setAside(name);
+  root.setMetadata(fresh.stat());
+}
+
+const ATTEMPTS = 100;
+
+function place(fresh: Directory, root: Directory, name: string, setAside: (name: string) => void): void {
+  const entry = fresh.lstat(name);
+  // Placed before a crash.
+  if (!entry) return;
+  for (let attempt = 1; ; attempt++) {
+    const before = root.lstat(name);
+    if (before && (before.kind === 'dir' || entry.kind === 'dir')) setAside(name);
+    try {
+      fresh.rename(name, root, name);
+      return;
+    } catch (error) {
+      // A running program made the name again in between.
+      if (attempt === ATTEMPTS || !hasCode(error, 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'ENOTDIR')) throw error;
+    }
+  }
+}
+
+function openOrMake(volume: Directory, path: string[]): Directory {
+  try {
+    return openPath(volume, path);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    let above = volume.openDirectory('.');
+    for (const name of path) {
+      using parent = above;
+      above = parent.tryOpenDirectory(name) ?? parent.createDirectory(name);
+    }
+    return above;
+  }
+}
