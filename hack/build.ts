@@ -24,6 +24,7 @@ for (const [name, entryPoints] of Object.entries(programs)) {
     platform: 'node',
     target: 'node26',
     minifySyntax: true,
+    keepNames: true,
     sourcemap: 'linked',
     sourcesContent: false,
     logLevel: 'warning',

@@ -5,13 +5,13 @@ import { CertificateManager, servingNames } from './certs/manager.ts';
 import { type Config, parseConfig } from './config.ts';
 import { healthListener, metricsListener, serve } from './endpoints.ts';
 import { createInformers } from './informers.ts';
+import { leaderLabel } from './leader-label.ts';
 import { podSource, tokenReviewer } from './link/pods.ts';
 import { LinkServer } from './link/server.ts';
 import { createMetrics } from './metrics.ts';
 import { KubeClient } from './runtime/client.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { LeaderElection } from './runtime/leader.ts';
-import { pods } from './runtime/resources.ts';
 import { createSnapshotControllers } from './snapshot/controller.ts';
 import { keepWebhookConfiguration } from './webhook/configuration.ts';
 import { lookupIn } from './webhook/lookup.ts';
@@ -31,7 +31,6 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
     ports.health,
     stop,
   );
-  await labelLeader(client, config, null);
 
   const certificates = new CertificateManager({
     client,
@@ -86,9 +85,12 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
 
   const lead = async (signal: AbortSignal): Promise<void> => {
     await link.start();
-    await labelLeader(client, config, 'true');
-    await Promise.all([events, ...controllers].map((runner) => runner.start(signal)));
-    await link.stop();
+    try {
+      const runners = [events, ...controllers, leaderLabel(client, config, log)];
+      await Promise.all(runners.map((runner) => runner.start(signal)));
+    } finally {
+      await link.stop();
+    }
   };
   if (config.leaderElection) {
     const identity = config.pod || 'jvs-operator';
@@ -96,20 +98,8 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
   } else {
     await lead(stop);
   }
-  await labelLeader(client, config, null);
   await trusted;
   await webhook.stop();
-}
-
-/** The Service that agents dial selects it. A container that starts again must not keep what its pod had before. */
-async function labelLeader(
-  client: KubeClient,
-  { namespace, pod }: Config,
-  value: 'true' | null,
-): Promise<void> {
-  if (!pod) return;
-  const labels = { 'jvs.io/leader': value };
-  await client.mergePatch(pods, { namespace, name: pod }, { metadata: { labels } });
 }
 
 const stopping = new AbortController();
