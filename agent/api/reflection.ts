@@ -1,5 +1,10 @@
 // Server reflection, so that grpcurl needs no .proto files. v1, and v1alpha for older clients: the same messages.
-import { type ServerDuplexStream, type ServiceDefinition, status } from '@grpc/grpc-js';
+import {
+  type MethodDefinition,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  status,
+} from '@grpc/grpc-js';
 import type { AnyDefinition, PackageDefinition } from '@grpc/proto-loader';
 import type { ServerReflectionRequest } from '../../shared/proto/gen/grpc/reflection/v1/ServerReflectionRequest.ts';
 import type { ServerReflectionResponseInput } from '../../shared/proto/gen/grpc/reflection/v1/ServerReflectionResponse.ts';
@@ -7,30 +12,48 @@ import { loadReflection } from '../../shared/proto/load.ts';
 
 type Answer = Omit<ServerReflectionResponseInput, 'messageResponse' | 'validHost' | 'originalRequest'>;
 type Call = ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponseInput>;
+type Method = MethodDefinition<ServerReflectionRequest, ServerReflectionResponseInput>;
 
-export interface ReflectionService {
-  definition: ServiceDefinition;
-  implementation: { ServerReflectionInfo: (call: Call) => void };
-}
-
-/** The services to add to a server whose contracts are `packages`; themselves among them. */
-export function reflectionServices(packages: readonly PackageDefinition[]): ReflectionService[] {
-  const catalogue = new Catalogue(packages);
+/**
+ * The services to add to a server whose contracts are `packages`. Nothing is loaded before somebody asks: most
+ * agents are never asked, and all of it takes memory.
+ */
+export function reflectionServices(
+  packages: () => readonly PackageDefinition[],
+): { definition: ServiceDefinition; implementation: { ServerReflectionInfo: (call: Call) => void } }[] {
+  const prepare = () => ({
+    method: loadReflection().ServerReflection.service.ServerReflectionInfo,
+    catalogue: new Catalogue(packages()),
+  });
+  let loaded: ReturnType<typeof prepare> | undefined;
+  const load = () => {
+    loaded ??= prepare();
+    return loaded;
+  };
   const implementation = {
     ServerReflectionInfo: (call: Call) => {
       call.on('data', (request: ServerReflectionRequest) => {
-        call.write({ validHost: request.host, originalRequest: request, ...catalogue.answer(request) });
+        call.write({
+          validHost: request.host,
+          originalRequest: request,
+          ...load().catalogue.answer(request),
+        });
       });
       call.on('end', () => call.end());
     },
   };
-  const { service } = loadReflection().ServerReflection;
-  const { ServerReflectionInfo: method } = service;
-  const path = method.path.replace('.v1.', '.v1alpha.');
-  return [
-    { definition: service, implementation },
-    { definition: { ServerReflectionInfo: { ...method, path } }, implementation },
-  ];
+  return ['v1', 'v1alpha'].map((version) => {
+    const ServerReflectionInfo: Method = {
+      path: `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
+      requestStream: true,
+      responseStream: true,
+      requestSerialize: (request) => load().method.requestSerialize(request),
+      requestDeserialize: (bytes) => load().method.requestDeserialize(bytes),
+      responseSerialize: (response) => load().method.responseSerialize(response),
+      responseDeserialize: (bytes) => load().method.responseDeserialize(bytes),
+    };
+    return { definition: { ServerReflectionInfo }, implementation };
+  });
 }
 
 interface File {

@@ -37,6 +37,16 @@ const serverOptions = {
   'grpc.enable_channelz': 0,
 };
 
+/** As others are told of them: fields are named as in the files. */
+const contracts = () =>
+  (
+    [
+      'jvs/agent/v1/agent.proto',
+      'grpc/health/v1/health.proto',
+      'grpc/reflection/v1/reflection.proto',
+    ] as const
+  ).map((file) => loadProto(file, { keepCase: true }));
+
 /** `address` as host:port, any free port for 0. Rejects when it can not be had. */
 export async function startApiServer(
   address: string,
@@ -53,14 +63,7 @@ export async function startApiServer(
   };
   server.addService(loadAgent().Agent.service, agent);
   server.addService(loadHealth().Health.service, healthHandlers(volume));
-  const packages = (
-    [
-      'jvs/agent/v1/agent.proto',
-      'grpc/health/v1/health.proto',
-      'grpc/reflection/v1/reflection.proto',
-    ] as const
-  ).map((file) => loadProto(file, { keepCase: true }));
-  for (const { definition, implementation } of reflectionServices(packages)) {
+  for (const { definition, implementation } of reflectionServices(contracts)) {
     server.addService(definition, implementation as UntypedServiceImplementation);
   }
   const port = await new Promise<number>((resolve, reject) => {

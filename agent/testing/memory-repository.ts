@@ -2,14 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import {
   type Descriptor,
-  type Repository,
   RepositoryError,
   type RepositoryInfo,
   type SnapshotOptions,
   type Verification,
 } from '../repository/repository.ts';
+import type { VolumeRepository } from '../volume/volume.ts';
 
-export class MemoryRepository implements Repository {
+export class MemoryRepository implements VolumeRepository {
   /** The disk: oldest first. Tests change it as another program would. */
   readonly disk: Descriptor[] = [];
   /** Thrown by the next calls of open() and snapshot(), one each. */

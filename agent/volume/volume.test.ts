@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
+import { openNative } from '../repository/native/native.ts';
 import { RepositoryError } from '../repository/repository.ts';
+import { TestVolume } from '../repository/testing/volume.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 import { fingerprint } from './fingerprint.ts';
 import { Volume, type VolumeState, VolumeUnavailable } from './volume.ts';
@@ -131,4 +133,32 @@ test('the fingerprint follows the repository, and is not trusted while a file ma
   writeFileSync(join(root, '.jvs/descriptors/x.json'), '{}');
   utimesSync(join(root, '.jvs/descriptors'), 1, 1);
   expect(await fingerprint(root, Date.now() + 60_000)).not.toBe(before);
+});
+
+test('on a real volume, nothing is read while nothing changed, and what another program made is seen', async () => {
+  using disk = new TestVolume();
+  const options = { volume: disk.path, engine: 'copy' } as const;
+  const repository = openNative({ ...options, holder: 'us' });
+  const volume = new Volume({ connect: () => repository, engine: 'copy', path: disk.path, log });
+  const controller = new AbortController();
+  const running = volume.run(controller.signal);
+  const other = openNative({ ...options, holder: 'another' });
+  try {
+    await vi.waitFor(() => expect(volume.state.info).toBeDefined(), 5000);
+    const list = vi.spyOn(repository, 'list');
+    // Later than any filesystem's timestamps are coarse.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 });
+    for (let i = 0; i < 5; i++) await volume.refresh();
+    expect(list).toHaveBeenCalledTimes(1);
+    vi.useRealTimers();
+    const made = await other.snapshot({ worktree: 'main', origin: 'manual' });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 });
+    await volume.refresh();
+    expect(volume.state).toMatchObject({ snapshots: [made], head: made.snapshot_id });
+  } finally {
+    vi.useRealTimers();
+    await other.close();
+    controller.abort();
+    await running;
+  }
 });

@@ -44,9 +44,15 @@ export class VolumeUnavailable extends Error {
   }
 }
 
+/** Of the engine, what this agent uses. */
+export type VolumeRepository = Pick<
+  Repository,
+  'open' | 'snapshot' | 'list' | 'get' | 'head' | 'verify' | 'usage' | 'close'
+>;
+
 export interface VolumeOptions {
   /** The volume's repository, not opened yet, with `engine` asked for. */
-  connect: (engine: EngineName) => Repository;
+  connect: (engine: EngineName) => VolumeRepository;
   /** Asked for by the Workspace; `useEngine` changes it. */
   engine: EngineName;
   /** Root of the volume, to tell cheaply whether anything changed. */
@@ -64,7 +70,7 @@ export class Volume {
   /** (now, before), after every change. */
   readonly changes = new Emitter<[VolumeState, VolumeState]>();
   readonly #options: Required<VolumeOptions>;
-  readonly #repository: Repository;
+  readonly #repository: VolumeRepository;
   #engine: EngineName;
   #state: VolumeState = {
     snapshots: [],
@@ -88,7 +94,7 @@ export class Volume {
   }
 
   /** @throws VolumeUnavailable while it is not open */
-  get repository(): Repository {
+  get repository(): VolumeRepository {
     if (this.#state.info) return this.#repository;
     throw new VolumeUnavailable(this.#state.problem ?? { reason: 'Starting', message: 'Not open yet' });
   }
