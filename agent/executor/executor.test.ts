@@ -1,8 +1,9 @@
 import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { EventInput } from '../../shared/proto/gen/jvs/agent/v1/Event.ts';
-import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
+import type { DesiredState, DesiredStateInput } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
 import type { RequestUpdateInput } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
+import { loadLink } from '../../shared/proto/load.ts';
 import { Events } from '../events.ts';
 import { RepositoryError } from '../repository/repository.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
@@ -35,20 +36,21 @@ function start(repository = new MemoryRepository()) {
   return { repository, volume, executor, updates, phases, seen };
 }
 
-const desired = (uids: string[], fields: Partial<DesiredState> = {}): DesiredState => ({
-  role: 'ROLE_PRIMARY',
-  engine: 'copy',
-  snapshots: uids.map((uid) => ({
-    uid,
-    name: `snapshot-${uid}`,
-    worktree: '',
-    note: `note of ${uid}`,
-    tags: ['release'],
-    engine: '',
-    expectedParent: '',
-  })),
-  ...fields,
-});
+const { serialize, deserialize } = loadLink().DesiredState;
+const desired = (uids: string[], fields: DesiredStateInput = {}): DesiredState =>
+  deserialize(
+    serialize({
+      role: 'ROLE_PRIMARY',
+      engine: 'copy',
+      snapshots: uids.map((uid) => ({
+        uid,
+        name: `snapshot-${uid}`,
+        note: `note of ${uid}`,
+        tags: ['release'],
+      })),
+      ...fields,
+    }),
+  );
 
 test('the primary makes each request once, in order, one at a time, however often it is asked', async () => {
   const { repository, executor, volume, phases } = start();

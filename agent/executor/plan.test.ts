@@ -1,18 +1,12 @@
 import { expect, test } from 'vitest';
 import type { SnapshotRequest } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
+import { loadLink } from '../../shared/proto/load.ts';
 import { RepositoryError } from '../repository/repository.ts';
 import { VolumeUnavailable } from '../volume/volume.ts';
 import { afterFailure, mergeRequests, planNext, type RequestState } from './plan.ts';
 
-const request = (uid: string): SnapshotRequest => ({
-  uid,
-  name: uid,
-  worktree: '',
-  note: '',
-  tags: [],
-  engine: '',
-  expectedParent: '',
-});
+const { serialize, deserialize } = loadLink().SnapshotRequest;
+const request = (uid: string): SnapshotRequest => deserialize(serialize({ uid, name: uid }));
 const state = (uid: string, fields: Partial<RequestState> = {}): RequestState => ({
   request: request(uid),
   phase: 'queued',

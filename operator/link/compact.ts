@@ -8,7 +8,7 @@ const words = new Map<string, string>();
 
 /** The same snapshot, its fields in one allocation and its words shared with all others. */
 export function compact(snapshot: Snapshot, parent: Snapshot | undefined): Snapshot {
-  const { createdAt, completedAt, tags, ...fields } = snapshot;
+  const { createdAt, completedAt, verifiedAt, tags, keepReasons, ...fields } = snapshot;
   return {
     id: fields.id,
     parentId: parent?.id ?? fields.parentId,
@@ -29,6 +29,8 @@ export function compact(snapshot: Snapshot, parent: Snapshot | undefined): Snaps
     fileCount: fields.fileCount,
     skippedCount: fields.skippedCount,
     requestUid: fields.requestUid,
+    keepReasons: keepReasons.map(shared),
+    verifiedAt: verifiedAt && time(verifiedAt),
   };
 }
 

@@ -47,6 +47,8 @@ const onDisk: DiskSnapshot = {
   fileCount: 1,
   skippedCount: 0,
   requestUid: 'uid-1',
+  keepReasons: [],
+  verifiedAt: null,
 };
 
 function agentWith(snapshots: DiskSnapshot[], requests: Partial<RequestUpdate>[] = []): ConnectedAgent {

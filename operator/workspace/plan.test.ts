@@ -67,6 +67,11 @@ const agent: ConnectedAgent = {
     problem: '',
     problemReason: '',
     snapshotCount: 0,
+    nextSnapshotTime: null,
+    scheduleReason: '',
+    scheduleMessage: '',
+    heldDeletions: 0,
+    damaged: [],
   },
 };
 
@@ -250,5 +255,10 @@ test('what the agent saw stays in the status when it is gone', () => {
   expect(planStatus(observe(later, running(later)), [], now)).toMatchObject({
     usedBytes: 10,
     snapshotCount: 0,
+    nextSnapshotTime: null,
+    scheduleReason: '',
+    scheduleMessage: '',
+    heldDeletions: 0,
+    damaged: [],
   });
 });

@@ -24,8 +24,13 @@ import type { DesiredStateInput as _jvs_link_v1_DesiredStateInput, DesiredState 
 import type { HelloInput as _jvs_link_v1_HelloInput, Hello as _jvs_link_v1_Hello } from './jvs/link/v1/Hello.ts';
 import type { InventoryPageInput as _jvs_link_v1_InventoryPageInput, InventoryPage as _jvs_link_v1_InventoryPage } from './jvs/link/v1/InventoryPage.ts';
 import type { LinkClient as _jvs_link_v1_LinkClient, LinkDefinition as _jvs_link_v1_LinkDefinition } from './jvs/link/v1/Link.ts';
+import type { NoticeInput as _jvs_link_v1_NoticeInput, Notice as _jvs_link_v1_Notice } from './jvs/link/v1/Notice.ts';
 import type { OperatorMessageInput as _jvs_link_v1_OperatorMessageInput, OperatorMessage as _jvs_link_v1_OperatorMessage } from './jvs/link/v1/OperatorMessage.ts';
 import type { RequestUpdateInput as _jvs_link_v1_RequestUpdateInput, RequestUpdate as _jvs_link_v1_RequestUpdate } from './jvs/link/v1/RequestUpdate.ts';
+import type { RetentionInput as _jvs_link_v1_RetentionInput, Retention as _jvs_link_v1_Retention } from './jvs/link/v1/Retention.ts';
+import type { RetentionPolicyInput as _jvs_link_v1_RetentionPolicyInput, RetentionPolicy as _jvs_link_v1_RetentionPolicy } from './jvs/link/v1/RetentionPolicy.ts';
+import type { ScheduleInput as _jvs_link_v1_ScheduleInput, Schedule as _jvs_link_v1_Schedule } from './jvs/link/v1/Schedule.ts';
+import type { SnapshotRemovedInput as _jvs_link_v1_SnapshotRemovedInput, SnapshotRemoved as _jvs_link_v1_SnapshotRemoved } from './jvs/link/v1/SnapshotRemoved.ts';
 import type { SnapshotRequestInput as _jvs_link_v1_SnapshotRequestInput, SnapshotRequest as _jvs_link_v1_SnapshotRequest } from './jvs/link/v1/SnapshotRequest.ts';
 import type { WelcomeInput as _jvs_link_v1_WelcomeInput, Welcome as _jvs_link_v1_Welcome } from './jvs/link/v1/Welcome.ts';
 
@@ -71,8 +76,13 @@ export interface ProtoGrpcType {
         Hello: MessageTypeDefinition<_jvs_link_v1_HelloInput, _jvs_link_v1_Hello>
         InventoryPage: MessageTypeDefinition<_jvs_link_v1_InventoryPageInput, _jvs_link_v1_InventoryPage>
         Link: SubtypeConstructor<typeof grpc.Client, _jvs_link_v1_LinkClient> & { service: _jvs_link_v1_LinkDefinition }
+        Notice: MessageTypeDefinition<_jvs_link_v1_NoticeInput, _jvs_link_v1_Notice>
         OperatorMessage: MessageTypeDefinition<_jvs_link_v1_OperatorMessageInput, _jvs_link_v1_OperatorMessage>
         RequestUpdate: MessageTypeDefinition<_jvs_link_v1_RequestUpdateInput, _jvs_link_v1_RequestUpdate>
+        Retention: MessageTypeDefinition<_jvs_link_v1_RetentionInput, _jvs_link_v1_Retention>
+        RetentionPolicy: MessageTypeDefinition<_jvs_link_v1_RetentionPolicyInput, _jvs_link_v1_RetentionPolicy>
+        Schedule: MessageTypeDefinition<_jvs_link_v1_ScheduleInput, _jvs_link_v1_Schedule>
+        SnapshotRemoved: MessageTypeDefinition<_jvs_link_v1_SnapshotRemovedInput, _jvs_link_v1_SnapshotRemoved>
         SnapshotRequest: MessageTypeDefinition<_jvs_link_v1_SnapshotRequestInput, _jvs_link_v1_SnapshotRequest>
         Welcome: MessageTypeDefinition<_jvs_link_v1_WelcomeInput, _jvs_link_v1_Welcome>
       }

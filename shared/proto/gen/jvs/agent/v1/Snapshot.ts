@@ -43,6 +43,14 @@ export interface SnapshotInput {
    * uid of the Snapshot resource it was made for; empty when there is none
    */
   'requestUid'?: (string);
+  /**
+   * why retention keeps it; empty where it would be deleted
+   */
+  'keepReasons'?: (string)[];
+  /**
+   * when its files were last read and compared with its hash
+   */
+  'verifiedAt'?: (_google_protobuf_TimestampInput | null);
 }
 
 /**
@@ -83,4 +91,12 @@ export interface Snapshot {
    * uid of the Snapshot resource it was made for; empty when there is none
    */
   'requestUid': (string);
+  /**
+   * why retention keeps it; empty where it would be deleted
+   */
+  'keepReasons': (string)[];
+  /**
+   * when its files were last read and compared with its hash
+   */
+  'verifiedAt': (_google_protobuf_Timestamp | null);
 }

@@ -5,6 +5,8 @@ import type { InventoryPageInput as _jvs_link_v1_InventoryPageInput, InventoryPa
 import type { SnapshotInput as _jvs_agent_v1_SnapshotInput, Snapshot as _jvs_agent_v1_Snapshot } from '../../../jvs/agent/v1/Snapshot.ts';
 import type { RequestUpdateInput as _jvs_link_v1_RequestUpdateInput, RequestUpdate as _jvs_link_v1_RequestUpdate } from '../../../jvs/link/v1/RequestUpdate.ts';
 import type { AgentStatusInput as _jvs_link_v1_AgentStatusInput, AgentStatus as _jvs_link_v1_AgentStatus } from '../../../jvs/link/v1/AgentStatus.ts';
+import type { SnapshotRemovedInput as _jvs_link_v1_SnapshotRemovedInput, SnapshotRemoved as _jvs_link_v1_SnapshotRemoved } from '../../../jvs/link/v1/SnapshotRemoved.ts';
+import type { NoticeInput as _jvs_link_v1_NoticeInput, Notice as _jvs_link_v1_Notice } from '../../../jvs/link/v1/Notice.ts';
 
 export interface AgentMessageInput {
   /**
@@ -24,7 +26,12 @@ export interface AgentMessageInput {
    * when it changed, and at least once a minute
    */
   'status'?: (_jvs_link_v1_AgentStatusInput | null);
-  'message'?: "hello"|"inventory"|"snapshot"|"request"|"status";
+  /**
+   * after the inventory too, for those that went while nobody listened
+   */
+  'removed'?: (_jvs_link_v1_SnapshotRemovedInput | null);
+  'notice'?: (_jvs_link_v1_NoticeInput | null);
+  'message'?: "hello"|"inventory"|"snapshot"|"request"|"status"|"removed"|"notice";
 }
 
 export interface AgentMessage {
@@ -45,5 +52,10 @@ export interface AgentMessage {
    * when it changed, and at least once a minute
    */
   'status'?: (_jvs_link_v1_AgentStatus | null);
-  'message'?: "hello"|"inventory"|"snapshot"|"request"|"status";
+  /**
+   * after the inventory too, for those that went while nobody listened
+   */
+  'removed'?: (_jvs_link_v1_SnapshotRemoved | null);
+  'notice'?: (_jvs_link_v1_Notice | null);
+  'message'?: "hello"|"inventory"|"snapshot"|"request"|"status"|"removed"|"notice";
 }

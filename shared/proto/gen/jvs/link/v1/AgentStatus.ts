@@ -1,6 +1,7 @@
 // Original file: proto/jvs/link/v1/link.proto
 
 import type { UsageInput as _jvs_agent_v1_UsageInput, Usage as _jvs_agent_v1_Usage } from '../../../jvs/agent/v1/Usage.ts';
+import type { TimestampInput as _google_protobuf_TimestampInput, Timestamp as _google_protobuf_Timestamp } from '../../../google/protobuf/Timestamp.ts';
 
 export interface AgentStatusInput {
   'repositoryId'?: (string);
@@ -27,6 +28,23 @@ export interface AgentStatusInput {
    */
   'problemReason'?: (string);
   'snapshotCount'?: (number);
+  /**
+   * when the schedule will really run; absent without one
+   */
+  'nextSnapshotTime'?: (_google_protobuf_TimestampInput | null);
+  /**
+   * CamelCase, for condition Scheduled: Active, Suspended, InvalidSchedule, …
+   */
+  'scheduleReason'?: (string);
+  'scheduleMessage'?: (string);
+  /**
+   * How many snapshots retention would delete if it were allowed to (the mass-prune breaker); 0 when it is not held.
+   */
+  'heldDeletions'?: (number);
+  /**
+   * ids of snapshots that no longer verify, at most 100
+   */
+  'damaged'?: (string)[];
 }
 
 export interface AgentStatus {
@@ -54,4 +72,21 @@ export interface AgentStatus {
    */
   'problemReason': (string);
   'snapshotCount': (number);
+  /**
+   * when the schedule will really run; absent without one
+   */
+  'nextSnapshotTime': (_google_protobuf_Timestamp | null);
+  /**
+   * CamelCase, for condition Scheduled: Active, Suspended, InvalidSchedule, …
+   */
+  'scheduleReason': (string);
+  'scheduleMessage': (string);
+  /**
+   * How many snapshots retention would delete if it were allowed to (the mass-prune breaker); 0 when it is not held.
+   */
+  'heldDeletions': (number);
+  /**
+   * ids of snapshots that no longer verify, at most 100
+   */
+  'damaged': (string)[];
 }
