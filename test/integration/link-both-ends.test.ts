@@ -57,7 +57,13 @@ afterEach(async () => {
 /** An agent in pod `pod`, with everything but a disk. */
 async function startAgent(pod: string, port = link.port) {
   await writeFile(join(directory, pod), pod);
-  const volume = new Volume({ repository, path: '/nonexistent', log, scanIntervalMs: 20 });
+  const volume = new Volume({
+    connect: () => repository,
+    engine: 'copy',
+    path: '/nonexistent',
+    log,
+    scanIntervalMs: 20,
+  });
   const executor = new Executor({ volume, events: new Events(), log });
   const client = new LinkClient({
     config: {
