@@ -95,7 +95,7 @@ describe('an agent with the token of its pod', () => {
     const desired = { engine: 'copy', snapshots: [] };
     link.agents.setDesired('ns/ws', desired);
     const agent = await connected('a');
-    await vi.waitFor(() => expect(agent.desired).toEqual({ role: 'ROLE_PRIMARY', ...desired }));
+    await vi.waitFor(() => expect(agent.desired).toMatchObject({ role: 'ROLE_PRIMARY', ...desired }));
     agent.send({ inventory: { snapshots: [snapshotOf('s1')], last: false } });
     agent.send({ inventory: { snapshots: [snapshotOf('s2', 'uid-2')], last: true } });
     agent.send({ status: { repositoryId: 'repo', snapshotCount: 2 } });

@@ -255,10 +255,5 @@ test('what the agent saw stays in the status when it is gone', () => {
   expect(planStatus(observe(later, running(later)), [], now)).toMatchObject({
     usedBytes: 10,
     snapshotCount: 0,
-    nextSnapshotTime: null,
-    scheduleReason: '',
-    scheduleMessage: '',
-    heldDeletions: 0,
-    damaged: [],
   });
 });
