@@ -88,6 +88,15 @@ export interface ForkOptions {
   onProgress?: (progress: Progress) => void;
 }
 
+/** What `doctor` found. */
+export interface Finding {
+  category: 'debris' | 'worktree' | 'snapshot' | 'integrity' | 'lineage' | 'audit';
+  severity: 'critical' | 'error' | 'warning';
+  description: string;
+  path: string;
+  repaired: boolean;
+}
+
 /** `.jvs/worktrees/<name>/config.json`. */
 export interface Worktree {
   name: string;

@@ -10,8 +10,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { type AuditEvent, auditLine, lastRecordHash } from './format/audit.ts';
-import { ensureDirectory } from './fs/files.ts';
+import { type AuditEvent, auditLine, checkAuditLine, lastRecordHash } from './format/audit.ts';
+import { ensureDirectory, readIfThere } from './fs/files.ts';
 
 /** A record is far shorter: notes are limited. */
 const TAIL = 256 * 1024;
@@ -62,6 +62,20 @@ export function auditHas(
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Numbers of the lines whose `prev_hash` is not the hash of the last line that parses before them, or that were
+ * changed. The log is read as a whole.
+ */
+export function brokenAuditLines(path: string): number[] {
+  let previous = '';
+  return (readIfThere(path) ?? '').split('\n').flatMap((line, i) => {
+    if (line === '') return [];
+    const checked = checkAuditLine(line, previous);
+    previous = checked.hash ?? previous;
+    return checked.valid ? [] : [i + 1];
+  });
 }
 
 function truncate(path: string, size: number): void {

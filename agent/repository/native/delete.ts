@@ -65,6 +65,16 @@ export async function deleteSnapshot(
   await finish(layout, entry, control);
 }
 
+/** The same for what is left of a snapshot whose files are gone; a crash leaves it as it is. */
+export async function dropBrokenSnapshot(
+  layout: Layout,
+  target: Descriptor,
+  all: readonly (Descriptor | undefined)[],
+): Promise<void> {
+  const known = all.filter((d) => d !== undefined);
+  await deleteSnapshot(layout, target, known, { step: () => {} });
+}
+
 export function interruptedDeletions(layout: Layout): string[] {
   if (!existsSync(layout.deletions)) return [];
   return readdirSync(layout.deletions).flatMap((name) => (name.endsWith('.json') ? [name.slice(0, -5)] : []));

@@ -3,6 +3,7 @@ import { lstatSync } from 'node:fs';
 import {
   type Descriptor,
   type EngineName,
+  type Finding,
   type ForkOptions,
   RepositoryError,
   type RepositoryInfo,
@@ -12,8 +13,11 @@ import {
 } from '../repository.ts';
 import { type Control, Meter } from './control.ts';
 import { deleteSnapshot, readWorktrees } from './delete.ts';
+import { compareTrees, type Difference } from './diff.ts';
+import { examine } from './doctor.ts';
 import { probe } from './engines.ts';
 import { checkNote, checkSnapshotId, checkTags, checkWorktree } from './format/names.ts';
+import { Directory } from './fs/directory.ts';
 import { asRepositoryError } from './fs/errors.ts';
 import { ensureDirectory } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
@@ -25,7 +29,7 @@ import { readConfig } from './publish.ts';
 import { findByTag, getSnapshot, listSnapshots, noSnapshot, noWorktree } from './reader.ts';
 import { hasDebris, type RepairLog, removeTemporaryFiles, repair } from './repair.ts';
 import { bringBack, wasRestored } from './restore.ts';
-import { takeSnapshot } from './snapshot.ts';
+import { openPayload, takeSnapshot } from './snapshot.ts';
 import { verifySnapshot } from './verify.ts';
 
 export interface EngineOptions {
@@ -195,6 +199,37 @@ export class Engine {
   async #pin(): Promise<void> {
     const heads = readWorktrees(this.#layout).flatMap((w) => w.head_snapshot_id ?? []);
     pinSideBranches(this.#layout, await listSnapshots(this.#layout), heads);
+  }
+
+  /** Without `repair` nothing is changed but what every writer repairs first. */
+  async doctor(repairing: boolean): Promise<Finding[]> {
+    return this.#attempt('examining the repository', () =>
+      this.#change(LEASE_WAIT_MS, async () => {
+        const findings = await examine(this.#layout, repairing, Date.now());
+        if (repairing) await this.#pin();
+        return findings;
+      }),
+    );
+  }
+
+  /** From a snapshot to another one, or to a worktree as it is now. */
+  async diff(
+    from: string,
+    to: { snapshotId: string } | { worktree: string },
+    control: Control,
+  ): Promise<Difference> {
+    const layout = this.#layout;
+    return this.#attempt(`comparing with ${from}`, async () => {
+      await getSnapshot(layout, from);
+      if ('snapshotId' in to) await getSnapshot(layout, to.snapshotId);
+      using volume = Directory.open(layout.volume);
+      using left = Directory.open(layout.snapshot(from));
+      using right =
+        'snapshotId' in to
+          ? Directory.open(layout.snapshot(to.snapshotId))
+          : openPayload(volume, layout, checkWorktree(to.worktree));
+      return compareTrees(left, right, new Meter(control, 0));
+    });
   }
 
   async verify(id: string, control: Control): Promise<Verification> {

@@ -112,7 +112,8 @@ function copyPayload(input: SnapshotInput, id: string, index: string): Copied {
   return { ...copier.result, hash, rootMode };
 }
 
-function openPayload(volume: Directory, layout: Layout, worktree: string): Directory {
+/** @throws RepositoryError NotFound */
+export function openPayload(volume: Directory, layout: Layout, worktree: string): Directory {
   const path = layout.payload(worktree);
   try {
     return openPath(volume, path);

@@ -11,6 +11,7 @@ export interface AuditEvent {
   details: { [key: string]: Json };
 }
 
+const record = z.looseObject({ prev_hash: z.string(), record_hash: z.string() });
 const link = z.object({ record_hash: z.string() });
 
 /** The record's line without its newline. `details` is written in byte order of its keys, as a Go map is. */
@@ -35,6 +36,16 @@ export function lastRecordHash(tail: string): string {
     if (parsed.success) return parsed.data.record_hash;
   }
   return '';
+}
+
+/** Whether the line is a record that follows `previousHash`; `hash` is what the next one has to follow. */
+export function checkAuditLine(line: string, previousHash: string): { valid: boolean; hash?: string } {
+  const parsed = record.safeParse(tryJson(line));
+  if (!parsed.success) return { valid: false };
+  const { prev_hash, record_hash } = parsed.data;
+  const canonical = canonicalJson({ ...parsed.data, record_hash: '' } as Json);
+  const own = createHash('sha256').update(canonical).digest('hex');
+  return { valid: prev_hash === previousHash && record_hash === own, hash: record_hash };
 }
 
 function tryJson(text: string): unknown {

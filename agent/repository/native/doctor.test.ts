@@ -1,0 +1,149 @@
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { manifest, quiet, TestVolume } from '../testing/volume.ts';
+import { Layout } from './layout.ts';
+import { listSnapshots } from './reader.ts';
+
+const [THIRD, SECOND, FIRST] = [
+  '1795492626416-70616153',
+  '1795492626384-933b83c1',
+  '1795492626332-5e52a2d2',
+] as const;
+
+/** Later, so that what was just made counts as settled. */
+async function later<T>(work: () => Promise<T>): Promise<T> {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 2 * 3_600_000 });
+  try {
+    return await work();
+  } finally {
+    vi.useRealTimers();
+  }
+}
+
+async function repaired(volume: TestVolume) {
+  const engine = volume.engine();
+  await engine.open();
+  const before = await later(() => engine.doctor(false));
+  const findings = await later(() => engine.doctor(true));
+  expect(findings.map(({ repaired, ...rest }) => rest)).toEqual(before.map(({ repaired, ...rest }) => rest));
+  return { findings, after: await later(() => engine.doctor(true)) };
+}
+
+test('a healthy repository has no findings', async () => {
+  using volume = TestVolume.golden();
+  const engine = volume.engine();
+  await engine.open();
+  const before = manifest(volume.path).filter((line) => !line.includes('.jvs/agent'));
+  expect(await later(() => engine.doctor(true))).toEqual([]);
+  const after = manifest(volume.path).filter(
+    (line) => !line.includes('.jvs/agent') && !line.includes('.jvs/pins'),
+  );
+  expect(after.map((line) => line.replace(/^(\.jvs \S+ \S+) \d+/, '$1'))).toEqual(
+    before.map((line) => line.replace(/^(\.jvs \S+ \S+) \d+/, '$1')),
+  );
+});
+
+test('debris of the jvs binary and of ours is removed', async () => {
+  using volume = TestVolume.golden();
+  const at = (...path: string[]) => join(volume.path, ...path);
+  mkdirSync(at('.jvs-reflink-test-123'));
+  mkdirSync(at('.jvs-init-x'));
+  writeFileSync(at('.jvs', 'descriptors', '.jvs-tmp-55'), '');
+  mkdirSync(at('main.restore-tmp-aabbccdd'));
+  writeFileSync(at('main.restore-tmp-aabbccdd', 'half'), '');
+  mkdirSync(at('main.restore-backup-aabbccdd'));
+  const { findings, after } = await repaired(volume);
+  expect(findings).toHaveLength(5);
+  expect(findings.every((f) => f.category === 'debris' && f.repaired)).toBe(true);
+  expect(after).toEqual([]);
+});
+
+test('a snapshot that the jvs binary was killed in is cleared when nobody can be at work on it', async () => {
+  using volume = TestVolume.golden();
+  const id = '1795492627000-00000000';
+  mkdirSync(join(volume.snapshotPath(`${id}.tmp`), 'half'), { recursive: true });
+  utimesSync(volume.snapshotPath(`${id}.tmp`), 1.7e9, 1.7e9);
+  writeFileSync(
+    join(volume.jvs, 'intents', `${id}.json`),
+    JSON.stringify({ snapshot_id: id, worktree_name: 'main' }),
+  );
+  await later(() => volume.engine().open());
+  expect(existsSync(volume.snapshotPath(`${id}.tmp`))).toBe(false);
+  expect(existsSync(join(volume.jvs, 'intents', `${id}.json`))).toBe(false);
+});
+
+test('a snapshot that the jvs binary is at work on is left alone', async () => {
+  using volume = TestVolume.golden();
+  const id = `${Date.now()}-00000000`;
+  mkdirSync(volume.snapshotPath(`${id}.tmp`));
+  writeFileSync(
+    join(volume.jvs, 'intents', `${id}.json`),
+    JSON.stringify({ snapshot_id: id, worktree_name: 'main' }),
+  );
+  const engine = volume.engine();
+  await engine.open();
+  await engine.doctor(true);
+  expect(existsSync(volume.snapshotPath(`${id}.tmp`))).toBe(true);
+  expect(existsSync(join(volume.jvs, 'intents', `${id}.json`))).toBe(true);
+});
+
+test('a payload that a killed restore moved away is moved back', async () => {
+  using volume = TestVolume.golden();
+  const before = manifest(volume.main);
+  renameSync(volume.main, `${volume.main}.restore-backup-01234567`);
+  mkdirSync(`${volume.main}.restore-tmp-01234567`);
+  const { findings, after } = await repaired(volume);
+  expect(findings[0]).toMatchObject({ category: 'worktree', severity: 'critical', repaired: true });
+  expect(manifest(volume.main)).toEqual(before);
+  expect(after).toEqual([]);
+});
+
+test('a directory without descriptor goes; a descriptor without directory gives its children away', async () => {
+  using volume = TestVolume.golden();
+  rmSync(volume.snapshotPath(SECOND), { recursive: true });
+  mkdirSync(volume.snapshotPath('1795492627000-00000000'));
+  const { findings, after } = await repaired(volume);
+  expect(findings.map((f) => [f.category, f.repaired])).toEqual([
+    ['snapshot', true],
+    ['snapshot', true],
+  ]);
+  expect(after).toEqual([]);
+  const listed = await listSnapshots(new Layout(volume.path));
+  expect(listed.find((d) => d.snapshot_id === THIRD)?.parent_id).toBe(FIRST);
+  for (const { snapshot_id } of listed) {
+    expect(await volume.engine().verify(snapshot_id, quiet)).toMatchObject({
+      descriptorValid: true,
+      payloadValid: true,
+    });
+  }
+});
+
+test('what can not be repaired is said, and stays as it is', async () => {
+  using volume = TestVolume.golden();
+  const descriptor = join(volume.jvs, 'descriptors', `${SECOND}.json`);
+  writeFileSync(descriptor, readFileSync(descriptor, 'utf8').replace('"copy"', '"reflink-copy"'));
+  rmSync(volume.snapshotPath(FIRST), { recursive: true });
+  rmSync(join(volume.jvs, 'descriptors', `${FIRST}.json`));
+  const audit = join(volume.jvs, 'audit', 'audit.jsonl');
+  writeFileSync(audit, readFileSync(audit, 'utf8').replace('"third"', '"other"'));
+  appendFileSync(audit, '{"torn');
+  const { findings, after } = await repaired(volume);
+  expect(findings.map((f) => `${f.category} ${f.severity} ${f.repaired}`)).toEqual([
+    'integrity critical false',
+    'worktree critical false',
+    'lineage error false',
+    'audit warning false',
+    'audit warning false',
+  ]);
+  expect(after).toEqual(findings);
+});
