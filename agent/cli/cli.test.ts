@@ -1,0 +1,143 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { TestVolume } from '../repository/testing/volume.ts';
+import { runCli } from './cli.ts';
+
+async function cli(volume: TestVolume, ...argv: string[]) {
+  const [command = '', ...rest] = argv;
+  const written: Record<'stdout' | 'stderr', string[]> = { stdout: [], stderr: [] };
+  const code = await runCli([command, ...rest, '--volume', volume.path], {
+    stdout: { write: (text) => written.stdout.push(text) },
+    stderr: { write: (text) => written.stderr.push(text) },
+  });
+  return { code, stdout: written.stdout.join(''), stderr: written.stderr.join('') };
+}
+
+async function json(volume: TestVolume, ...argv: string[]) {
+  const { code, stdout, stderr } = await cli(volume, ...argv, '--json');
+  return { code, value: stdout && JSON.parse(stdout), error: stderr && JSON.parse(stderr) };
+}
+
+test('a life of a worktree, by commands', async () => {
+  using volume = new TestVolume();
+  const { value: made } = await json(volume, 'init');
+  expect(made).toMatchObject({ format_version: 1, repo_root: volume.path });
+  expect((await json(volume, 'init')).value).toEqual(made);
+  expect((await json(volume, 'history')).value).toEqual([]);
+
+  writeFileSync(join(volume.main, 'a'), 'one');
+  const { value: first } = await json(volume, 'snapshot', '--note', 'first one', '--tag', 'x', '--tag', 'y');
+  expect(first).toMatchObject({ note: 'first one', tags: ['x', 'y'], worktree_name: 'main', engine: 'copy' });
+  writeFileSync(join(volume.main, 'a'), 'two');
+  writeFileSync(join(volume.main, 'b'), 'new');
+  expect((await cli(volume, 'diff', first.snapshot_id)).stdout).toBe('+ b\n~ a\n');
+  const second = (await cli(volume, 'snapshot')).stdout.trim();
+  const difference = (await json(volume, 'diff', first.snapshot_id, second)).value;
+  expect(difference).toMatchObject({
+    total_added: 1,
+    total_modified: 1,
+    total_removed: 0,
+    to_snapshot_id: second,
+  });
+
+  const history = (await json(volume, 'history')).value;
+  expect(history.map((d: { snapshot_id: string }) => d.snapshot_id)).toEqual([second, first.snapshot_id]);
+  expect((await json(volume, 'history', '--tag', 'x')).value).toEqual([first]);
+  expect((await json(volume, 'history', '-n', '1')).value).toHaveLength(1);
+  expect((await json(volume, 'show', first.snapshot_id)).value).toEqual(first);
+
+  expect((await json(volume, 'restore', first.snapshot_id)).value).toMatchObject({
+    status: 'restored',
+    detached: true,
+  });
+  expect(readFileSync(join(volume.main, 'a'), 'utf8')).toBe('one');
+  expect((await json(volume, 'fork', second, 'exp')).value).toMatchObject({
+    name: 'exp',
+    base_snapshot_id: second,
+  });
+  expect(readFileSync(join(volume.path, 'worktrees', 'exp', 'a'), 'utf8')).toBe('two');
+  expect((await json(volume, 'history', '--worktree', 'exp')).value).toHaveLength(2);
+
+  expect(await json(volume, 'delete', first.snapshot_id)).toMatchObject({
+    code: 1,
+    error: { code: 'InvalidArgument' },
+  });
+  await json(volume, 'restore', second);
+  expect((await json(volume, 'delete', first.snapshot_id)).value).toMatchObject({ status: 'deleted' });
+  const verified = await json(volume, 'verify');
+  expect(verified).toMatchObject({ code: 0, value: [{ snapshot_id: second, tamper_detected: false }] });
+  expect(await json(volume, 'doctor', '--strict')).toMatchObject({
+    code: 0,
+    value: { healthy: true, findings: [] },
+  });
+});
+
+test('damage ends with 3', async () => {
+  using volume = TestVolume.golden();
+  const id = '1795492626416-70616153';
+  writeFileSync(join(volume.snapshotPath(id), 'a.txt'), 'x');
+  expect(await json(volume, 'verify', id)).toMatchObject({
+    code: 3,
+    value: { snapshot_id: id, checksum_valid: true, payload_hash_valid: false, tamper_detected: true },
+  });
+  expect((await cli(volume, 'verify', '--all')).code).toBe(3);
+  expect((await cli(volume, 'doctor')).code).toBe(0);
+  expect((await cli(volume, 'doctor', '--strict')).code).toBe(3);
+  expect((await cli(volume, 'restore', id)).code).toBe(3);
+  rmSync(volume.main, { recursive: true });
+  expect(await json(volume, 'doctor')).toMatchObject({ code: 3, value: { healthy: false } });
+});
+
+test('retention shows its reasons, and deletes only when told to', async () => {
+  using volume = TestVolume.golden();
+  const shown = await json(volume, 'retention', '--keep-min', '0', '--keep-age', '0s', '--keep-tag', 'none');
+  const kept = shown.value.filter((d: { keep: boolean }) => d.keep);
+  expect(kept.length).toBeGreaterThan(0);
+  expect(kept.length).toBeLessThan(4);
+  expect((await json(volume, 'history', '--all')).value).toHaveLength(4);
+  await json(volume, 'retention', '--keep-min', '0', '--keep-age', '0s', '--keep-tag', 'none', '--apply');
+  expect((await json(volume, 'history', '--all')).value).toHaveLength(kept.length);
+  expect((await cli(volume, 'verify')).code).toBe(0);
+});
+
+test('errors are one line, or an object, and say what to do', async () => {
+  using volume = new TestVolume();
+  const none = await cli(volume, 'history');
+  expect(none).toMatchObject({ code: 1, stdout: '' });
+  expect(none.stderr).toMatch(/^jvs-agent: .* has no repository: jvs-agent init .*\n$/);
+  await cli(volume, 'init');
+  for (const argv of [
+    ['bogus'],
+    ['show'],
+    ['show', 'a', 'b'],
+    ['snapshot', '--bogus'],
+    ['snapshot', '--engine', 'x'],
+    ['history', '-n', 'many'],
+    ['retention', '--keep-age', 'soon'],
+    ['verify', 'x', '--all'],
+  ]) {
+    const { code, stdout, stderr } = await cli(volume, ...argv);
+    expect({ argv, code, stdout }).toEqual({ argv, code: 2, stdout: '' });
+    expect(stderr).toMatch(/^jvs-agent: [^\n]+ \(.*--help.*\)\n$/);
+  }
+  expect((await json(volume, 'show', '1795492626416-70616153')).error).toEqual({
+    code: 'NotFound',
+    message: expect.stringMatching(/no snapshot 1795492626416-70616153/),
+    hint: expect.stringMatching(/history/),
+  });
+  mkdirSync(join(volume.main, '.READY'));
+  expect(await json(volume, 'snapshot')).toMatchObject({ code: 1, error: { code: 'InvalidArgument' } });
+});
+
+test('every command explains itself', async () => {
+  using volume = new TestVolume();
+  const { code, stdout } = await cli(volume, 'snapshot', '--help');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/--note TEXT/);
+  expect(stdout).toMatch(/--volume DIR/);
+  expect(await cli(volume, 'help')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/snapshot .*\n.*history/s),
+  });
+});

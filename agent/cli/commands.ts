@@ -1,0 +1,246 @@
+import { parseDuration } from '../../shared/duration.ts';
+import type { Control } from '../repository/native/control.ts';
+import type { Change } from '../repository/native/diff.ts';
+import type { Engine } from '../repository/native/engine.ts';
+import type { Layout } from '../repository/native/layout.ts';
+import {
+  getSnapshot,
+  headOf,
+  listSnapshots,
+  listWorktrees,
+  snapshotIds,
+} from '../repository/native/reader.ts';
+import type { Descriptor, EngineName, Verification } from '../repository/repository.ts';
+import { planRetention } from '../retention/plan.ts';
+import { validatePolicy } from '../retention/policy.ts';
+import { type Arguments, type CommandName, UsageError, wholeNumber } from './arguments.ts';
+
+export interface Opened {
+  layout: Layout;
+  engine: Engine;
+  control: Control;
+}
+
+export interface Outcome {
+  json: unknown;
+  /** The same for people, with its last newline. */
+  text: string;
+  /** What was looked at is not as it should be. */
+  damaged?: boolean;
+}
+
+type Run = (args: Arguments, opened: Opened) => Promise<Outcome>;
+
+/** @throws RepositoryError, UsageError */
+export function run(args: Arguments, opened: Opened): Promise<Outcome> {
+  return RUNS[args.command](args, opened);
+}
+
+const RUNS: Record<CommandName, Run> = {
+  init: async (_, { engine, layout }) => {
+    const { repositoryId, formatVersion } = await engine.open();
+    const json = { format_version: formatVersion, repo_id: repositoryId, repo_root: layout.volume };
+    return { json, text: `repository ${repositoryId} in ${layout.volume}\n` };
+  },
+
+  snapshot: async (args, { engine, control }) => {
+    await engine.open();
+    const note = args.text('note');
+    const made = await engine.snapshot(
+      {
+        worktree: worktreeOf(args),
+        origin: 'manual',
+        tags: args.texts('tag'),
+        ...(note === undefined ? {} : { note }),
+        ...(args.text('engine') ? { engine: args.text('engine') as EngineName } : {}),
+      },
+      control,
+    );
+    return { json: made, text: `${made.snapshot_id}\n` };
+  },
+
+  history: async (args, { layout }) => {
+    const worktree = worktreeOf(args);
+    const head = await headOf(layout, worktree);
+    const all = await listSnapshots(layout);
+    const tag = args.text('tag');
+    const found = (args.flag('all') ? all : historyOf(worktree, head, all))
+      .filter((d) => tag === undefined || d.tags?.includes(tag))
+      .slice(0, wholeNumber(args, 'limit'));
+    return { json: found, text: found.map((d) => line(d, head)).join('') };
+  },
+
+  show: async ({ operands: [id = ''] }, { layout }) => {
+    const found = await getSnapshot(layout, id);
+    return { json: found, text: `${JSON.stringify(found, null, 2)}\n` };
+  },
+
+  diff: async (args, { engine, layout, control }) => {
+    const [from = '', to] = args.operands;
+    const { added, removed, modified } = await engine.diff(
+      from,
+      to === undefined ? { worktree: worktreeOf(args) } : { snapshotId: to },
+      control,
+    );
+    const json = {
+      from_snapshot_id: from,
+      from_time: (await getSnapshot(layout, from)).created_at,
+      ...(to === undefined
+        ? { to_worktree: worktreeOf(args) }
+        : { to_snapshot_id: to, to_time: (await getSnapshot(layout, to)).created_at }),
+      added,
+      removed,
+      modified,
+      total_added: added.length,
+      total_removed: removed.length,
+      total_modified: modified.length,
+    };
+    const lines = (sign: string, changes: Change[]) => changes.map(({ path }) => `${sign} ${path}\n`);
+    return { json, text: [...lines('+', added), ...lines('-', removed), ...lines('~', modified)].join('') };
+  },
+
+  verify: async (args, { engine, layout, control }) => {
+    const [id] = args.operands;
+    if (id !== undefined && args.flag('all')) throw new UsageError('verify: give an ID or --all');
+    const results: Verification[] = [];
+    for (const each of id === undefined ? await snapshotIds(layout) : [id]) {
+      results.push(await engine.verify(each, control));
+    }
+    const json = results.map(verificationJson);
+    return {
+      json: id === undefined ? json : json[0],
+      text: results.map((v) => `${v.snapshotId}  ${v.error ? `TAMPERED: ${v.error}` : 'ok'}\n`).join(''),
+      damaged: results.some((v) => !v.descriptorValid || !v.payloadValid),
+    };
+  },
+
+  restore: async (args, { engine, layout, control }) => {
+    const [snapshotId = ''] = args.operands;
+    const worktree = worktreeOf(args);
+    await engine.open();
+    await engine.restore({ worktree, snapshotId }, control);
+    const config = (await listWorktrees(layout)).find((w) => w.name === worktree);
+    const detached = config?.head_snapshot_id !== config?.latest_snapshot_id;
+    return {
+      json: { snapshot_id: snapshotId, worktree, status: 'restored', detached },
+      text: `${worktree} is at ${snapshotId}\n`,
+    };
+  },
+
+  fork: async ({ operands: [snapshotId = '', name = ''] }, { engine, layout, control }) => {
+    await engine.open();
+    await engine.fork({ snapshotId, name }, control);
+    const config = (await listWorktrees(layout)).find((w) => w.name === name);
+    return { json: config, text: `worktrees/${name} is made from ${snapshotId}\n` };
+  },
+
+  delete: async ({ operands: [id = ''] }, { engine, control }) => {
+    await engine.open();
+    await engine.delete(id, control);
+    return { json: { snapshot_id: id, status: 'deleted' }, text: `${id} is deleted\n` };
+  },
+
+  retention,
+
+  doctor: async (args, { engine, layout, control }) => {
+    await engine.open();
+    const findings = await engine.doctor(args.flag('repair'));
+    const results: Verification[] = [];
+    for (const id of args.flag('strict') ? await snapshotIds(layout) : []) {
+      results.push(await engine.verify(id, control));
+    }
+    const tampered = results.filter((v) => !v.payloadValid);
+    const healthy = tampered.length === 0 && !findings.some((f) => f.severity !== 'warning' && !f.repaired);
+    const json = {
+      healthy,
+      findings: [
+        ...findings,
+        ...tampered.map((v) => ({
+          category: 'integrity',
+          severity: 'critical',
+          description: v.error,
+          path: layout.snapshot(v.snapshotId),
+          repaired: false,
+        })),
+      ],
+    };
+    const lines = json.findings.map(
+      (f) => `${f.severity}: ${f.path}: ${f.description}${f.repaired ? ' (repaired)' : ''}\n`,
+    );
+    return { json, text: `${lines.join('')}${healthy ? 'healthy' : 'not healthy'}\n`, damaged: !healthy };
+  },
+};
+
+async function retention(args: Arguments, { engine, layout, control }: Opened): Promise<Outcome> {
+  const maxSnapshots = wholeNumber(args, 'max-auto');
+  const rules = {
+    policy: {
+      keepMinSnapshots: wholeNumber(args, 'keep-min') ?? 10,
+      keepMinAge: duration(args.text('keep-age') ?? '24h'),
+      keepTags: args.texts('keep-tag'),
+    },
+    ...(maxSnapshots === undefined ? {} : { maxSnapshots }),
+  };
+  const refused = validatePolicy(rules);
+  if (refused !== undefined) throw new UsageError(refused);
+  const worktrees = (await listWorktrees(layout)).map((w) => ({
+    name: w.name,
+    ...(w.head_snapshot_id ? { head: w.head_snapshot_id } : {}),
+    ...(w.latest_snapshot_id ? { latest: w.latest_snapshot_id } : {}),
+    ...(w.base_snapshot_id ? { base: w.base_snapshot_id } : {}),
+  }));
+  const snapshots = (await listSnapshots(layout)).map((d) => ({
+    id: d.snapshot_id,
+    worktree: d.worktree_name,
+    createdAt: d.created_at,
+    origin: d.agent?.origin ?? 'discovered',
+    tags: d.tags ?? [],
+    ready: true,
+  }));
+  const plan = planRetention(snapshots, rules, { worktrees, pinned: [], restoring: [] }, new Date());
+  if (args.flag('apply')) {
+    await engine.open();
+    for (const { id, keep } of plan) if (!keep) await engine.delete(id, control);
+  }
+  const deleted = args.flag('apply') ? 'deleted' : 'to delete';
+  return {
+    json: plan.map(({ id, keep, reasons }) => ({ snapshot_id: id, keep, reasons })),
+    text: plan.map((p) => `${p.id}  ${p.keep ? 'keep' : deleted}: ${p.reasons.join('; ')}\n`).join(''),
+  };
+}
+
+function duration(text: string): number {
+  try {
+    return parseDuration(text);
+  } catch (cause) {
+    throw new UsageError(`--keep-age: ${cause instanceof Error ? cause.message : text}`, { cause });
+  }
+}
+
+function worktreeOf(args: Arguments): string {
+  return args.text('worktree') ?? 'main';
+}
+
+/** What was taken of the worktree, and what its head descends from: a fork's begins elsewhere. */
+function historyOf(worktree: string, head: string | undefined, all: Descriptor[]): Descriptor[] {
+  const parents = new Map(all.map((d) => [d.snapshot_id, d.parent_id]));
+  const lineage = new Set<string>();
+  for (let id = head; id && !lineage.has(id); id = parents.get(id)) lineage.add(id);
+  return all.filter((d) => d.worktree_name === worktree || lineage.has(d.snapshot_id));
+}
+
+function line(d: Descriptor, head: string | undefined): string {
+  const [note = ''] = (d.note ?? '').split('\n');
+  const tags = d.tags?.length ? `  [${d.tags.join(', ')}]` : '';
+  return `${d.snapshot_id}  ${d.created_at}  ${note}${tags}${d.snapshot_id === head ? '  (head)' : ''}\n`;
+}
+
+function verificationJson(v: Verification) {
+  return {
+    snapshot_id: v.snapshotId,
+    checksum_valid: v.descriptorValid,
+    payload_hash_valid: v.payloadValid,
+    tamper_detected: !v.descriptorValid || !v.payloadValid,
+    ...(v.error ? { error: v.error } : {}),
+  };
+}
