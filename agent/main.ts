@@ -1,9 +1,9 @@
 // jvs-agent: the sidecar of a workspace pod.
 import { createLogger } from '../shared/log.ts';
+import { version } from '../shared/version.ts';
 import { startAgent } from './agent.ts';
 import { ConfigError, parseConfig, usage } from './config.ts';
 import { openNative } from './repository/native/native.ts';
-import { version } from './version.ts';
 
 const [command = 'run', ...rest] = process.argv.slice(2);
 if (command === '--help' || command === '-h') process.stdout.write(usage());

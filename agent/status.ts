@@ -1,9 +1,9 @@
 import type { StatusInput } from '../shared/proto/gen/jvs/agent/v1/Status.ts';
 import type { AgentStatusInput } from '../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
+import { version } from '../shared/version.ts';
 import type { Config } from './config.ts';
 import type { Executor } from './executor/executor.ts';
 import type { LinkState } from './link/client.ts';
-import { version } from './version.ts';
 import type { VolumeState } from './volume/volume.ts';
 
 /** The operator refuses texts longer than a few KiB. */

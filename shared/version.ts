@@ -1,7 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import manifest from '../package.json' with { type: 'json' };
 
-/** Of this build; stamped by hack/build.ts, read from package.json when the sources run directly. */
-export const version: string =
-  process.env.JVS_VERSION ??
-  JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')).version;
+/** Of this build. */
+export const version: string = manifest.version;

@@ -6,6 +6,11 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { AnyDefinition, PackageDefinition } from '@grpc/proto-loader';
+import {
+  FileDescriptorProto,
+  type IDescriptorProto,
+  type IFileDescriptorProto,
+} from 'protobufjs/ext/descriptor/index.js';
 import type { ServerReflectionRequest } from '../../shared/proto/gen/grpc/reflection/v1/ServerReflectionRequest.ts';
 import type { ServerReflectionResponseInput } from '../../shared/proto/gen/grpc/reflection/v1/ServerReflectionResponse.ts';
 import { loadReflection } from '../../shared/proto/load.ts';
@@ -59,8 +64,12 @@ export function reflectionServices(
 interface File {
   name: string;
   package: string;
+  /** Packages of the types that it uses. */
+  uses: Set<string>;
   bytes: Buffer;
 }
+
+// A message that is appended to another of its type is merged into it: so the imports are added.
 
 /** Every file, type and service by name. proto-loader makes one file of each package. */
 class Catalogue {
@@ -73,7 +82,7 @@ class Catalogue {
     const entries = packages.flatMap((one) => Object.entries(one));
     for (const [, definition] of entries) {
       for (const bytes of isType(definition) ? definition.fileDescriptorProtos : []) {
-        const file = parse(bytes);
+        const file = readFile(bytes);
         this.#files.set(file.name, file);
         byPackage.set(file.package, file);
       }
@@ -125,20 +134,13 @@ class Catalogue {
     };
   }
 
-  /** proto-loader leaves the imports out; a type of another package is named in full. */
   #imports(file: File): File[] {
-    return [...this.#files.values()].filter(
-      (other) => other !== file && file.bytes.includes(`${other.package}.`),
-    );
+    return [...this.#files.values()].filter((other) => other !== file && file.uses.has(other.package));
   }
 
-  /** Fields of a protobuf message may be appended: here `repeated string dependency = 3`. */
   #withImports(file: File): Buffer {
-    const dependencies = this.#imports(file).flatMap(({ name }) => [
-      Buffer.from([0x1a, Buffer.byteLength(name)]),
-      Buffer.from(name),
-    ]);
-    return Buffer.concat([file.bytes, ...dependencies]);
+    const dependency = this.#imports(file).map(({ name }) => name);
+    return Buffer.concat([file.bytes, FileDescriptorProto.encode({ dependency }).finish()]);
   }
 }
 
@@ -147,17 +149,24 @@ const isType = (
 ): definition is AnyDefinition & { fileDescriptorProtos: Buffer[] } =>
   'fileDescriptorProtos' in definition && Array.isArray(definition.fileDescriptorProtos);
 
-/** A FileDescriptorProto begins with `string name = 1; string package = 2`, both shorter than 128 bytes here. */
-function parse(bytes: Buffer): File {
-  const text = (offset: number, tag: number) => {
-    const length = bytes[offset + 1];
-    if (bytes[offset] !== tag || length === undefined || length > 127) {
-      throw new Error('a file descriptor does not begin with its name and package');
+/** As protoc would have it: proto-loader leaves out the imports, and the names that fields have in JSON. */
+function readFile(encoded: Buffer): File {
+  const file = FileDescriptorProto.decode(encoded) as unknown as IFileDescriptorProto;
+  const uses = new Set<string>();
+  const use = (type = '') => uses.add(type.replace(/^\./, '').replace(/\.[^.]*$/, ''));
+  const visit = ({ field = [], nestedType = [] }: IDescriptorProto): void => {
+    for (const one of field) {
+      one.jsonName = (one.name ?? '').replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+      use(one.typeName);
     }
-    return bytes.toString('utf8', offset + 2, offset + 2 + length);
+    nestedType.forEach(visit);
   };
-  const name = text(0, 0x0a);
-  return { name, package: text(2 + Buffer.byteLength(name), 0x12), bytes };
+  file.messageType?.forEach(visit);
+  for (const { method = [] } of file.service ?? []) {
+    for (const { inputType, outputType } of method) [inputType, outputType].forEach(use);
+  }
+  const bytes = Buffer.from(FileDescriptorProto.encode(file).finish());
+  return { name: file.name ?? '', package: file.package ?? '', uses, bytes };
 }
 
 const notFound = (name = ''): Answer => ({

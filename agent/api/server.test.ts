@@ -237,8 +237,9 @@ test('a client that knows nothing but reflection can list and call', async () =>
     expect.stringMatching(/^jvs_agent_v1.proto/),
     expect.stringMatching(/^google_protobuf.proto/),
   ]);
-  // Fields have the names of the .proto file: `grpcurl -d '{"page_size": 1}'` works.
+  // Both the name of the .proto file and the one in JSON: `grpcurl -d '{"pageSize": 1}'` works, and page_size too.
   expect(files[0]?.includes('page_size')).toBe(true);
+  expect(files[0]?.includes('pageSize')).toBe(true);
   expect((await ask({ fileContainingSymbol: 'jvs.link.v1.Link' })).errorResponse?.errorCode).toBe(
     status.NOT_FOUND,
   );

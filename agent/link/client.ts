@@ -7,11 +7,11 @@ import type { Logger } from '../../shared/log.ts';
 import type { HelloInput } from '../../shared/proto/gen/jvs/link/v1/Hello.ts';
 import type { LinkClient as Stub } from '../../shared/proto/gen/jvs/link/v1/Link.ts';
 import { loadLink } from '../../shared/proto/load.ts';
+import { version } from '../../shared/version.ts';
 import { backoff } from '../backoff.ts';
 import type { Config } from '../config.ts';
 import type { Events } from '../events.ts';
 import type { Executor } from '../executor/executor.ts';
-import { version } from '../version.ts';
 import type { Volume } from '../volume/volume.ts';
 import { type Ending, Session } from './session.ts';
 
