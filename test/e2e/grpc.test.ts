@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { forwardAgent, grpcCall, grpcList } from '../grpcurl.ts';
+import { eventually } from '../kubectl.ts';
 import { createSnapshot, createWorkspace, exec, idleContainer, podSpec, useNamespace } from './world.ts';
 
 const namespace = useNamespace();
@@ -24,12 +25,15 @@ test('grpcurl finds the services by reflection', async () => {
 
 test('the agent says who and how it is', async () => {
   await using agent = await agentOf();
-  expect(await grpcCall(agent, 'Agent/GetStatus')).toMatchObject({
+  const status = await eventually('it is connected', async () => {
+    const now = await grpcCall<{ connected?: boolean }>(agent, 'Agent/GetStatus');
+    return now.connected && now;
+  });
+  expect(status).toMatchObject({
     workspace: 'debug',
     namespace,
     engine: 'copy',
     effectiveEngine: 'copy',
-    connected: true,
     role: 'ROLE_PRIMARY',
   });
 });
