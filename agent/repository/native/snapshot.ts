@@ -7,7 +7,9 @@ import {
   RepositoryError,
   type Worktree,
 } from '../repository.ts';
+import { CloneIndexer } from './clone.ts';
 import { type Control, Meter } from './control.ts';
+import { juicefsClone } from './engines.ts';
 import { readyMarker, sealed } from './format/descriptor.ts';
 import { newSnapshotId } from './format/names.ts';
 import { READY } from './format/payload.ts';
@@ -58,7 +60,7 @@ export async function takeSnapshot(input: SnapshotInput): Promise<Descriptor> {
   try {
     writeIntent(layout, intent);
     control.step('intended');
-    const copied = copyPayload(input, id, index);
+    const copied = await copyPayload(input, id, index);
     control.step('copied');
     const descriptor = describe(input, id, copied);
     const temporary = layout.snapshot(`${id}.tmp`);
@@ -88,7 +90,7 @@ interface Copied extends TreeResult {
   rootMode: number;
 }
 
-function copyPayload(input: SnapshotInput, id: string, index: string): Copied {
+async function copyPayload(input: SnapshotInput, id: string, index: string): Promise<Copied> {
   const { layout, config, effectiveEngine, control, lease } = input;
   ensureDirectory(layout.indexes);
   using volume = Directory.open(layout.volume);
@@ -96,12 +98,19 @@ function copyPayload(input: SnapshotInput, id: string, index: string): Copied {
   // The intent is the newest file on the volume: its time is the volume's own now.
   const racyFromMs = lstatSync(layout.intent(id)).ctimeMs - input.clockTickMs;
   const temporary = layout.snapshot(`${id}.tmp`);
-  mkdirSync(temporary, { mode: 0o700 });
+  const cloning = effectiveEngine === 'juicefs-clone';
+  if (cloning) await juicefsClone(join(layout.volume, ...layout.payload(config.name)), temporary);
+  else mkdirSync(temporary, { mode: 0o700 });
   using target = Directory.open(temporary);
   const meter = new Meter(control, input.expectedBytes, () => lease.renew());
   using writer = new IndexWriter(index);
   const reflink = effectiveEngine === 'reflink-copy';
-  const copier = new TreeCopier({ index: writer, reflink, meter, hardLinks: true });
+  const copier = new (cloning ? CloneIndexer : TreeCopier)({
+    index: writer,
+    reflink,
+    meter,
+    hardLinks: true,
+  });
   using known = IndexReader.open(layout.index(config.name));
   using previous = known && openSnapshot(layout, known.header.snapshotId);
   copier.copy(source, target, previous, known && new IndexCursor(known));

@@ -34,6 +34,17 @@ export interface TreeResult {
   fallback?: string;
 }
 
+export function emptyResult(): TreeResult {
+  return {
+    entries: 0,
+    size: 0,
+    uniqueBytes: 0,
+    changed: 0,
+    skipped: { fifo: 0, socket: 0, device: 0 },
+    hardLinks: 0,
+  };
+}
+
 const ATTEMPTS = 3;
 /** Larger files are not read again when they changed: they would only change again. */
 const RETRY_BYTES = 64 * 1024 * 1024;
@@ -44,14 +55,7 @@ const KEPT_STATS = 50_000;
 class Replaced extends Error {}
 
 export class TreeCopier {
-  readonly result: TreeResult = {
-    entries: 0,
-    size: 0,
-    uniqueBytes: 0,
-    changed: 0,
-    skipped: { fifo: 0, socket: 0, device: 0 },
-    hardLinks: 0,
-  };
+  readonly result: TreeResult = emptyResult();
   readonly #options: TreeOptions;
   /** First copy of each payload file with several names: its directory, relative to the target's root. */
   readonly #links = new Map<number, { path: string[]; record: FileRecord; left: number; seen: Entry }>();
@@ -219,7 +223,7 @@ export class TreeCopier {
   ): FileRecord | undefined {
     if (!known || !previous || !sameMetadata(known.record, entry)) return undefined;
     const record =
-      known.trusted && sameFile(known.record, entry) ? known.record : this.#reread(source, known.record);
+      known.trusted && matchesFile(known.record, entry) ? known.record : this.#reread(source, known.record);
     if (!record) return undefined;
     const copy = this.#options.reflink
       ? this.#reflinkPublished(previous, target, record, entry)
@@ -411,6 +415,6 @@ function sameMetadata(known: FileRecord, entry: Entry): boolean {
 }
 
 /** The very file that the record describes, with nothing done to it since. */
-function sameFile(known: FileRecord, entry: Entry): boolean {
+export function matchesFile(known: FileRecord, entry: Entry): boolean {
   return known.ino === entry.ino && known.ctimeMs === entry.ctimeMs && sameMetadata(known, entry);
 }

@@ -1,31 +1,13 @@
 // What the volume's filesystem is and can do.
-import { spawn } from 'node:child_process';
 import { readFileSync, realpathSync } from 'node:fs';
-import { RepositoryError } from '../../repository.ts';
+import { runTool } from './tool.ts';
 
 /**
  * Everything written to the filesystem of `path` so far is on disk. Node has no syncfs(2); coreutils' `sync -f`
  * is it. @throws RepositoryError Internal, VolumeFull
  */
 export function syncFilesystem(path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('sync', ['-f', path], { stdio: ['ignore', 'ignore', 'pipe'] });
-    let problem = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      problem = (problem + text).slice(0, 1000);
-    });
-    child.on('error', (cause) =>
-      reject(
-        new RepositoryError('Internal', `sync -f, of coreutils, can not be run: ${cause.message}`, { cause }),
-      ),
-    );
-    child.on('close', (code, signal) => {
-      if (code === 0) return resolve();
-      const full = /No space left|Disk quota/.test(problem);
-      const message = `sync -f ${path} ended with ${code ?? signal}: ${problem.trim()}`;
-      reject(new RepositoryError(full ? 'VolumeFull' : 'Internal', message));
-    });
-  });
+  return runTool('sync', ['-f', path]);
 }
 
 /** Filesystem type as in /proc/self/mounts, of the mount that holds `path`. */

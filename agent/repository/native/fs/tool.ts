@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+import { RepositoryError } from '../../repository.ts';
+
+/** A program that can not be found or started. */
+export class MissingTool extends RepositoryError {}
+
+const MESSAGE_BYTES = 2_000;
+
+/**
+ * Runs a program to its end; what it writes to stdout is dropped.
+ * @throws MissingTool, RepositoryError VolumeFull, Internal with what it said
+ */
+export function runTool(command: string, args: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(0, MESSAGE_BYTES);
+    });
+    child.on('error', (cause) =>
+      reject(new MissingTool('Internal', `${command} can not be run: ${cause.message}`, { cause })),
+    );
+    child.on('close', (code, signal) => {
+      if (code === 0) return resolve();
+      const full = /no space left|disk quota/i.test(said);
+      const message = `${command} ${args.join(' ')} ended with ${code ?? signal}: ${said.trim()}`;
+      reject(new RepositoryError(full ? 'VolumeFull' : 'Internal', message));
+    });
+  });
+}
