@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -90,6 +91,39 @@ test('the next snapshot stands on its own when what its index knew is deleted', 
   await engine.delete(ids[1], quiet);
   const next = await engine.snapshot(ask, quiet);
   expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(manifest(volume.main));
+});
+
+test('a full volume opens, and gets room by deleting', async () => {
+  using volume = new TestVolume();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', volume.path]);
+  try {
+    const engine = volume.engine();
+    await engine.open();
+    writeFileSync(join(volume.main, 'big'), Buffer.alloc(1_000_000, 1));
+    const first = await engine.snapshot(ask, quiet);
+    writeFileSync(join(volume.main, 'big'), Buffer.alloc(1_000_000, 2));
+    const second = await engine.snapshot(ask, quiet);
+    execFileSync(
+      'sh',
+      ['-c', 'cat /dev/zero > "$0/fill" 2>/dev/null; echo x > "$0/fill 2" || true', volume.main],
+      {
+        stdio: 'ignore',
+      },
+    );
+    await expect(engine.snapshot(ask, quiet)).rejects.toMatchObject({ reason: 'VolumeFull' });
+    const next = volume.engine();
+    expect(await next.open()).toMatchObject({ formatVersion: 1 });
+    await next.delete(first.snapshot_id, quiet);
+    const listed = await listSnapshots(new Layout(volume.path));
+    expect(listed.map((d) => [d.snapshot_id, d.parent_id])).toEqual([[second.snapshot_id, undefined]]);
+    expect(await next.verify(second.snapshot_id, quiet)).toMatchObject({
+      descriptorValid: true,
+      payloadValid: true,
+    });
+    writeFileSync(join(volume.main, 'room'), Buffer.alloc(500_000));
+  } finally {
+    execFileSync('umount', [volume.path]);
+  }
 });
 
 // The whole of snapshot, restore, fork and delete against a model of what each snapshot held.

@@ -28,6 +28,7 @@ import { pinSideBranches } from './pins.ts';
 import { readConfig } from './publish.ts';
 import { findByTag, getSnapshot, listSnapshots, noSnapshot, noWorktree } from './reader.ts';
 import { hasDebris, type RepairLog, removeTemporaryFiles, repair } from './repair.ts';
+import { keepReserve, withReserve } from './reserve.ts';
 import { bringBack, wasRestored } from './restore.ts';
 import { openPayload, takeSnapshot } from './snapshot.ts';
 import { verifySnapshot } from './verify.ts';
@@ -69,7 +70,7 @@ export class Engine {
         throw new RepositoryError('Internal', 'the repository vanished while it was made; try again');
       for (const folder of [layout.intents, layout.agent, layout.leases, layout.indexes])
         ensureDirectory(folder);
-      await this.#repairUnlessBusy();
+      await this.#repairIfPossible();
       return { ...identity, ...(await probe(layout, this.#options.engine)), engine: this.#options.engine };
     });
   }
@@ -184,15 +185,21 @@ export class Engine {
 
   async delete(id: string, control: Pick<Control, 'step'>): Promise<void> {
     checkSnapshotId(id);
+    let begun = false;
     await this.#attempt(`deleting ${id}`, () =>
-      this.#change(LEASE_WAIT_MS, async () => {
-        const layout = this.#layout;
-        const all = await listSnapshots(layout);
-        const target = all.find((d) => d.snapshot_id === id);
-        if (!target) throw noSnapshot(id);
-        await deleteSnapshot(layout, target, all, control);
-        await this.#pin();
-      }),
+      withReserve(this.#layout, () =>
+        this.#change(LEASE_WAIT_MS, async () => {
+          const layout = this.#layout;
+          const all = await listSnapshots(layout);
+          const target = all.find((d) => d.snapshot_id === id);
+          // A first attempt can have got so far that the second found it to finish.
+          if (!target && begun) return;
+          if (!target) throw noSnapshot(id);
+          begun = true;
+          await deleteSnapshot(layout, target, all, control);
+          await this.#pin();
+        }),
+      ),
     );
   }
 
@@ -247,13 +254,17 @@ export class Engine {
     return await work(lease);
   }
 
-  /** A live writer repairs for itself, so there is no need to wait for it. */
-  async #repairUnlessBusy(): Promise<void> {
+  /** A live writer repairs for itself; on a full volume what is there can be read, and deleted. */
+  async #repairIfPossible(): Promise<void> {
     try {
-      await this.#change(0, async () => removeTemporaryFiles(this.#layout));
+      await this.#change(0, async () => {
+        removeTemporaryFiles(this.#layout);
+        keepReserve(this.#layout);
+      });
     } catch (error) {
-      if (!(error instanceof RepositoryError && error.reason === 'Busy')) throw error;
-      this.#options.log?.info({ err: error }, 'another writer is at work: nothing was repaired');
+      const known = asRepositoryError(error, 'repairing the repository');
+      if (known.reason !== 'Busy' && known.reason !== 'VolumeFull') throw known;
+      this.#options.log?.info({ err: known }, 'nothing was repaired');
     }
   }
 

@@ -47,6 +47,9 @@ export class Layout {
   get deletions(): string {
     return join(this.agent, 'delete');
   }
+  get reserve(): string {
+    return join(this.agent, 'reserve');
+  }
   get pins(): string {
     return join(this.jvs, 'pins');
   }

@@ -107,8 +107,13 @@ export class Lease implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     if (this.#lost || highest(this.#options.directory) !== this.#number) return;
-    // Stays as the highest number; the next holder removes it.
-    writeFileSync(this.#file, describe(this.#options.holder, true));
+    // Stays as the highest number; the next holder removes it. Without room to say so, it is as good as dead.
+    try {
+      writeFileSync(this.#file, describe(this.#options.holder, true));
+    } catch (error) {
+      if (!hasCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+      rmSync(this.#file, { force: true });
+    }
   }
 }
 

@@ -1,0 +1,36 @@
+// Deleting needs a little room itself, which a full volume does not have: some is kept for that.
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { RepositoryError } from '../repository.ts';
+import { hasCode } from './fs/errors.ts';
+import type { Layout } from './layout.ts';
+
+const BYTES = 128 * 1024;
+
+/** No error where there is no room for it. */
+export function keepReserve(layout: Layout): void {
+  if (existsSync(layout.reserve)) return;
+  try {
+    writeFileSync(layout.reserve, Buffer.alloc(BYTES, 'reserve '));
+  } catch (error) {
+    rmSync(layout.reserve, { force: true });
+    if (!hasCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+  }
+}
+
+/** Does work that frees room: once more with the reserve where there is none left. */
+export async function withReserve<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const full = hasCode(error, 'ENOSPC', 'EDQUOT') || isVolumeFull(error);
+    if (!full || !existsSync(layout.reserve)) throw error;
+    rmSync(layout.reserve, { force: true });
+    const done = await work();
+    keepReserve(layout);
+    return done;
+  }
+}
+
+export function isVolumeFull(error: unknown): boolean {
+  return error instanceof RepositoryError && error.reason === 'VolumeFull';
+}
