@@ -39,3 +39,6 @@ for (const [name, entryPoints] of Object.entries(programs)) {
   });
   cpSync(join(root, 'proto'), join(outdir, 'proto'), { recursive: true });
 }
+
+// The command line, on the image's PATH.
+cpSync(join(root, 'agent/bin/jvs-agent'), join(root, 'dist/agent/jvs-agent'));

@@ -6,8 +6,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { AnyDefinition, PackageDefinition } from '@grpc/proto-loader';
-import {
-  FileDescriptorProto,
+import descriptor, {
   type IDescriptorProto,
   type IFileDescriptorProto,
 } from 'protobufjs/ext/descriptor/index.js';
@@ -60,6 +59,8 @@ export function reflectionServices(
     return { definition: { ServerReflectionInfo }, implementation };
   });
 }
+
+const { FileDescriptorProto } = descriptor;
 
 interface File {
   name: string;
