@@ -65,6 +65,10 @@ test('a life of a worktree, by commands', async () => {
   });
   await json(volume, 'restore', second);
   expect((await json(volume, 'delete', first.snapshot_id)).value).toMatchObject({ status: 'deleted' });
+  const packed = await json(volume, 'snapshot', '--compression', 'zstd:5');
+  expect(packed.value).toMatchObject({ compression: { type: 'zstd', level: 5 } });
+  await json(volume, 'restore', second);
+  await json(volume, 'delete', packed.value.snapshot_id);
   const verified = await json(volume, 'verify');
   expect(verified).toMatchObject({ code: 0, value: [{ snapshot_id: second, tamper_detected: false }] });
   expect(await json(volume, 'doctor', '--strict')).toMatchObject({
@@ -113,6 +117,7 @@ test('errors are one line, or an object, and say what to do', async () => {
     ['show', 'a', 'b'],
     ['snapshot', '--bogus'],
     ['snapshot', '--engine', 'x'],
+    ['snapshot', '--compression', 'gzip:10'],
     ['history', '-n', 'many'],
     ['retention', '--keep-age', 'soon'],
     ['verify', 'x', '--all'],

@@ -10,7 +10,7 @@ import {
   listWorktrees,
   snapshotIds,
 } from '../repository/native/reader.ts';
-import type { Descriptor, EngineName, Verification } from '../repository/repository.ts';
+import type { Compression, Descriptor, EngineName, Verification } from '../repository/repository.ts';
 import { planRetention } from '../retention/plan.ts';
 import { validatePolicy } from '../retention/policy.ts';
 import { type Arguments, type CommandName, UsageError, wholeNumber } from './arguments.ts';
@@ -52,6 +52,7 @@ const RUNS: Record<CommandName, Run> = {
         origin: 'manual',
         tags: args.texts('tag'),
         ...(note === undefined ? {} : { note }),
+        ...compressionOf(args),
         ...(args.text('engine') ? { engine: args.text('engine') as EngineName } : {}),
       },
       control,
@@ -206,6 +207,17 @@ async function retention(args: Arguments, { engine, layout, control }: Opened): 
   return {
     json: plan.map(({ id, keep, reasons }) => ({ snapshot_id: id, keep, reasons })),
     text: plan.map((p) => `${p.id}  ${p.keep ? 'keep' : deleted}: ${p.reasons.join('; ')}\n`).join(''),
+  };
+}
+
+function compressionOf(args: Arguments): { compression?: Compression } {
+  const text = args.text('compression');
+  if (text === undefined) return {};
+  const [, type, level] = /^(gzip|zstd)(?::(\d))?$/.exec(text) ?? [];
+  if (type === undefined)
+    throw new UsageError(`--compression: ${JSON.stringify(text)}: write gzip:6 or zstd:3`);
+  return {
+    compression: { type: type as Compression['type'], level: Number(level ?? (type === 'gzip' ? 6 : 3)) },
   };
 }
 

@@ -39,6 +39,12 @@ export interface AgentExtension {
   skipped?: { fifo?: number; socket?: number; device?: number };
 }
 
+export interface Compression {
+  type: 'gzip' | 'zstd';
+  /** 0 to 9. */
+  level: number;
+}
+
 export type EngineName = 'copy' | 'reflink-copy' | 'juicefs-clone';
 export type Origin = 'manual' | 'auto' | 'self' | 'discovered' | 'pre-restore' | 'final';
 
@@ -62,6 +68,8 @@ export interface SnapshotOptions {
   origin: Origin;
   /** Makes the call idempotent: a snapshot that carries this tag is returned instead of made again. */
   requestTag?: string;
+  /** Files are stored compressed: smaller, but nothing is shared with other snapshots. */
+  compression?: Compression;
   /** Refuse with `ParentMismatch` unless the worktree's head is this snapshot. */
   expectedParent?: string;
   signal?: AbortSignal;

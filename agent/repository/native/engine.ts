@@ -11,6 +11,7 @@ import {
   type SnapshotOptions,
   type Verification,
 } from '../repository.ts';
+import { checkCompression } from './compression.ts';
 import { type Control, Meter } from './control.ts';
 import { deleteSnapshot, readWorktrees } from './delete.ts';
 import { compareTrees, type Difference } from './diff.ts';
@@ -84,6 +85,7 @@ export class Engine {
     const worktree = checkWorktree(request.worktree);
     const note = checkNote(request.note ?? '');
     const tags = checkTags([...(request.tags ?? []), ...(request.requestTag ? [request.requestTag] : [])]);
+    const compression = request.compression && checkCompression(request.compression);
     return this.#attempt(`snapshot of ${worktree}`, () =>
       this.#change(LEASE_WAIT_MS, async (lease) => {
         const adopted = request.requestTag && (await findByTag(this.#layout, request.requestTag));
@@ -113,6 +115,7 @@ export class Engine {
           engine,
           effectiveEngine,
           origin: request.origin,
+          compression,
           clockTickMs: clockTick(filesystem),
           expectedBytes: size || 0,
           lease,
@@ -227,8 +230,8 @@ export class Engine {
   ): Promise<Difference> {
     const layout = this.#layout;
     return this.#attempt(`comparing with ${from}`, async () => {
-      await getSnapshot(layout, from);
-      if ('snapshotId' in to) await getSnapshot(layout, to.snapshotId);
+      refuseCompressed(await getSnapshot(layout, from));
+      if ('snapshotId' in to) refuseCompressed(await getSnapshot(layout, to.snapshotId));
       using volume = Directory.open(layout.volume);
       using left = Directory.open(layout.snapshot(from));
       using right =
@@ -275,6 +278,14 @@ export class Engine {
       throw asRepositoryError(error, doing);
     }
   }
+}
+
+function refuseCompressed({ compression, snapshot_id }: Descriptor): void {
+  if (!compression) return;
+  throw new RepositoryError(
+    'InvalidArgument',
+    `snapshot ${snapshot_id} is compressed: fork it, and compare the worktrees`,
+  );
 }
 
 /** Local filesystems stamp with the kernel's tick, 10 ms at most; others with a server's clock. */

@@ -44,6 +44,8 @@ interface Pending {
   onProgress: ((progress: Progress) => void) | undefined;
 }
 
+/** Garbage is collected early: without limits the heap of a walk through many files grows with them. */
+const HEAP = ['--max-semi-space-size=4', '--max-old-space-size=200'];
 const IDLE_MS = 5_000;
 // Bundled, all files are in one folder and end in .js.
 const ENTRY = fileURLToPath(
@@ -113,7 +115,11 @@ export class Lane implements AsyncDisposable {
   }
 
   #start(): ChildProcess {
-    const child = fork(ENTRY, { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(ENTRY, {
+      serialization: 'advanced',
+      execArgv: [...process.execArgv, ...HEAP],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     child.on('message', (answer: Answer) => this.#answered(answer));
     const ended = (how: string, cause?: unknown) => {
       if (this.#child === child) this.#child = undefined;

@@ -179,7 +179,15 @@ function stage(input: RestoreInput, places: Places): void {
   using index = new IndexWriter(places.index);
   const meter = new Meter(control, descriptor.agent?.size ?? 0, () => lease.renew());
   const hardLinks = (descriptor.agent?.hard_links ?? 0) > 0;
-  new TreeCopier({ index, reflink: input.reflink, meter, hardLinks, restoring: true }).copy(source, target);
+  const { compression } = descriptor;
+  new TreeCopier({
+    index,
+    reflink: input.reflink && !compression,
+    meter,
+    hardLinks,
+    restoring: true,
+    ...(compression ? { decompress: compression.type } : {}),
+  }).copy(source, target);
   target.setMetadata(source.stat());
   // Until the tree is in place nobody else can write to it: its records are good up to now.
   const racyFromMs = lstatSync(places.journal).ctimeMs - input.clockTickMs;

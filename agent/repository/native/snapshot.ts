@@ -2,12 +2,14 @@ import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import {
   type AgentExtension,
+  type Compression,
   type Descriptor,
   type EngineName,
   RepositoryError,
   type Worktree,
 } from '../repository.ts';
 import { CloneIndexer } from './clone.ts';
+import { compressTree } from './compress-tree.ts';
 import { type Control, Meter } from './control.ts';
 import { juicefsClone } from './engines.ts';
 import { readyMarker, sealed } from './format/descriptor.ts';
@@ -33,6 +35,7 @@ export interface SnapshotInput {
   engine: EngineName;
   effectiveEngine: EngineName;
   origin: AgentExtension['origin'];
+  compression: Compression | undefined;
   /** Ticks of the volume's clock are shorter, ms. */
   clockTickMs: number;
   /** Bytes of the parent's payload, as a first estimate of the work. */
@@ -118,7 +121,10 @@ async function copyPayload(input: SnapshotInput, id: string, index: string): Pro
   const hash = payloadHashOfIndex(index);
   if (!hash) throw new RepositoryError('Internal', 'the index just written can not be read back; try again');
   const rootMode = source.stat().mode;
-  return { ...copier.result, hash, rootMode };
+  if (!input.compression) return { ...copier.result, hash, rootMode };
+  // The hash is of what was read; what is stored is another form of it.
+  const uniqueBytes = compressTree(target, input.compression, new Meter(control, 0, () => lease.renew()));
+  return { ...copier.result, hash, rootMode, uniqueBytes };
 }
 
 /** @throws RepositoryError NotFound */
@@ -158,6 +164,7 @@ function describe(input: SnapshotInput, id: string, copied: Copied): Descriptor 
     ...(input.tags.length > 0 ? { tags: input.tags } : {}),
     engine: input.engine,
     payload_root_hash: copied.hash,
+    ...(input.compression ? { compression: input.compression } : {}),
     agent: {
       completed_at: now,
       effective_engine: copied.fallback ? 'copy' : effectiveEngine,

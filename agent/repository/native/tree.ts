@@ -3,12 +3,14 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, copyFileSync, readSync } from 'node:fs';
 import { RepositoryError } from '../repository.ts';
+import { codecOf, decompressContent } from './compression.ts';
 import type { Meter } from './control.ts';
 import { readContent } from './copy.ts';
 import { READY, walkKey } from './format/payload.ts';
 import { type Directory, type Entry, OpenFile, openPath, setMetadata, statOf } from './fs/directory.ts';
 import { asRepositoryError, hasCode } from './fs/errors.ts';
 import type { FileRecord, IndexCursor, IndexWriter, Known } from './index-file.ts';
+import { withoutSuffix } from './verify.ts';
 
 export interface TreeOptions {
   index: IndexWriter;
@@ -19,6 +21,8 @@ export interface TreeOptions {
   hardLinks: boolean;
   /** The copy becomes the payload and the source is a snapshot: the index describes them that way round. */
   restoring?: boolean;
+  /** The source's files are compressed so, and have its suffix. */
+  decompress?: string;
 }
 
 export interface TreeResult {
@@ -85,7 +89,11 @@ export class TreeCopier {
   }
 
   #directory(source: Directory, target: Directory, previous?: Directory, known?: IndexCursor): void {
-    for (const { name, entry, isDirectory } of listing(source, this.#trail.length === 0)) {
+    for (const { name, entry, isDirectory } of listing(
+      source,
+      this.#trail.length === 0,
+      this.#options.decompress,
+    )) {
       this.#trail.push(name);
       this.#entry(source, target, previous, known, name, entry, isDirectory);
       this.#trail.pop();
@@ -274,7 +282,8 @@ export class TreeCopier {
   }
 
   #copy(source: Directory, target: Directory, name: string, seen: Entry): FileRecord {
-    using from = new OpenFile(source, name);
+    const { decompress } = this.#options;
+    using from = new OpenFile(source, decompress ? name + codecOf(decompress).suffix : name);
     if (from.stat().kind !== 'file') throw new Replaced();
     for (let attempt = 1; ; attempt++) {
       const before = from.stat();
@@ -315,7 +324,10 @@ export class TreeCopier {
     try {
       const sparse = before.allocated < before.size;
       const onBytes = (bytes: number) => this.#options.meter.add(bytes, 0);
-      const { hash, size } = readContent(from, before.size, onBytes, { fd, sparse });
+      const { decompress } = this.#options;
+      const { hash, size } = decompress
+        ? decompressContent(from, decompress, onBytes, fd)
+        : readContent(from, before.size, onBytes, { fd, sparse });
       setMetadata(fd, before);
       return { hash, size, copy: statOf(fd), atomic: false };
     } catch (error) {
@@ -349,14 +361,15 @@ function readlink(directory: Directory, name: string): Buffer {
 }
 
 /** In walk order. Where another program restored a snapshot, its marker is left at the root; it is no payload. */
-function listing(source: Directory, isRoot: boolean) {
+function listing(source: Directory, isRoot: boolean, decompress?: string) {
   const names = namesOf(source).filter((name) => !isRoot || name !== READY);
-  const keep = names.length < KEPT_STATS;
+  const keep = names.length < KEPT_STATS || decompress !== undefined;
   const entries: { name: string; key: string; entry: Entry | undefined; isDirectory: boolean }[] = [];
-  for (const name of names) {
-    const entry = source.lstat(name);
+  for (const stored of names) {
+    const entry = source.lstat(stored);
     if (!entry) continue;
     const isDirectory = entry.kind === 'dir';
+    const name = decompress && entry.kind === 'file' ? withoutSuffix(stored, decompress) : stored;
     entries.push({ name, key: walkKey(name, isDirectory), entry: keep ? entry : undefined, isDirectory });
   }
   return entries.sort((a, b) => (a.key < b.key ? -1 : 1));

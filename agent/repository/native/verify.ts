@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type Descriptor, RepositoryError, type Verification } from '../repository.ts';
+import { codecOf, decompressContent } from './compression.ts';
 import type { Meter } from './control.ts';
-import { readContent } from './copy.ts';
+import { type Content, readContent } from './copy.ts';
 import { descriptorChecksum } from './format/descriptor.ts';
-import { ENTRY_TYPES, type EntryType, isHashed, PayloadHash, walkKey } from './format/payload.ts';
+import { ENTRY_TYPES, type EntryType, isHashed, PayloadHash, READY, walkKey } from './format/payload.ts';
 import { Directory, OpenFile } from './fs/directory.ts';
 import type { Layout } from './layout.ts';
 
@@ -18,7 +19,7 @@ export function verifySnapshot(layout: Layout, descriptor: Descriptor, meter: Me
 
 function payloadProblem(layout: Layout, descriptor: Descriptor, meter: Meter): string | undefined {
   try {
-    const found = hashPayload(layout.snapshot(descriptor.snapshot_id), meter);
+    const found = hashPayload(layout.snapshot(descriptor.snapshot_id), meter, descriptor.compression?.type);
     if (found === descriptor.payload_root_hash) return undefined;
     return `the files hash to ${found}, the descriptor says ${descriptor.payload_root_hash}`;
   } catch (error) {
@@ -28,10 +29,10 @@ function payloadProblem(layout: Layout, descriptor: Descriptor, meter: Meter): s
 }
 
 /** The payload root hash of a tree that does not change, in three walks, so that memory stays bounded. */
-export function hashPayload(root: string, meter: Meter): string {
+export function hashPayload(root: string, meter: Meter, compression?: string): string {
   using directory = Directory.open(root);
   const hash = new PayloadHash();
-  for (const type of ENTRY_TYPES) addLines(directory, '', type, hash, meter);
+  for (const type of ENTRY_TYPES) addLines(directory, '', type, hash, meter, compression);
   return hash.digest();
 }
 
@@ -41,21 +42,25 @@ function addLines(
   type: EntryType,
   hash: PayloadHash,
   meter: Meter,
+  compression?: string,
 ): void {
-  const entries = directory.names().map((name) => {
-    const entry = directory.lstat(name);
-    if (!entry) throw damaged(prefix + name, 'vanished');
-    return { name, entry, key: walkKey(name, entry.kind === 'dir') };
+  const entries = directory.names().flatMap((stored) => {
+    const entry = directory.lstat(stored);
+    if (!entry) throw damaged(prefix + stored, 'vanished');
+    // The marker is not compressed.
+    if (prefix === '' && stored === READY) return [];
+    const name = compression && entry.kind === 'file' ? withoutSuffix(stored, compression) : stored;
+    return [{ name, stored, entry, key: walkKey(name, entry.kind === 'dir') }];
   });
   entries.sort((a, b) => (a.key < b.key ? -1 : 1));
-  for (const { name, entry } of entries) {
+  for (const { name, stored, entry } of entries) {
     const path = prefix + name;
     const hashed = isHashed(name);
     switch (entry.kind) {
       case 'dir': {
         if (type === 'dir' && hashed) hash.add('dir', path, entry.mode, sha256(name));
         using below = directory.openDirectory(name);
-        addLines(below, `${path}/`, type, hash, meter);
+        addLines(below, `${path}/`, type, hash, meter, compression);
         break;
       }
       case 'symlink':
@@ -65,7 +70,8 @@ function addLines(
         break;
       case 'file':
         if (type === 'file' && hashed) {
-          hash.add('file', path, entry.mode, fileHash(directory, name, meter), entry.size);
+          const found = contentOf(directory, stored, meter, compression);
+          hash.add('file', path, entry.mode, found.hash.toString('hex'), found.size);
         }
         break;
       default:
@@ -75,10 +81,18 @@ function addLines(
   }
 }
 
-function fileHash(directory: Directory, name: string, meter: Meter): string {
+function contentOf(directory: Directory, name: string, meter: Meter, compression?: string): Content {
   using file = new OpenFile(directory, name);
-  const { hash } = readContent(file.fd, file.stat().size, (bytes) => meter.add(bytes, 0));
-  return hash.toString('hex');
+  const onBytes = (bytes: number) => meter.add(bytes, 0);
+  if (compression) return decompressContent(file.fd, compression, onBytes);
+  return readContent(file.fd, file.stat().size, onBytes);
+}
+
+/** @throws RepositoryError DamagedRepository for a file that is not compressed */
+export function withoutSuffix(stored: string, compression: string): string {
+  const { suffix } = codecOf(compression);
+  if (stored.endsWith(suffix)) return stored.slice(0, -suffix.length);
+  throw damaged(stored, 'is not compressed, in a compressed snapshot');
 }
 
 function sha256(bytes: string | Buffer): string {

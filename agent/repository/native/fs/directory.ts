@@ -179,6 +179,10 @@ export class Directory implements Disposable {
   setMetadata(entry: Entry): void {
     setMetadata(this.fd, entry);
   }
+
+  setMode(mode: number): void {
+    fchmodSync(this.fd, mode);
+  }
 }
 
 /** A directory several levels below `root`, every level opened without following links. */

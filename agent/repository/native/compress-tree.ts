@@ -1,0 +1,64 @@
+import { closeSync } from 'node:fs';
+import { type Compression, RepositoryError } from '../repository.ts';
+import { codecOf, compressContent } from './compression.ts';
+import type { Meter } from './control.ts';
+import { type Directory, OpenFile, openPath, setMetadata } from './fs/directory.ts';
+
+/** The longest name that a filesystem takes, bytes. */
+const NAME_BYTES = 255;
+
+/**
+ * Replaces every file of an unpublished copy by its compressed form, with the same mode, owner and times. Other
+ * names of the files, in published snapshots, keep their content. Returns the bytes written.
+ */
+export function compressTree(root: Directory, compression: Compression, meter: Meter): number {
+  const { suffix } = codecOf(compression.type);
+  const links = new Map<number, string[]>();
+  let written = 0;
+
+  const replace = (directory: Directory, path: string[], name: string): void => {
+    const stored = name + suffix;
+    if (stored.length > NAME_BYTES) {
+      throw new RepositoryError(
+        'InvalidArgument',
+        `${Buffer.from([...path, name].join('/'), 'latin1')}: its name is too long for a compressed snapshot, ` +
+          `which adds ${suffix}: shorten it, or do not compress`,
+      );
+    }
+    using from = new OpenFile(directory, name);
+    const entry = from.stat();
+    const first = links.get(entry.ino);
+    if (first) {
+      using other = openPath(root, first.slice(0, -1));
+      directory.link(other, first.at(-1) ?? '', stored);
+    } else {
+      const to = directory.createFile(stored);
+      try {
+        written += compressContent(from.fd, to, compression, (bytes) => meter.add(bytes, 0));
+        setMetadata(to, entry);
+      } finally {
+        closeSync(to);
+      }
+      if (entry.nlink > 1) links.set(entry.ino, [...path, stored]);
+    }
+    directory.unlink(name);
+  };
+
+  const walk = (directory: Directory, path: string[]): void => {
+    const before = directory.stat();
+    // Made writable for the change; its times are those of the payload afterwards.
+    if (path.length > 0) directory.setMode(0o700);
+    // Long names first: where `a` and `a.gz` are, `a.gz` has its new name before `a` takes the old one.
+    for (const name of directory.names().sort((a, b) => b.length - a.length)) {
+      const entry = directory.lstat(name);
+      if (entry?.kind === 'file') replace(directory, path, name);
+      if (entry?.kind !== 'dir') continue;
+      using below = directory.openDirectory(name);
+      walk(below, [...path, name]);
+    }
+    if (path.length > 0) directory.setMetadata(before);
+    meter.add(0, 1);
+  };
+  walk(root, []);
+  return written;
+}

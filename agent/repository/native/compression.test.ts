@@ -1,0 +1,117 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { manifest, quiet, TestVolume } from '../testing/volume.ts';
+
+const ask = { worktree: 'main', origin: 'manual' as const };
+
+async function prepared() {
+  const volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  const at = (...path: string[]) => join(volume.main, ...path);
+  mkdirSync(at('dir'));
+  writeFileSync(at('text'), 'text '.repeat(10_000));
+  writeFileSync(at('empty'), '');
+  writeFileSync(at('large'), Buffer.alloc(9 * 1024 * 1024 + 5, 'large content'));
+  writeFileSync(at('exact'), Buffer.alloc(4 * 1024 * 1024, 1));
+  writeFileSync(at('own.gz'), gzipSync("a user's own"));
+  writeFileSync(at('own'), 'beside own.gz');
+  writeFileSync(at('own.zst'), 'not really');
+  writeFileSync(at('dir', '.READY'), 'not hashed, but kept');
+  linkSync(at('text'), at('dir', 'again'));
+  symlinkSync('nowhere', at('dangling'));
+  chmodSync(at('own'), 0o4710);
+  chmodSync(at('dir'), 0o555);
+  return { volume, engine, at };
+}
+
+test.for(['gzip', 'zstd'] as const)(
+  'a %s snapshot is smaller, verifies, and brings everything back',
+  async (type) => {
+    const { volume: made, engine, at } = await prepared();
+    using volume = made;
+    const plain = await engine.snapshot(ask, quiet);
+    const before = manifest(volume.snapshotPath(plain.snapshot_id));
+    const packed = await engine.snapshot({ ...ask, compression: { type, level: 6 } }, quiet);
+    expect(packed).toMatchObject({
+      compression: { type, level: 6 },
+      payload_root_hash: plain.payload_root_hash,
+    });
+    expect(packed.agent?.size).toBe(plain.agent?.size);
+    expect(packed.agent?.unique_bytes).toBeLessThan((packed.agent?.size ?? 0) / 20);
+    for (const { snapshot_id } of [plain, packed]) {
+      expect(await engine.verify(snapshot_id, quiet)).toMatchObject({
+        descriptorValid: true,
+        payloadValid: true,
+      });
+    }
+    expect(manifest(volume.snapshotPath(plain.snapshot_id))).toEqual(before);
+    const tree = manifest(volume.main);
+    writeFileSync(at('own.gz'), 'lost');
+    writeFileSync(at('more'), 'more');
+    await engine.restore({ worktree: 'main', snapshotId: packed.snapshot_id }, quiet);
+    expect(manifest(volume.main)).toEqual(tree);
+    expect(statSync(at('text')).ino).toBe(statSync(at('dir', 'again')).ino);
+    const next = await engine.snapshot(ask, quiet);
+    expect(next.payload_root_hash).toBe(plain.payload_root_hash);
+    expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(tree);
+  },
+);
+
+test('what gzip stores, gzip reads', async () => {
+  const { volume: made, engine } = await prepared();
+  using volume = made;
+  const { snapshot_id } = await engine.snapshot({ ...ask, compression: { type: 'gzip', level: 1 } }, quiet);
+  const path = (name: string) => join(volume.snapshotPath(snapshot_id), name);
+  const content = execFileSync('gzip', ['-dc', path('large.gz')], { maxBuffer: 1 << 24 });
+  expect(content.equals(Buffer.alloc(9 * 1024 * 1024 + 5, 'large content'))).toBe(true);
+  expect(
+    execFileSync('sh', ['-c', 'gzip -dc "$0" | gzip -dc', path('own.gz.gz')], { encoding: 'utf8' }),
+  ).toBe("a user's own");
+});
+
+test.for(['gzip', 'zstd'] as const)('damage to a %s snapshot is found, and not restored', async (type) => {
+  const { volume: made, engine } = await prepared();
+  using volume = made;
+  const { snapshot_id } = await engine.snapshot({ ...ask, compression: { type, level: 3 } }, quiet);
+  const suffix = type === 'gzip' ? '.gz' : '.zst';
+  truncateSync(join(volume.snapshotPath(snapshot_id), `large${suffix}`), 50);
+  expect(await engine.verify(snapshot_id, quiet)).toMatchObject({
+    payloadValid: false,
+    error: expect.stringMatching(/cut short/),
+  });
+  const before = manifest(volume.main);
+  await expect(engine.restore({ worktree: 'main', snapshotId: snapshot_id }, quiet)).rejects.toMatchObject({
+    reason: 'DamagedRepository',
+  });
+  expect(manifest(volume.main)).toEqual(before);
+});
+
+test('what can not be compressed is said, and leaves nothing', async () => {
+  const { volume: made, engine, at } = await prepared();
+  using volume = made;
+  const refused = (compression: object) =>
+    engine
+      .snapshot({ ...ask, compression: compression as { type: 'gzip'; level: number } }, quiet)
+      .catch((e) => e);
+  expect(await refused({ type: 'lzma', level: 1 })).toMatchObject({ reason: 'InvalidArgument' });
+  expect(await refused({ type: 'gzip', level: 10 })).toMatchObject({ reason: 'InvalidArgument' });
+  writeFileSync(at('n'.repeat(254)), '');
+  expect(await refused({ type: 'gzip', level: 1 })).toMatchObject({
+    reason: 'InvalidArgument',
+    message: expect.stringMatching(/too long/),
+  });
+  expect(readdirSync(join(volume.jvs, 'snapshots'))).toEqual([]);
+});
