@@ -131,6 +131,9 @@ function reparent(layout: Layout, child: string, entry: Journal): void {
   const moved = sealed({ ...rest, ...(entry.parent_id ? { parent_id: entry.parent_id } : {}) });
   // The marker first: nobody checks it, but the descriptor tells that this step is done.
   const marker = join(layout.snapshot(child), READY);
-  writeAtomic(marker, readyMarker(moved, moved.agent?.completed_at ?? moved.created_at));
+  // Nothing half-written among the snapshot's files: it would count as one of them.
+  writeAtomic(marker, readyMarker(moved, moved.agent?.completed_at ?? moved.created_at), {
+    folder: layout.deletions,
+  });
   writeAtomic(layout.descriptor(child), serializeDescriptor(moved));
 }

@@ -19,14 +19,16 @@ import { hasCode } from './errors.ts';
 /**
  * Replaces the file's content at once: a reader, also one after a power cut, finds the old or the new.
  * `durable: false` promises that to running readers only. The new one is safe after the next sync.
+ * `folder`, of the same filesystem: where a crash may leave a half-written file; beside the file where not given.
  */
 export function writeAtomic(
   path: string,
   content: string,
-  options: { mode?: number; durable?: boolean } = {},
+  options: { mode?: number; durable?: boolean; folder?: string } = {},
 ): void {
+  const folder = options.folder ?? dirname(path);
   // The jvs binary removes files of this prefix as debris, and so do we.
-  const temporary = join(dirname(path), `.jvs-tmp-${basename(path)}-${randomBytes(4).toString('hex')}`);
+  const temporary = join(folder, `.jvs-tmp-${basename(path)}-${randomBytes(4).toString('hex')}`);
   const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     try {
