@@ -23,6 +23,7 @@ import { asRepositoryError } from './fs/errors.ts';
 import { ensureDirectory } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
 import { initialize, recognize } from './initialize.ts';
+import { checkJvs8, takeSnapshotByJvs8 } from './jvs8.ts';
 import { Layout } from './layout.ts';
 import { Lease } from './lease.ts';
 import { pinSideBranches } from './pins.ts';
@@ -31,7 +32,7 @@ import { findByTag, getSnapshot, listSnapshots, noSnapshot, noWorktree } from '.
 import { hasDebris, type RepairLog, removeTemporaryFiles, repair } from './repair.ts';
 import { keepReserve, withReserve } from './reserve.ts';
 import { bringBack, wasRestored } from './restore.ts';
-import { openPayload, takeSnapshot } from './snapshot.ts';
+import { openPayload, type SnapshotInput, takeSnapshot } from './snapshot.ts';
 import { verifySnapshot } from './verify.ts';
 
 export interface EngineOptions {
@@ -39,6 +40,8 @@ export interface EngineOptions {
   engine: EngineName;
   /** Pod or host name. */
   holder: string;
+  /** A `jvs` 8 binary that takes the snapshots; all else is native. */
+  jvs8?: string;
   log?: RepairLog;
 }
 
@@ -65,6 +68,7 @@ export class Engine {
       if (!lstatSync(layout.volume).isDirectory()) {
         throw new RepositoryError('NotFound', `${layout.volume} is no directory: mount the volume there`);
       }
+      if (this.#options.jvs8) await checkJvs8(this.#options.jvs8);
       if (!recognize(layout)) await initialize(layout, Date.now());
       const identity = recognize(layout);
       if (!identity)
@@ -107,7 +111,9 @@ export class Engine {
         const engine = request.engine ?? this.#options.engine;
         const { effectiveEngine, filesystem } = await probe(layout, engine);
         const size = parent && (await getSnapshot(layout, parent).catch(() => undefined))?.agent?.size;
-        const made = await takeSnapshot({
+        const { jvs8 } = this.#options;
+        const take = jvs8 ? (input: SnapshotInput) => takeSnapshotByJvs8(input, jvs8) : takeSnapshot;
+        const made = await take({
           layout,
           config,
           note,

@@ -11,6 +11,8 @@ export interface NativeOptions {
   engine: EngineName;
   /** Pod or host name; it stands in the lease, for people. */
   holder: string;
+  /** Path of a `jvs` 8 binary: it takes the snapshots, with what that costs; all else is native. */
+  jvs8?: string;
   log?: RepairLog;
 }
 

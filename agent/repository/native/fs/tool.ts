@@ -7,13 +7,21 @@ export class MissingTool extends RepositoryError {}
 const MESSAGE_BYTES = 2_000;
 
 /**
- * Runs a program to its end; what it writes to stdout is dropped.
+ * Runs a program to its end, and returns what it wrote to stdout.
  * @throws MissingTool, RepositoryError VolumeFull, Internal with what it said
  */
-export function runTool(command: string, args: readonly string[]): Promise<void> {
+export function runTool(
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(0, MESSAGE_BYTES);
     });
@@ -21,7 +29,7 @@ export function runTool(command: string, args: readonly string[]): Promise<void>
       reject(new MissingTool('Internal', `${command} can not be run: ${cause.message}`, { cause })),
     );
     child.on('close', (code, signal) => {
-      if (code === 0) return resolve();
+      if (code === 0) return resolve(output);
       const full = /no space left|disk quota/i.test(said);
       const message = `${command} ${args.join(' ')} ended with ${code ?? signal}: ${said.trim()}`;
       reject(new RepositoryError(full ? 'VolumeFull' : 'Internal', message));

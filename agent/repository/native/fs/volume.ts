@@ -6,8 +6,8 @@ import { runTool } from './tool.ts';
  * Everything written to the filesystem of `path` so far is on disk. Node has no syncfs(2); coreutils' `sync -f`
  * is it. @throws RepositoryError Internal, VolumeFull
  */
-export function syncFilesystem(path: string): Promise<void> {
-  return runTool('sync', ['-f', path]);
+export async function syncFilesystem(path: string): Promise<void> {
+  await runTool('sync', ['-f', path]);
 }
 
 /** Filesystem type as in /proc/self/mounts, of the mount that holds `path`. */
