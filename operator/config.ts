@@ -30,6 +30,8 @@ const schema = z.object({
     .string()
     .default('')
     .transform((names) => names.split(',').filter(Boolean)),
+  /** How many snapshots that nobody made a resource for are shown as one, for each Workspace. */
+  JVS_HISTORY_LIMIT: z.coerce.number().int().min(0).max(10_000).default(100),
   JVS_LEADER_ELECTION: flag.default(true),
   JVS_WEBHOOK_PORT: port.default(9443),
   JVS_LINK_PORT: port.default(8443),
@@ -74,6 +76,7 @@ export function parseConfig(argv: readonly string[], environment: Record<string,
     },
     webhookUrl: c.JVS_WEBHOOK_URL,
     certificateNames: c.JVS_CERTIFICATE_NAMES,
+    historyLimit: c.JVS_HISTORY_LIMIT,
     leaderElection: c.JVS_LEADER_ELECTION,
     ports: {
       webhook: c.JVS_WEBHOOK_PORT,

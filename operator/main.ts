@@ -1,4 +1,5 @@
 // The operator: every replica serves the webhook; the leader reconciles and takes the agents' connections.
+import { Registry } from 'prom-client';
 import { createLogger } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import { CertificateManager, servingNames } from './certs/manager.ts';
@@ -8,7 +9,8 @@ import { createInformers } from './informers.ts';
 import { leaderLabel } from './leader-label.ts';
 import { podSource, tokenReviewer } from './link/pods.ts';
 import { LinkServer } from './link/server.ts';
-import { createMetrics } from './metrics.ts';
+import { createMeters, measure } from './metrics.ts';
+import { createMirrorController } from './mirror/controller.ts';
 import { KubeClient } from './runtime/client.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { LeaderElection } from './runtime/leader.ts';
@@ -68,6 +70,8 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
     port: ports.link,
   });
   const { agents } = link;
+  const registry = new Registry();
+  const meters = createMeters(registry);
   const controllers = [
     createWorkspaceController({
       client,
@@ -75,11 +79,22 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
       agents,
       events,
       caBundle: () => certificates.current().caBundle,
+      meters,
       log,
     }),
-    ...createSnapshotControllers({ client, informers, agents, events, log }),
+    ...createSnapshotControllers({ client, informers, agents, events, meters, log }),
+    createMirrorController({
+      client,
+      informers,
+      agents,
+      events,
+      historyLimit: config.historyLimit,
+      meters,
+      log,
+    }),
   ];
-  await serve(metricsListener(createMetrics({ controllers, link })), ports.metrics, stop);
+  measure(registry, { controllers, link, workspaces: informers.workspaces });
+  await serve(metricsListener(registry), ports.metrics, stop);
   problem = undefined;
   log.info({ version, ports }, 'serving');
 

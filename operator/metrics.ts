@@ -1,19 +1,55 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
+import type { Workspace } from './api/workspace.ts';
 import type { Controller } from './runtime/controller.ts';
+
+/** What the controllers count. Labels take few values, all known beforehand. */
+export interface Meters {
+  /** By `origin`. */
+  mirrored: Counter<'origin'>;
+  /** By `reason`: Pruned, RemovedFromVolume, Window. */
+  removed: Counter<'reason'>;
+  /** By `kind`. */
+  statusWrites: Counter<'kind'>;
+}
+
+export function createMeters(registry: Registry): Meters {
+  const registers = [registry];
+  return {
+    mirrored: new Counter({
+      name: 'jvs_operator_snapshots_mirrored_total',
+      help: 'Snapshot resources made for snapshots that were found on volumes',
+      labelNames: ['origin'],
+      registers,
+    }),
+    removed: new Counter({
+      name: 'jvs_operator_snapshots_removed_total',
+      help: 'Snapshot resources removed: their snapshot was Pruned or RemovedFromVolume, or is out of the Window',
+      labelNames: ['reason'],
+      registers,
+    }),
+    statusWrites: new Counter({
+      name: 'jvs_operator_status_writes_total',
+      help: 'Statuses written to the API server',
+      labelNames: ['kind'],
+      registers,
+    }),
+  };
+}
 
 export interface Measured {
   controllers: Controller[];
   link: { stats(): { agents: number; workspaces: number } };
+  workspaces: { list(): Workspace[] };
 }
 
 /** Process metrics, and what tells whether the operator keeps up. Read when it is scraped. */
-export function createMetrics({ controllers, link }: Measured): Registry {
-  const registry = new Registry();
+export function measure(registry: Registry, { controllers, link, workspaces }: Measured): void {
+  const registers = [registry];
   collectDefaultMetrics({ register: registry });
   new Gauge({
     name: 'jvs_operator_connected_agents',
     help: 'Agents whose stream is open to this replica',
-    registers: [registry],
+    registers,
     collect() {
       this.set(link.stats().agents);
     },
@@ -22,10 +58,32 @@ export function createMetrics({ controllers, link }: Measured): Registry {
     name: 'jvs_operator_queue_depth',
     help: 'Objects that wait to be reconciled',
     labelNames: ['controller'],
-    registers: [registry],
+    registers,
     collect() {
       for (const { name, depth } of controllers) this.set({ controller: name }, depth);
     },
   });
-  return registry;
+  new Gauge({
+    name: 'jvs_operator_workspaces',
+    help: 'Workspaces by phase',
+    labelNames: ['phase'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { status } of workspaces.list()) this.inc({ phase: status?.phase ?? 'Pending' });
+    },
+  });
+  new Gauge({
+    name: 'jvs_operator_workspaces_degraded',
+    help: 'Workspaces whose condition Degraded is true, by its reason',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { status } of workspaces.list()) {
+        const degraded = status?.conditions?.find(({ type }) => type === 'Degraded');
+        if (degraded?.status === 'True') this.inc({ reason: degraded.reason });
+      }
+    },
+  });
 }

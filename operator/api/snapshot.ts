@@ -76,14 +76,23 @@ export const snapshotSpecSchema = z
     restoreWorktree: worktree
       .optional()
       .meta({ description: 'Name of the worktree that restoreOnCreate makes. Not acted on yet.' }),
+    snapshotID: text(
+      '^[0-9]{13}-[0-9a-f]{8}$',
+      'must be the id of a snapshot: 13 digits, a hyphen and 8 hexadecimal digits',
+      22,
+    )
+      .optional()
+      .meta({
+        description:
+          'Id of a snapshot that is on the volume already. Then this object shows that one and none is taken; note, tags and worktree say nothing new. The operator makes such objects, named after workspace and id, for snapshots that were not asked for by a Snapshot: of the schedule, by the workload, by hand. Deleting one leaves the data where it is, and the operator makes it again. Make one yourself, under another name, to show and pin a snapshot that is too old to be shown.',
+      }),
     worktree: worktree.default('main').meta({ description: 'Worktree that the snapshot is taken of.' }),
-    pinned: z
-      .boolean()
-      .default(false)
-      .meta({ description: 'Keeps the snapshot from being pruned. May be changed. Not acted on yet.' }),
+    pinned: z.boolean().default(false).meta({
+      description: 'Keeps the snapshot from being pruned, and this object from going. May be changed.',
+    }),
     deletionPolicy: z.enum(['Delete', 'Retain']).default('Delete').meta({
       description:
-        'What becomes of the snapshot on the volume when this object is deleted. May be changed. Not acted on yet: it stays.',
+        'What becomes of the snapshot on the volume when this object is deleted. May be changed. Not acted on yet: it stays, and the operator makes an object for it again.',
     }),
   })
   .meta({
@@ -99,6 +108,7 @@ export const snapshotSpecSchema = z
           'partialPaths',
           'engine',
           'sourceSnapshot',
+          'snapshotID',
           'restoreOnCreate',
           'restoreWorktree',
           'worktree',
@@ -148,6 +158,7 @@ export const snapshotStatusSchema = z
       .partial()
       .meta({ description: 'What became of restoreOnCreate.' }),
     keepReasons: z.array(z.string()).meta({ description: 'Why retention keeps it.' }),
+    verifiedAt: time.meta({ description: 'When its files were last read and compared with its hash.' }),
     conditions: conditionsSchema,
   })
   .partial()

@@ -86,7 +86,11 @@ const retentionPolicy = z
   })
   .meta({
     description:
-      'What is kept when snapshots are pruned. Without it only surplus automatic snapshots are pruned. Not acted on yet.',
+      'What is kept when snapshots are pruned. Without it only surplus automatic snapshots are pruned. More than half of them go at once only with annotation jvs.io/allow-mass-prune: "true".',
+    ...rules({
+      rule: "self.keepMinSnapshots > 0 || (has(self.keepTags) && size(self.keepTags) > 0) || !self.keepMinAge.matches('^(0+([.]0+)?(ms|s|m|h|d))+$')",
+      message: 'keeps nothing: set keepMinSnapshots or keepMinAge above 0, or name keepTags',
+    }),
   });
 
 /** A schedule of five fields as CronJobs take it, or a macro. */
@@ -138,7 +142,8 @@ const autoSnapshot = z
       .meta({ description: 'A run that is this late is left out.' }),
   })
   .meta({
-    description: 'Snapshots by schedule. Not acted on yet.',
+    description:
+      'Snapshots by schedule, as CronJobs run: at most one is caught up on, and none runs while no pod does.',
     ...rules({
       rule: '!self.enabled || has(self.schedule)',
       message: 'is needed unless enabled is false',
@@ -266,6 +271,10 @@ export const workspaceStatusSchema = z
     selector: z.string().meta({ description: 'Label selector of the pods, for the scale subresource.' }),
     lastSnapshotTime: time.meta({ description: 'When the newest snapshot was taken.' }),
     nextSnapshotTime: time.meta({ description: 'When the next one is due.' }),
+    repositoryID: z.string().meta({
+      description:
+        'Id of the repository on the volume. When the volume holds another, nothing is concluded from it until annotation jvs.io/repository names it.',
+    }),
     effectiveEngine: z.string().meta({ description: 'The engine that the volume can do.' }),
     usedBytes: int64(0).meta({ description: "Used space of the volume's filesystem." }),
     capacityBytes: int64(0).meta({ description: "Size of the volume's filesystem." }),

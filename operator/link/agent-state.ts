@@ -6,7 +6,9 @@ import type { AgentMessage } from '../../shared/proto/gen/jvs/link/v1/AgentMessa
 import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
 import type { Hello } from '../../shared/proto/gen/jvs/link/v1/Hello.ts';
 import type { InventoryPage } from '../../shared/proto/gen/jvs/link/v1/InventoryPage.ts';
+import type { Notice } from '../../shared/proto/gen/jvs/link/v1/Notice.ts';
 import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
+import type { SnapshotRemoved } from '../../shared/proto/gen/jvs/link/v1/SnapshotRemoved.ts';
 import type { ConnectedAgent } from './agents.ts';
 import type { Identity } from './identity.ts';
 import { type Refusal, refusal } from './refusal.ts';
@@ -20,6 +22,10 @@ export const limits = {
   requests: 1_000,
   /** Of all strings in one RequestUpdate or AgentStatus. */
   text: 16 * 1024,
+  removed: 1_000,
+  notices: 200,
+  /** Of all strings in one SnapshotRemoved or Notice. */
+  word: 2 * 1024,
 };
 
 /** What a message changed: the requests it concerns, or nothing. */
@@ -35,6 +41,8 @@ export class AgentState {
   #arriving: SnapshotSet | undefined;
   #inventoryComplete = false;
   #requests: ReadonlyMap<string, RequestUpdate> = new Map();
+  #removed: ReadonlyMap<string, SnapshotRemoved> = new Map();
+  #notices: ReadonlyMap<string, Notice> = new Map();
   #view: ConnectedAgent | undefined;
 
   /** `before`: what the same process said on its previous stream; its status still holds. `now`: epoch ms. */
@@ -61,6 +69,8 @@ export class AgentState {
     if (message.snapshot) return this.#receiveSnapshot(message.snapshot);
     if (message.request) return this.#receiveRequest(message.request);
     if (message.status) return this.#receiveStatus(message.status);
+    if (message.removed) return this.#receiveRemoved(message.removed);
+    if (message.notice) return this.#receiveNotice(message.notice);
     if (message.hello) return refusal(status.INVALID_ARGUMENT, 'Hello comes once, as the first message.');
     return undefined; // of a newer agent: a sign of life, if nothing else
   }
@@ -86,6 +96,8 @@ export class AgentState {
       inventoryComplete: this.#inventoryComplete,
       snapshots: this.#snapshots.view(),
       requests: this.#requests,
+      removed: this.#removed,
+      notices: this.#notices,
     };
     return this.#view;
   }
@@ -118,6 +130,7 @@ export class AgentState {
     this.#arriving?.set(snapshot);
     const before = this.#snapshots.set(snapshot);
     if (overfull(this.#snapshots) || (this.#arriving && overfull(this.#arriving))) return tooMuch();
+    if (this.#removed.has(snapshot.id)) this.#removed = without(this.#removed, snapshot.id);
     if (snapshot.requestUid) this.forgetRequests([snapshot.requestUid]);
     if (isDeepStrictEqual(before, snapshot)) return undefined;
     return { changed: snapshot.requestUid ? [snapshot.requestUid] : [] };
@@ -125,22 +138,33 @@ export class AgentState {
 
   #receiveRequest(update: RequestUpdate): Outcome {
     if (!update.uid) return refusal(status.INVALID_ARGUMENT, 'A RequestUpdate without a uid.');
-    if (textOf(update) > limits.text) return tooLong('RequestUpdate');
+    if (textOf(update) > limits.text) return tooLong('RequestUpdate', limits.text);
     if (isDeepStrictEqual(this.#requests.get(update.uid), update)) return undefined;
     // Newest last, so that the first is the one that has been silent for longest.
-    const requests = new Map(this.#requests);
-    requests.delete(update.uid);
-    requests.set(update.uid, update);
-    for (const uid of requests.keys()) {
-      if (requests.size <= limits.requests) break;
-      requests.delete(uid);
-    }
-    this.#requests = requests;
+    this.#requests = withNewest(this.#requests, update.uid, update, limits.requests);
     return { changed: [update.uid] };
   }
 
+  #receiveRemoved(removed: SnapshotRemoved): Outcome {
+    if (!removed.id) return refusal(status.INVALID_ARGUMENT, 'A SnapshotRemoved without an id.');
+    if (textOf(removed) > limits.word) return tooLong('SnapshotRemoved', limits.word);
+    this.#arriving?.delete(removed.id);
+    const gone = this.#snapshots.delete(removed.id);
+    if (!gone && isDeepStrictEqual(this.#removed.get(removed.id), removed)) return undefined;
+    this.#removed = withNewest(this.#removed, removed.id, removed, limits.removed);
+    return { changed: gone?.requestUid ? [gone.requestUid] : [] };
+  }
+
+  #receiveNotice(notice: Notice): Outcome {
+    if (!notice.id) return refusal(status.INVALID_ARGUMENT, 'A Notice without an id.');
+    if (textOf(notice) > limits.word) return tooLong('Notice', limits.word);
+    if (this.#notices.has(notice.id)) return undefined;
+    this.#notices = withNewest(this.#notices, notice.id, notice, limits.notices);
+    return { changed: [] };
+  }
+
   #receiveStatus(update: AgentStatus): Outcome {
-    if (textOf(update) > limits.text) return tooLong('AgentStatus');
+    if (textOf(update) > limits.text) return tooLong('AgentStatus', limits.text);
     if (isDeepStrictEqual(this.#status, update)) return undefined;
     this.#status = update;
     return { changed: [] };
@@ -160,12 +184,30 @@ function malformed(snapshot: Snapshot): Refusal | undefined {
 
 function textOf(message: object): number {
   let sum = 0;
-  for (const value of Object.values(message)) if (typeof value === 'string') sum += value.length;
+  for (const value of Object.values(message).flat()) if (typeof value === 'string') sum += value.length;
   return sum;
 }
 
-const tooLong = (message: string) =>
-  refusal(status.INVALID_ARGUMENT, `The texts of ${message} are longer than ${limits.text} characters.`);
+/** A copy with the newest last; beyond `limit` the oldest goes. */
+function withNewest<T>(map: ReadonlyMap<string, T>, key: string, value: T, limit: number): Map<string, T> {
+  const copy = new Map(map);
+  copy.delete(key);
+  copy.set(key, value);
+  for (const oldest of copy.keys()) {
+    if (copy.size <= limit) break;
+    copy.delete(oldest);
+  }
+  return copy;
+}
+
+function without<T>(map: ReadonlyMap<string, T>, key: string): Map<string, T> {
+  const copy = new Map(map);
+  copy.delete(key);
+  return copy;
+}
+
+const tooLong = (message: string, limit: number) =>
+  refusal(status.INVALID_ARGUMENT, `The texts of ${message} are longer than ${limit} characters.`);
 
 const overfull = (set: SnapshotSet) => set.size > limits.snapshots || set.characters > limits.characters;
 

@@ -1,7 +1,11 @@
 // What the controllers see of the agents that are connected, and what they ask of them.
 import type { Snapshot } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
 import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
+import type { Notice } from '../../shared/proto/gen/jvs/link/v1/Notice.ts';
 import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
+import type { RetentionInput } from '../../shared/proto/gen/jvs/link/v1/Retention.ts';
+import type { ScheduleInput } from '../../shared/proto/gen/jvs/link/v1/Schedule.ts';
+import type { SnapshotRemoved } from '../../shared/proto/gen/jvs/link/v1/SnapshotRemoved.ts';
 import type { SnapshotRequest } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
 
 /** A connected agent. Replaced, never changed, when something about it changes. */
@@ -19,12 +23,21 @@ export interface ConnectedAgent {
   readonly snapshots: ReadonlyMap<string, Snapshot>;
   /** Latest word on requests that are not finished, by the Snapshot resource's uid. */
   readonly requests: ReadonlyMap<string, RequestUpdate>;
+  /** Why snapshots are gone, by id, for those of which it said so; none of them is in `snapshots`. */
+  readonly removed: ReadonlyMap<string, SnapshotRemoved>;
+  /** What it wants people to hear of, by the notice's id. */
+  readonly notices: ReadonlyMap<string, Notice>;
 }
 
 /** All of a workspace that the operator wants of its agents; the role is added per agent. */
 export interface Desired {
   engine: string;
   snapshots: SnapshotRequest[];
+  schedule?: ScheduleInput;
+  retention?: RetentionInput;
+  /** Ids that retention must not delete. */
+  pinned?: string[];
+  allowMassPrune?: boolean;
 }
 
 /** `workspace` is `namespace/name` everywhere. */

@@ -8,12 +8,13 @@ const MAX_CHARACTERS = 1024 * 1024;
 
 /** The oldest requests that fit into one message: the others follow as these are finished. */
 export function desiredState(desired: Desired, role: RoleInput): DesiredStateInput {
+  const { snapshots, ...rest } = desired;
   let characters = 0;
   let count = 0;
-  for (const request of desired.snapshots) {
+  for (const request of snapshots) {
     characters += JSON.stringify(request).length;
     if (count > 0 && characters > MAX_CHARACTERS) break;
     count += 1;
   }
-  return { role, engine: desired.engine, snapshots: desired.snapshots.slice(0, count) };
+  return { ...rest, role, snapshots: snapshots.slice(0, count) };
 }

@@ -17,6 +17,16 @@ export class SnapshotSet {
     return before;
   }
 
+  /** Returns the one that is gone. */
+  delete(id: string): Snapshot | undefined {
+    const before = this.#byId.get(id);
+    if (!before) return undefined;
+    this.#characters -= characters(before);
+    this.#byId.delete(id);
+    this.#view = undefined;
+    return before;
+  }
+
   get(id: string): Snapshot | undefined {
     return this.#byId.get(id);
   }

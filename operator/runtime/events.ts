@@ -29,11 +29,15 @@ interface Series {
   written: number;
   lastAt: number;
   lastTime: Date;
+  /** One happening, however often it is told: no repetition of it is news. */
+  once: boolean;
 }
 
 const REPEAT_WRITE_MS = 10_000;
 const FORGET_AFTER_MS = 10 * 60_000;
 const MAX_PER_OBJECT = 25;
+/** Of those that are told once. */
+const MAX_ONCE_PER_OBJECT = 200;
 const MAX_NOTE_BYTES = 1024;
 const MAX_NAME = 230;
 
@@ -69,6 +73,27 @@ export class EventRecorder {
 
   /** `reason` is one CamelCase word; `message` tells the user what to do. The object needs apiVersion, kind and uid. */
   emit(object: KubeObject, type: EventType, reason: string, message: string): void {
+    this.#emit(object, type, reason, message);
+  }
+
+  /** As emit, for one happening: `id` tells it from others, so that it is one Event however often it is told. */
+  emitOnce(
+    object: KubeObject,
+    type: EventType,
+    reason: string,
+    message: string,
+    happening: { id: string; at: Date },
+  ): void {
+    this.#emit(object, type, reason, message, happening);
+  }
+
+  #emit(
+    object: KubeObject,
+    type: EventType,
+    reason: string,
+    message: string,
+    happening?: { id: string; at: Date },
+  ): void {
     const { apiVersion, kind, metadata } = object;
     if (!apiVersion || !kind || !metadata.uid) {
       this.#options.log.error(
@@ -79,13 +104,16 @@ export class EventRecorder {
     }
     const namespace = metadata.namespace ?? 'default';
     const id = createHash('sha256')
-      .update(JSON.stringify([metadata.uid, type, reason, message]))
+      .update(
+        JSON.stringify(happening ? [metadata.uid, happening.id] : [metadata.uid, type, reason, message]),
+      )
       .digest('hex');
     const key = `${namespace}/${metadata.name.slice(0, MAX_NAME).replace(/[-.]+$/, '')}.${id.slice(0, 16)}`;
     let series = this.#series.get(key);
+    if (series && happening) return;
     if (!series) {
       const others = this.#perObject.get(metadata.uid) ?? 0;
-      if (others >= MAX_PER_OBJECT) {
+      if (others >= (happening ? MAX_ONCE_PER_OBJECT : MAX_PER_OBJECT)) {
         this.#options.log.debug({ object: keyOf(object), reason, message }, 'too many events, dropping one');
         return;
       }
@@ -104,11 +132,19 @@ export class EventRecorder {
         reason,
         action: reason,
         note: truncate(message),
-        eventTime: microTime(now),
+        eventTime: microTime(happening?.at ?? now),
         reportingController: this.#options.controller,
         reportingInstance: this.#options.instance,
       };
-      series = { event, objectUid: metadata.uid, count: 0, written: 0, lastAt: 0, lastTime: now };
+      series = {
+        event,
+        objectUid: metadata.uid,
+        count: 0,
+        written: 0,
+        lastAt: 0,
+        lastTime: now,
+        once: happening !== undefined,
+      };
       this.#series.set(key, series);
     }
     series.count += 1;
@@ -146,6 +182,10 @@ export class EventRecorder {
         return;
       } catch (error) {
         if (!ApiError.is(error, 'AlreadyExists')) throw error;
+      }
+      if (series.once) {
+        series.written = sending;
+        return;
       }
       const known = await this.#client.get(events, event.metadata, { signal });
       series.written = known?.series?.count ?? 1;

@@ -1,10 +1,11 @@
 // Brings each Snapshot's request to the agents, and what became of it into its status.
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../shared/log.ts';
-import { parseSnapshot, type Snapshot, snapshots } from '../api/snapshot.ts';
+import { parseSnapshot, type Snapshot, type SnapshotStatus, snapshots } from '../api/snapshot.ts';
 import { parseWorkspace } from '../api/workspace.ts';
 import type { Informers } from '../informers.ts';
-import type { Agents } from '../link/agents.ts';
+import type { Agents, ConnectedAgent } from '../link/agents.ts';
+import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import { TerminalError } from '../runtime/errors.ts';
@@ -14,21 +15,26 @@ import { planSnapshot } from './plan.ts';
 import { isFinished, planDesired } from './request.ts';
 
 const fieldManager = 'jvs-snapshot-controller';
-/** Progress alone is written no more often than this, in milliseconds. */
-const progressInterval = 1_000;
+/** A status is written no more often than this, in milliseconds, but for the outcome of a request, which never waits. */
+const writeInterval = 1_000;
+/** What each new snapshot changes about older ones is written no more often than this, in milliseconds. */
+const detailInterval = 60_000;
 
 export interface Dependencies {
   client: KubeClient;
   informers: Informers;
   agents: Agents;
   events: EventRecorder;
+  meters: Meters;
   log: Logger;
 }
 
 /** Two controllers on the same caches: one by workspace asks the agents, one by Snapshot writes what came of it. */
 export function createSnapshotControllers(dependencies: Dependencies): Controller[] {
-  const { client, informers, agents, events, log } = dependencies;
-  const lastProgress = new Map<string, number>();
+  const { client, informers, agents, events, meters, log } = dependencies;
+  /** Epoch ms, by Snapshot. */
+  const lastWrite = new Map<string, number>();
+  const lastSeen = new Map<string, ConnectedAgent | undefined>();
 
   const requests = new Controller({ name: 'snapshot-requests', reconcile: request, workers: 4, log });
   const statuses = new Controller({ name: 'snapshot', reconcile, workers: 16, log });
@@ -45,13 +51,24 @@ export function createSnapshotControllers(dependencies: Dependencies): Controlle
     enqueueWaiting(key);
   });
   agents.onChange((workspace, uids) => {
-    if (uids.length === 0) enqueueWaiting(workspace);
+    const agent = agents.primary(workspace);
+    const before = lastSeen.get(workspace);
+    lastSeen.set(workspace, agent);
+    const damaged = !isDeepStrictEqual(agent?.status?.damaged ?? [], before?.status?.damaged ?? []);
+    if (agent && (damaged || agent.snapshots !== before?.snapshots)) enqueueAll(workspace);
+    else if (uids.length === 0) enqueueWaiting(workspace);
     for (const uid of uids) {
       for (const { metadata } of informers.snapshots.byIndex('uid', uid)) {
         statuses.enqueue(`${metadata.namespace}/${metadata.name}`);
       }
     }
   });
+
+  function enqueueAll(workspace: string): void {
+    for (const { metadata } of informers.snapshots.byIndex('workspace', workspace)) {
+      statuses.enqueue(`${metadata.namespace}/${metadata.name}`);
+    }
+  }
 
   function enqueueWaiting(workspace: string): void {
     for (const snapshot of informers.snapshots.byIndex('workspace', workspace)) {
@@ -62,6 +79,7 @@ export function createSnapshotControllers(dependencies: Dependencies): Controlle
 
   async function request(workspaceKey: string): Promise<void> {
     const workspace = informers.workspaces.get(workspaceKey);
+    if (!workspace) lastSeen.delete(workspaceKey);
     if (!workspace || workspace.metadata.deletionTimestamp) return;
     const all = informers.snapshots.byIndex('workspace', workspaceKey).map(parse);
     agents.setDesired(workspaceKey, planDesired(parseWorkspace(workspace), all));
@@ -70,7 +88,7 @@ export function createSnapshotControllers(dependencies: Dependencies): Controlle
   async function reconcile(key: string): Promise<Result> {
     const raw = informers.snapshots.get(key);
     if (!raw || raw.metadata.deletionTimestamp) {
-      lastProgress.delete(key);
+      lastWrite.delete(key);
       return;
     }
     const snapshot = parse(raw);
@@ -88,19 +106,25 @@ export function createSnapshotControllers(dependencies: Dependencies): Controlle
     );
     if (!plan || isDeepStrictEqual(plan.status, snapshot.status ?? {})) return;
 
-    if (onlyProgress(snapshot.status ?? {}, plan.status)) {
-      const wait = (lastProgress.get(key) ?? 0) + progressInterval - Date.now();
-      if (wait > 0) return { requeueAfter: wait };
-      lastProgress.set(key, Date.now());
-    }
+    const wait = waitOf(key, snapshot, plan.status);
+    if (wait > 0) return { requeueAfter: wait };
     const { name, uid } = snapshot.metadata;
     await client.applyStatus(
       snapshots,
       { metadata: { name, namespace, uid }, status: plan.status },
       { fieldManager },
     );
+    lastWrite.set(key, Date.now());
+    meters.statusWrites.inc({ kind: 'Snapshot' });
     if (plan.event) events.emit(snapshot, plan.event.type, plan.event.reason, plan.event.message);
-    if (isFinished({ ...snapshot, status: plan.status })) lastProgress.delete(key);
+  }
+
+  function waitOf(key: string, snapshot: Snapshot, after: SnapshotStatus): number {
+    const before = snapshot.status ?? {};
+    const outcome = isFinished({ ...snapshot, status: after }) && after.phase !== before.phase;
+    if (outcome) return 0;
+    const details = isFinished(snapshot) && isDeepStrictEqual(withoutDetails(before), withoutDetails(after));
+    return (lastWrite.get(key) ?? 0) + (details ? detailInterval : writeInterval) - Date.now();
   }
 
   function parse(raw: Snapshot): Snapshot {
@@ -114,10 +138,10 @@ export function createSnapshotControllers(dependencies: Dependencies): Controlle
   return [requests, statuses];
 }
 
-function onlyProgress(
-  { progress: _, ...before }: Snapshot['status'] & {},
-  after: Snapshot['status'] & {},
-): boolean {
-  const { progress: __, ...rest } = after;
-  return before.phase === 'InProgress' && isDeepStrictEqual(before, rest);
-}
+const withoutDetails = ({
+  keepReasons: _,
+  verifiedAt: __,
+  uniqueBytes: ___,
+  parentID: ____,
+  ...status
+}: SnapshotStatus): unknown => status;

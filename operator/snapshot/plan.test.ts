@@ -61,6 +61,8 @@ function agentWith(snapshots: DiskSnapshot[], requests: Partial<RequestUpdate>[]
     lastSeen: now,
     inventoryComplete: true,
     snapshots: new Map(snapshots.map((snapshot) => [snapshot.id, snapshot])),
+    removed: new Map(),
+    notices: new Map(),
     requests: new Map(
       requests.map((update) => [
         'uid-1',

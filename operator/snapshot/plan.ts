@@ -5,7 +5,7 @@ import { setCondition } from '../api/conditions.ts';
 import type { Snapshot, SnapshotStatus } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
-import { type Blocked, isFinished, planRequest } from './request.ts';
+import { type Blocked, idOf, isFinished, planRequest } from './request.ts';
 
 export interface Observed {
   snapshot: Snapshot;
@@ -22,10 +22,17 @@ export interface Plan {
   event?: { type: 'Normal' | 'Warning'; reason: string; message: string };
 }
 
-/** `undefined` when the Snapshot is finished: its status is history and is not touched again. */
+/**
+ * `undefined` when there is nothing to say: of a request that has failed, of a snapshot that is not seen at the moment,
+ * and of one that is going. Whether one is gone for good is not decided here.
+ */
 export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
   const { snapshot, workspace, agent, byName } = observed;
-  if (isFinished(snapshot)) return undefined;
+  const id = idOf(snapshot);
+  const known = id === undefined ? undefined : agent?.snapshots.get(id);
+  if (isFinished(snapshot)) {
+    return known && snapshot.status?.phase !== 'Expiring' ? seen(observed, known, now) : undefined;
+  }
   const { workspace: workspaceName } = snapshot.spec;
   const uid = snapshot.metadata.uid ?? '';
 
@@ -35,9 +42,16 @@ export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
       message: `spec.workspace: no Workspace ${workspaceName} in namespace ${snapshot.metadata.namespace}; create it, or delete this Snapshot and name another`,
     });
   }
-  const onDisk = agent && [...agent.snapshots.values()].find(({ requestUid }) => requestUid === uid);
-  if (onDisk) return ready(observed, onDisk, now);
-  if (!agent) return pending(observed, now, waitingForAgent(workspace));
+  const onDisk =
+    known ?? (agent && [...agent.snapshots.values()].find(({ requestUid }) => requestUid === uid));
+  if (onDisk) return seen(observed, onDisk, now);
+  if (!agent || (id && !agent.inventoryComplete)) return pending(observed, now, waitingForAgent(workspace));
+  if (id) {
+    return pending(observed, now, {
+      reason: 'NotOnVolume',
+      message: `spec.snapshotID: there is no snapshot ${id} on the volume of Workspace ${workspaceName}; delete this Snapshot`,
+    });
+  }
 
   const request = planRequest(snapshot, byName);
   if ('reason' in request) return pending(observed, now, request);
@@ -72,25 +86,39 @@ function waitingForAgent({ metadata, spec }: Workspace): Blocked {
       };
 }
 
-function ready(observed: Observed, onDisk: DiskSnapshot, now: Date): Plan {
-  const message = `Snapshot ${onDisk.id} is on the volume and verified`;
-  const { progress: _, ...before } = withReady(observed, now, 'True', 'SnapshotReady', message);
+/** It is on the volume: Ready, unless its files are not what they were. */
+function seen(observed: Observed, onDisk: DiskSnapshot, now: Date): Plan {
+  const { agent, snapshot } = observed;
+  const damaged = onDisk.integrity === 'INTEGRITY_TAMPERED' || agent?.status?.damaged.includes(onDisk.id);
+  const reason = damaged ? 'SnapshotDamaged' : 'SnapshotReady';
+  const message = damaged
+    ? `The files of snapshot ${onDisk.id} are not what was saved: do not rely on it. Restore from another snapshot; jvs-agent verify ${onDisk.id} in the agent container names what differs`
+    : `Snapshot ${onDisk.id} is on the volume and verified`;
+  const known = snapshot.status?.conditions?.find(({ type }) => type === 'Ready')?.reason;
+  const {
+    progress: _,
+    keepReasons: __,
+    parentID: ___,
+    ...before
+  } = withReady(observed, now, damaged ? 'False' : 'True', reason, message);
   return {
     status: {
       ...before,
-      phase: 'Ready',
+      phase: damaged ? 'Failed' : 'Ready',
       snapshotID: onDisk.id,
       ...(onDisk.parentId && { parentID: onDisk.parentId }),
       ...(onDisk.createdAt && { createdAt: toRfc3339(onDisk.createdAt) }),
       ...(onDisk.completedAt && { completedAt: toRfc3339(onDisk.completedAt) }),
       size: onDisk.sizeBytes,
       uniqueBytes: onDisk.uniqueBytes,
-      integrityState: integrity[onDisk.integrity],
+      integrityState: damaged ? 'tampered' : integrity[onDisk.integrity],
       descriptorChecksum: onDisk.descriptorChecksum,
       ...(consistency[onDisk.consistency] && { consistency: consistency[onDisk.consistency] }),
-      origin: 'manual',
+      origin: onDisk.origin || 'manual',
+      ...(onDisk.keepReasons.length > 0 && { keepReasons: onDisk.keepReasons }),
+      ...(onDisk.verifiedAt && { verifiedAt: toRfc3339(onDisk.verifiedAt) }),
     },
-    event: { type: 'Normal', reason: 'SnapshotReady', message },
+    ...(reason !== known && { event: { type: damaged ? 'Warning' : 'Normal', reason, message } }),
   };
 }
 

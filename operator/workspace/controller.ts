@@ -5,6 +5,7 @@ import { parseWorkspace, type Workspace, type WorkspaceStatus, workspaces } from
 import { caConfigMap } from '../certs/ca-config-map.ts';
 import type { Informers } from '../informers.ts';
 import type { Agents } from '../link/agents.ts';
+import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import { TerminalError } from '../runtime/errors.ts';
@@ -17,6 +18,8 @@ import { objectName, workspaceLabel } from './objects.ts';
 import { type Observed, planActions } from './plan.ts';
 import { planStatus } from './status.ts';
 
+/** A status is written no more often than this, in milliseconds. */
+const writeInterval = 1_000;
 /** Usage changes all the time; it is not worth a write of its own more often than this, in milliseconds. */
 const usageInterval = 60_000;
 /** Agents have had time to reconnect after the link came up, in milliseconds. */
@@ -29,11 +32,12 @@ export interface Dependencies {
   events: EventRecorder;
   /** PEM bundle that agents check the operator's certificate with. */
   caBundle: () => string;
+  meters: Meters;
   log: Logger;
 }
 
 export function createWorkspaceController(dependencies: Dependencies): Controller {
-  const { client, informers, agents, events, caBundle, log } = dependencies;
+  const { client, informers, agents, events, caBundle, meters, log } = dependencies;
   const startedAt = Date.now();
   /** Generation of each Deployment as we last left it: another one is someone else's edit. */
   const left = new Map<string, number | undefined>();
@@ -124,16 +128,16 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     const { workspace } = observed;
     const settle = observed.linkSettled ? undefined : { requeueAfter: settleTime };
     const before = workspace.status ?? {};
-    if (isDeepStrictEqual(withoutVolatile(before), withoutVolatile(status))) {
-      if (before.usedBytes === status.usedBytes && before.capacityBytes === status.capacityBytes)
-        return settle;
-      const wait = (lastWrite.get(key) ?? 0) + usageInterval - Date.now();
-      if (wait > 0) return { requeueAfter: Math.min(wait, settle?.requeueAfter ?? wait) };
-    }
+    const onlyVolatile = isDeepStrictEqual(withoutVolatile(before), withoutVolatile(status));
+    const sameUsage = before.usedBytes === status.usedBytes && before.capacityBytes === status.capacityBytes;
+    if (onlyVolatile && sameUsage) return settle;
+    const wait = (lastWrite.get(key) ?? 0) + (onlyVolatile ? usageInterval : writeInterval) - Date.now();
+    if (wait > 0) return { requeueAfter: Math.min(wait, settle?.requeueAfter ?? wait) };
     emitEvents(observed, status);
     const { name, namespace, uid } = workspace.metadata;
     await client.applyStatus(workspaces, { metadata: { name, namespace, uid }, status }, { fieldManager });
     lastWrite.set(key, Date.now());
+    meters.statusWrites.inc({ kind: 'Workspace' });
     return settle;
   }
 

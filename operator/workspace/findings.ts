@@ -1,6 +1,7 @@
 // The conditions of a Workspace. Each message says what is the matter and what to do. Pure.
 import type { Condition } from '../api/conditions.ts';
 import type { Pod } from '../runtime/resources.ts';
+import { assessVolume } from './health.ts';
 import { accessModesOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
 import type { Observed } from './plan.ts';
 
@@ -165,30 +166,44 @@ function whyNotReady(pods: readonly Pod[]): string {
   return '';
 }
 
+/** The gravest gives the reason; the message has them all. */
 function assessDegraded(observed: Observed, agentFinding: Finding, ready: Finding): Finding {
+  const [first, ...rest] = [...assessVolume(observed), ...assessOperation(observed, agentFinding, ready)];
+  if (!first) return finding('Degraded', 'False', 'AsExpected', 'Nothing is amiss');
+  const message = [first.message, ...rest.map(({ reason, message }) => `${reason}: ${message}`)].join('. ');
+  return finding('Degraded', 'True', first.reason, message);
+}
+
+interface Problem {
+  reason: string;
+  message: string;
+}
+
+function assessOperation(observed: Observed, agentFinding: Finding, ready: Finding): Problem[] {
   const { workspace, agent, claim, pods } = observed;
-  const degraded = (reason: string, message: string): Finding => finding('Degraded', 'True', reason, message);
+  const problems: Problem[] = [];
+  const degraded = (reason: string, message: string) => problems.push({ reason, message });
   const bare = pods.find(isUninjected);
   if (bare) {
-    return degraded(
+    degraded(
       'PodNotInjected',
       `Pod ${bare.metadata.name} has the label jvs.io/workspace but no agent: delete it so that it is made again through the webhook, or label it jvs.io/inject=false`,
     );
   }
-  if (agent?.status?.engineFallback) return degraded('EngineFallback', agent.status.engineFallback);
+  if (agent?.status?.engineFallback) degraded('EngineFallback', agent.status.engineFallback);
   if (workspace.spec.replicas > 1 && claim && !claim.spec?.accessModes?.includes('ReadWriteMany')) {
-    return degraded(
+    degraded(
       'ReplicasNeedSharedVolume',
       `spec.replicas is ${workspace.spec.replicas}, but the volume is ${accessModesOf(workspace).join(', ')}: pods on other nodes can not mount it`,
     );
   }
   if (ready.status === 'True' && agentFinding.reason === 'NotConnected') {
-    return degraded(
+    degraded(
       'AgentNotConnected',
       'The pods are ready, but no agent is connected to the operator: snapshots that are asked for wait. See the log of container jvs-agent',
     );
   }
-  return finding('Degraded', 'False', 'AsExpected', 'Nothing is amiss');
+  return problems;
 }
 
 export function isUninjected({ metadata, spec, status }: Pod): boolean {

@@ -57,6 +57,8 @@ const agent: ConnectedAgent = {
   inventoryComplete: true,
   snapshots: new Map(),
   requests: new Map(),
+  removed: new Map(),
+  notices: new Map(),
   status: {
     repositoryId: 'r',
     currentSnapshotId: '',

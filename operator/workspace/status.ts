@@ -6,6 +6,8 @@ import type { Deployment } from '../runtime/resources.ts';
 import { assess, type Finding, type Findings } from './findings.ts';
 import { isOurDeployment, managedBy, workspaceLabel } from './objects.ts';
 import type { Observed } from './plan.ts';
+import { expectedRepository } from './repository.ts';
+import { assessSchedule, nextSnapshotTime } from './schedule.ts';
 
 /** What the API server refused of the plan, as findings. */
 export type Refusals = readonly Finding[];
@@ -16,7 +18,18 @@ export function planStatus(observed: Observed, refusals: Refusals, now: Date): W
   const generation = workspace.metadata.generation ?? 0;
   const findings = assess(observed, refusals);
 
-  const conditions = [findings.storage, findings.agent, findings.juiceFs, findings.degraded, findings.ready]
+  const scheduled = assessSchedule(observed);
+  const { nextSnapshotTime: _, ...kept } = before;
+  const next = nextSnapshotTime(observed, scheduled, now);
+
+  const conditions = [
+    findings.storage,
+    findings.agent,
+    scheduled,
+    findings.juiceFs,
+    findings.degraded,
+    findings.ready,
+  ]
     .filter((condition) => condition !== undefined)
     .reduce<Condition[]>(
       (all, condition) => setCondition(all, { ...condition, observedGeneration: generation }, now),
@@ -24,7 +37,7 @@ export function planStatus(observed: Observed, refusals: Refusals, now: Date): W
     );
 
   return {
-    ...before,
+    ...kept,
     phase: phaseOf(observed, findings),
     message: findings.ready.message,
     observedGeneration: generation,
@@ -32,6 +45,7 @@ export function planStatus(observed: Observed, refusals: Refusals, now: Date): W
     readyReplicas: readyReplicas(observed),
     selector: selectorOf(workspace),
     conditions,
+    ...(next && { nextSnapshotTime: next }),
     ...(agent?.status && reported(observed)),
   };
 }
@@ -60,9 +74,10 @@ const ours = ({ workspace, deployment }: Observed): Deployment | undefined =>
   deployment && isOurDeployment(deployment, workspace) ? deployment : undefined;
 
 /** What the agent saw on the volume. Kept as it was last seen while no agent is connected. */
-function reported({ agent }: Observed): WorkspaceStatus {
+function reported({ agent, workspace }: Observed): WorkspaceStatus {
   if (!agent?.status) return {};
   const { status } = agent;
+  const repositoryID = expectedRepository(workspace) ?? status.repositoryId;
   const newest = [...agent.snapshots.values()].reduce<string | undefined>((latest, { createdAt }) => {
     const time = createdAt ? toRfc3339(createdAt) : undefined;
     return time && (!latest || time > latest) ? time : latest;
@@ -70,6 +85,7 @@ function reported({ agent }: Observed): WorkspaceStatus {
   return {
     ...(status.currentSnapshotId && { currentSnapshot: status.currentSnapshotId }),
     snapshotCount: status.snapshotCount,
+    ...(repositoryID && { repositoryID }),
     ...(newest && { lastSnapshotTime: newest }),
     ...(status.effectiveEngine && { effectiveEngine: status.effectiveEngine }),
     ...(status.usage && {

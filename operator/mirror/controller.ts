@@ -1,0 +1,186 @@
+// Shows what happens on the volumes: Snapshot resources for snapshots that nobody made one for, the end of those whose
+// snapshots are gone, and the agents' notices as events. Every pass of a workspace does things in the order in which
+// they happened, one after another.
+import type { Logger } from '../../shared/log.ts';
+import { type Snapshot, snapshots } from '../api/snapshot.ts';
+import { parseWorkspace, type Workspace } from '../api/workspace.ts';
+import type { Informers } from '../informers.ts';
+import type { Agents, ConnectedAgent } from '../link/agents.ts';
+import type { Meters } from '../metrics.ts';
+import type { KubeClient } from '../runtime/client.ts';
+import { Controller, type Result } from '../runtime/controller.ts';
+import { ApiError } from '../runtime/errors.ts';
+import type { EventRecorder } from '../runtime/events.ts';
+import { keyOf } from '../runtime/types.ts';
+import { isShown } from '../snapshot/request.ts';
+import { type Gone, planMirror } from './plan.ts';
+
+const fieldManager = 'jvs-mirror-controller';
+/** An agent tells why snapshots went right after its inventory; it has this long, in milliseconds. */
+const graceTime = 3_000;
+/** Of one workspace at a time; its snapshots one by one. So many requests run at once, however many there are. */
+const workers = 4;
+const namesInEvent = 10;
+
+export interface Dependencies {
+  client: KubeClient;
+  informers: Pick<Informers, 'workspaces' | 'snapshots'>;
+  agents: Agents;
+  events: EventRecorder;
+  /** Resources made for each Workspace at most. */
+  historyLimit: number;
+  meters: Meters;
+  log: Logger;
+}
+
+export function createMirrorController(dependencies: Dependencies): Controller {
+  const { client, informers, agents, events, historyLimit, meters, log } = dependencies;
+  /** Since when ids are missing, by workspace; epoch ms. */
+  const missingSince = new Map<string, Map<string, number>>();
+  const lastSeen = new Map<string, ConnectedAgent | undefined>();
+  const controller = new Controller({ name: 'mirror', reconcile, workers, log });
+
+  informers.workspaces.onChange((key) => controller.enqueue(key));
+  informers.snapshots.onChange((_, now, before) => {
+    const snapshot = now ?? before;
+    if (snapshot) controller.enqueue(`${snapshot.metadata.namespace}/${snapshot.spec.workspace}`);
+  });
+  agents.onChange((workspace) => {
+    const agent = agents.primary(workspace);
+    // Heartbeats are most of what agents say.
+    if (tellsNews(lastSeen.get(workspace), agent)) controller.enqueue(workspace);
+    lastSeen.set(workspace, agent);
+  });
+
+  async function reconcile(key: string, signal: AbortSignal): Promise<Result> {
+    const raw = informers.workspaces.get(key);
+    if (!raw) {
+      missingSince.delete(key);
+      lastSeen.delete(key);
+      return;
+    }
+    const workspace = parseWorkspace(raw);
+    const agent = agents.primary(key);
+    passOnNotices(workspace, agent);
+
+    const resources = informers.snapshots.byIndex('workspace', key);
+    const plan = planMirror({ workspace, agent, resources }, historyLimit, givenUp(key));
+    for (const gone of plan.gone) await end(workspace, gone, signal);
+    tell(workspace, plan.gone);
+    for (const snapshot of plan.create) await create(workspace, snapshot, signal);
+    for (const { metadata } of plan.surplus) {
+      // A pin of this moment must win.
+      const { uid, resourceVersion } = metadata;
+      await client.delete(snapshots, metadata, { uid, resourceVersion, signal });
+      meters.removed.inc({ reason: 'Window' });
+    }
+    return remember(key, plan.missing);
+  }
+
+  function passOnNotices(workspace: Workspace, agent: ConnectedAgent | undefined): void {
+    const notices = [...(agent?.notices.values() ?? [])].sort(
+      (a, b) =>
+        (a.time?.seconds ?? 0) - (b.time?.seconds ?? 0) || (a.time?.nanos ?? 0) - (b.time?.nanos ?? 0),
+    );
+    for (const { id, time, warning, reason, message } of notices) {
+      const at = time ? new Date(time.seconds * 1000 + time.nanos / 1e6) : new Date();
+      events.emitOnce(workspace, warning ? 'Warning' : 'Normal', reason, message, { id, at });
+    }
+  }
+
+  async function create(workspace: Workspace, snapshot: Snapshot, signal: AbortSignal): Promise<void> {
+    const { namespace, name } = snapshot.metadata;
+    const refused = (reason: string, message: string) => events.emit(workspace, 'Warning', reason, message);
+    try {
+      await client.create(snapshots, snapshot, { signal });
+      meters.mirrored.inc({ origin: snapshot.metadata.labels?.['jvs.io/origin'] ?? 'other' });
+    } catch (error) {
+      if (ApiError.is(error, 'AlreadyExists')) {
+        // Ours, and not in the cache yet, or a request that somebody gave this name: that one stays what it is.
+        const there = await client.get(snapshots, { namespace, name }, { signal });
+        if (there && !isShown(there)) {
+          refused(
+            'SnapshotNameTaken',
+            `Snapshot ${name} is somebody's own, so that snapshot ${snapshot.spec.snapshotID} on the volume can not be shown; delete it`,
+          );
+        }
+      } else if (error instanceof ApiError && error.status === 422) {
+        refused(
+          'SnapshotNotShown',
+          `Snapshot ${snapshot.spec.snapshotID} on the volume can not be shown: ${error.message}`,
+        );
+      } else throw error;
+    }
+  }
+
+  /** People that watch see it go. */
+  async function end(
+    workspace: Workspace,
+    { resource, reason, message }: Gone,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { metadata } = resource;
+    const status = { phase: 'Expiring', message: sentence(reason, message) };
+    try {
+      await client.mergePatch(
+        snapshots,
+        metadata,
+        { metadata: { uid: metadata.uid }, status },
+        { fieldManager, subresource: 'status', signal },
+      );
+      await client.delete(snapshots, metadata, { uid: metadata.uid, signal });
+    } catch (error) {
+      // Gone, or another of that name: not the one that is meant.
+      if (!ApiError.is(error, 'NotFound') && !ApiError.is(error, 'Conflict')) throw error;
+    }
+    meters.removed.inc({ reason: reason === 'Pruned' ? reason : 'RemovedFromVolume' });
+    log.info({ workspace: keyOf(workspace), snapshot: metadata.name, reason }, 'a snapshot has gone');
+  }
+
+  /** An event for each reason, whatever their number. */
+  function tell(workspace: Workspace, all: readonly Gone[]): void {
+    for (const [reason, group] of Map.groupBy(all, (gone) => gone.reason)) {
+      const names = group
+        .slice(0, namesInEvent)
+        .map(({ resource, id }) => `${resource.metadata.name} (${id})`);
+      const rest = group.length > namesInEvent ? ` and ${group.length - namesInEvent} more` : '';
+      const why = sentence(reason, group[0]?.message ?? '');
+      const message = `${group.length === 1 ? 'Snapshot' : 'Snapshots'} ${names.join(', ')}${rest}: ${why}`;
+      events.emit(workspace, reason === 'Pruned' ? 'Normal' : 'Warning', reason, message);
+    }
+  }
+
+  function givenUp(key: string): Set<string> {
+    const since = missingSince.get(key) ?? new Map<string, number>();
+    return new Set([...since].filter(([, at]) => Date.now() - at >= graceTime).map(([id]) => id));
+  }
+
+  function remember(key: string, missing: readonly string[]): Result {
+    const before = missingSince.get(key);
+    if (missing.length === 0) {
+      missingSince.delete(key);
+      return;
+    }
+    missingSince.set(key, new Map(missing.map((id) => [id, before?.get(id) ?? Date.now()])));
+    return { requeueAfter: graceTime };
+  }
+
+  return controller;
+}
+
+const sentence = (reason: string, message: string): string =>
+  message ||
+  (reason === 'Pruned'
+    ? 'pruned by retention'
+    : 'it is not on the volume any more, and the agent did not delete it');
+
+function tellsNews(before: ConnectedAgent | undefined, now: ConnectedAgent | undefined): boolean {
+  return (
+    before?.inventoryComplete !== now?.inventoryComplete ||
+    before?.snapshots !== now?.snapshots ||
+    before?.removed !== now?.removed ||
+    before?.notices !== now?.notices ||
+    before?.status?.repositoryId !== now?.status?.repositoryId ||
+    before?.status?.problem !== now?.status?.problem
+  );
+}

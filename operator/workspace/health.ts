@@ -1,0 +1,48 @@
+// What is wrong with the volume and the snapshots on it, gravest first. Pure.
+import type { Observed } from './plan.ts';
+import { acceptRepository, expectedRepository } from './repository.ts';
+
+const almostFull = { from: 0.9, until: 0.85 };
+const idsInMessage = 5;
+
+export function assessVolume({ workspace, agent }: Observed): { reason: string; message: string }[] {
+  const { name } = workspace.metadata;
+  const known = workspace.status?.conditions?.find(({ type }) => type === 'Degraded');
+  // Without an agent nothing new is known; what was damaged or full a moment ago still is.
+  if (!agent?.status) {
+    return known?.status === 'True' && lasting.has(known.reason) ? [known] : [];
+  }
+  const { repositoryId, damaged, heldDeletions, usage } = agent.status;
+  const problems: { reason: string; message: string }[] = [];
+  const expected = expectedRepository(workspace);
+  if (repositoryId && expected && repositoryId !== expected) {
+    problems.push({
+      reason: 'RepositoryChanged',
+      message: `The volume holds repository ${repositoryId}, and these Snapshots are of ${expected}: none of them is changed. Put the volume back; or, to give up the Snapshots of the old one, kubectl annotate jvs ${name} --overwrite ${acceptRepository}=${repositoryId}`,
+    });
+  }
+  if (damaged.length > 0) {
+    const more = damaged.length > idsInMessage ? ` and ${damaged.length - idsInMessage} more` : '';
+    problems.push({
+      reason: 'SnapshotDamaged',
+      message: `The files of ${damaged.slice(0, idsInMessage).join(', ')}${more} are not what was saved: restore from other snapshots, and have the storage checked`,
+    });
+  }
+  const said = known?.status === 'True' && `${known.reason} ${known.message}`.includes('VolumeAlmostFull');
+  const limit = said ? almostFull.until : almostFull.from;
+  if (usage && usage.capacityBytes > 0 && usage.usedBytes >= usage.capacityBytes * limit) {
+    problems.push({
+      reason: 'VolumeAlmostFull',
+      message: `The volume was 90 % full and is not below 85 % again: raise spec.storage, delete files or snapshots, or set spec.retentionPolicy`,
+    });
+  }
+  if (heldDeletions > 0) {
+    problems.push({
+      reason: 'MassPruneHeld',
+      message: `Retention would delete ${heldDeletions} snapshots, more than half of them, and waits: correct spec.retentionPolicy, or allow it by kubectl annotate jvs ${name} jvs.io/allow-mass-prune=true`,
+    });
+  }
+  return problems;
+}
+
+const lasting = new Set(['RepositoryChanged', 'SnapshotDamaged', 'VolumeAlmostFull', 'MassPruneHeld']);
