@@ -37,6 +37,12 @@ export const commands = {
       note: { type: 'string', value: 'TEXT', help: 'what it is for' },
       tag: { type: 'string', multiple: true, value: 'TAG', help: 'a tag; can be repeated' },
       engine: { type: 'string', value: 'NAME', help: 'copy, reflink-copy or juicefs-clone (copy)' },
+      path: {
+        type: 'string',
+        multiple: true,
+        value: 'PATH',
+        help: 'only this part of the worktree; can be repeated',
+      },
       compression: { type: 'string', value: 'TYPE:LEVEL', help: 'gzip or zstd, and 0 to 9, as in gzip:6' },
     },
   },

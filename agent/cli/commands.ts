@@ -53,6 +53,7 @@ const RUNS: Record<CommandName, Run> = {
         tags: args.texts('tag'),
         ...(note === undefined ? {} : { note }),
         ...compressionOf(args),
+        paths: args.texts('path'),
         ...(args.text('engine') ? { engine: args.text('engine') as EngineName } : {}),
       },
       control,

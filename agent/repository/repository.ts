@@ -68,6 +68,8 @@ export interface SnapshotOptions {
   origin: Origin;
   /** Makes the call idempotent: a snapshot that carries this tag is returned instead of made again. */
   requestTag?: string;
+  /** Only these, below the worktree's root, as in `data/models`; such a snapshot can be forked, not restored in place. */
+  paths?: readonly string[];
   /** Files are stored compressed: smaller, but nothing is shared with other snapshots. */
   compression?: Compression;
   /** Refuse with `ParentMismatch` unless the worktree's head is this snapshot. */

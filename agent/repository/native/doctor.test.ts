@@ -57,13 +57,12 @@ test('debris of the jvs binary and of ours is removed', async () => {
   using volume = TestVolume.golden();
   const at = (...path: string[]) => join(volume.path, ...path);
   mkdirSync(at('.jvs-reflink-test-123'));
-  mkdirSync(at('.jvs-init-x'));
   writeFileSync(at('.jvs', 'descriptors', '.jvs-tmp-55'), '');
   mkdirSync(at('main.restore-tmp-aabbccdd'));
   writeFileSync(at('main.restore-tmp-aabbccdd', 'half'), '');
   mkdirSync(at('main.restore-backup-aabbccdd'));
   const { findings, after } = await repaired(volume);
-  expect(findings).toHaveLength(5);
+  expect(findings).toHaveLength(4);
   expect(findings.every((f) => f.category === 'debris' && f.repaired)).toBe(true);
   expect(after).toEqual([]);
 });

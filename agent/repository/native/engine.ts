@@ -26,6 +26,7 @@ import { initialize, recognize } from './initialize.ts';
 import { checkJvs8, takeSnapshotByJvs8 } from './jvs8.ts';
 import { Layout } from './layout.ts';
 import { Lease } from './lease.ts';
+import { selectPaths } from './partial.ts';
 import { pinSideBranches } from './pins.ts';
 import { readConfig } from './publish.ts';
 import { findByTag, getSnapshot, listSnapshots, noSnapshot, noWorktree } from './reader.ts';
@@ -90,6 +91,7 @@ export class Engine {
     const note = checkNote(request.note ?? '');
     const tags = checkTags([...(request.tags ?? []), ...(request.requestTag ? [request.requestTag] : [])]);
     const compression = request.compression && checkCompression(request.compression);
+    const partial = request.paths?.length ? selectPaths(request.paths) : undefined;
     return this.#attempt(`snapshot of ${worktree}`, () =>
       this.#change(LEASE_WAIT_MS, async (lease) => {
         const adopted = request.requestTag && (await findByTag(this.#layout, request.requestTag));
@@ -119,9 +121,11 @@ export class Engine {
           note,
           tags,
           engine,
-          effectiveEngine,
+          // A clone is of the whole.
+          effectiveEngine: partial && effectiveEngine === 'juicefs-clone' ? 'copy' : effectiveEngine,
           origin: request.origin,
           compression,
+          partial,
           clockTickMs: clockTick(filesystem),
           expectedBytes: size || 0,
           lease,
@@ -177,6 +181,13 @@ export class Engine {
   ): Promise<void> {
     const layout = this.#layout;
     const descriptor = await getSnapshot(layout, id);
+    if (kind === 'restore' && descriptor.partial_paths?.length) {
+      throw new RepositoryError(
+        'InvalidArgument',
+        `snapshot ${id} holds ${descriptor.partial_paths.join(', ')} only, and a restore would remove the rest: ` +
+          'fork it, and copy from there',
+      );
+    }
     const { filesystem, effectiveEngine } = await probe(layout, 'reflink-copy');
     await bringBack({
       layout,

@@ -53,6 +53,13 @@ test('an existing repository keeps its identity, and main is not made again', as
   expect(existsSync(volume.main)).toBe(false);
 });
 
+test('what an agent left that was stopped while it made the repository is removed', async () => {
+  using volume = new TestVolume();
+  mkdirSync(join(volume.path, '.jvs-init-abc'));
+  await volume.engine().open();
+  expect(existsSync(join(volume.path, '.jvs-init-abc'))).toBe(false);
+});
+
 test('files that are there before stay, in main too', async () => {
   using volume = new TestVolume();
   volume.makeMain();

@@ -107,7 +107,8 @@ export async function initialize(layout: Layout, now: number): Promise<void> {
     await syncFilesystem(layout.volume);
   } catch (error) {
     rmSync(staging.jvs, { recursive: true, force: true });
-    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+    // Gone: the one that was faster took it for debris.
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
   }
 }
 

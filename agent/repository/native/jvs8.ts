@@ -46,6 +46,12 @@ export async function takeSnapshotByJvs8(input: SnapshotInput, binary: string): 
       'the jvs binary damages what it compresses: use native to compress',
     );
   }
+  if (input.partial) {
+    throw new RepositoryError(
+      'InvalidArgument',
+      'partial snapshots of the jvs binary follow links out of the worktree: use native',
+    );
+  }
   const found = lookOver(layout, config.name);
   control.step('intended');
   const made = await withoutDetachedState(layout, config, () => run(input, binary));

@@ -46,6 +46,8 @@ interface Pending {
 
 /** Garbage is collected early: without limits the heap of a walk through many files grows with them. */
 const HEAP = ['--max-semi-space-size=4', '--max-old-space-size=200'];
+/** What leaves something to repair when it is killed; an `open` that is repeated repairs by itself. */
+const CHANGING: ReadonlySet<Name> = new Set(['snapshot', 'restore', 'fork', 'delete']);
 const IDLE_MS = 5_000;
 // Bundled, all files are in one folder and end in .js.
 const ENTRY = fileURLToPath(
@@ -90,7 +92,7 @@ export class Lane implements AsyncDisposable {
     try {
       return await this.#send(name, input, options.onProgress);
     } catch (error) {
-      if (signal?.aborted && name !== 'verify' && !this.#closed) await this.#send('repair', undefined);
+      if (signal?.aborted && CHANGING.has(name) && !this.#closed) await this.#send('repair', undefined);
       throw error;
     } finally {
       signal?.removeEventListener('abort', abort);

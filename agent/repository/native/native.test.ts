@@ -53,6 +53,20 @@ test('errors keep reason and cause on their way out of its process', async () =>
   }
 });
 
+test('opening can be cancelled, and tried again', async () => {
+  using volume = new TestVolume();
+  const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });
+  try {
+    const stop = new AbortController();
+    const opening = repository.open(stop.signal);
+    setImmediate(() => stop.abort());
+    await expect(opening).rejects.toMatchObject({ reason: 'Aborted' });
+    expect(await repository.open()).toMatchObject({ formatVersion: 1 });
+  } finally {
+    await repository.close();
+  }
+});
+
 test('a running snapshot can be cancelled, and closing ends everything', async () => {
   using volume = new TestVolume();
   const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });

@@ -5,6 +5,7 @@ import { parseDescriptor } from './format/descriptor.ts';
 import { checkSnapshotId, checkWorktree, isSnapshotId } from './format/names.ts';
 import { parseWorktree } from './format/worktree.ts';
 import { asRepositoryError, hasCode } from './fs/errors.ts';
+import { readIfThere } from './fs/files.ts';
 import type { Layout } from './layout.ts';
 
 /** Ids of published snapshots, newest first. */
@@ -28,12 +29,11 @@ export async function listSnapshots(layout: Layout): Promise<Descriptor[]> {
   return found;
 }
 
-/** The snapshot that carries the tag. */
+/** The snapshot that carries the tag. Reads synchronously, which for many small files is several times faster. */
 export async function findByTag(layout: Layout, tag: string): Promise<Descriptor | undefined> {
   for (const id of await snapshotIds(layout)) {
-    const text = await readFile(layout.descriptor(id), 'utf8').catch(() => '');
     // Parsing is what costs: most do not even mention it.
-    if (!text.includes(`"${tag}"`)) continue;
+    if (!readIfThere(layout.descriptor(id))?.includes(`"${tag}"`)) continue;
     const descriptor = await tryDescriptor(layout, id);
     if (descriptor?.tags?.includes(tag)) return descriptor;
   }

@@ -63,6 +63,10 @@ export function removeTemporaryFiles(layout: Layout): void {
   const { descriptors, intents, indexes, leases, restores, deletions, pins } = layout;
   const folders = [descriptors, intents, indexes, leases, restores, deletions, pins];
   for (const worktree of readdirSync(layout.worktrees)) folders.push(join(layout.worktrees, worktree));
+  // Of an agent that was stopped while it made the repository, or that is about to see that there is one.
+  for (const name of namesIn(layout.volume)) {
+    if (name.startsWith('.jvs-init-')) rmSync(join(layout.volume, name), { recursive: true, force: true });
+  }
   for (const folder of folders) {
     for (const name of namesIn(folder)) {
       if (/^\.jvs-tmp-.+-[0-9a-f]{8}$/.test(name)) rmSync(join(folder, name), { force: true });

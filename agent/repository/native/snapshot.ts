@@ -24,6 +24,7 @@ import { IndexCursor, IndexReader, IndexWriter, payloadHashOfIndex } from './ind
 import { writeIntent } from './intent.ts';
 import type { Layout } from './layout.ts';
 import type { Lease } from './lease.ts';
+import type { Selection } from './partial.ts';
 import { discard, publish } from './publish.ts';
 import { TreeCopier, type TreeResult } from './tree.ts';
 
@@ -36,6 +37,8 @@ export interface SnapshotInput {
   effectiveEngine: EngineName;
   origin: AgentExtension['origin'];
   compression: Compression | undefined;
+  /** Only these paths, and where they are. */
+  partial: { selection: Selection; normalized: string[] } | undefined;
   /** Ticks of the volume's clock are shorter, ms. */
   clockTickMs: number;
   /** Bytes of the parent's payload, as a first estimate of the work. */
@@ -77,7 +80,9 @@ export async function takeSnapshot(input: SnapshotInput): Promise<Descriptor> {
     control.step('synced');
     lease.confirm();
     publish(layout, descriptor, control);
-    renameSync(index, layout.index(config.name));
+    // The index of a part would make the rest be copied again.
+    if (input.partial) rmSync(index);
+    else renameSync(index, layout.index(config.name));
     control.step('published');
     await syncFilesystem(layout.volume);
     return descriptor;
@@ -113,6 +118,7 @@ async function copyPayload(input: SnapshotInput, id: string, index: string): Pro
     reflink,
     meter,
     hardLinks: true,
+    ...(input.partial ? { selection: input.partial.selection } : {}),
   });
   using known = IndexReader.open(layout.index(config.name));
   using previous = known && openSnapshot(layout, known.header.snapshotId);
@@ -164,6 +170,7 @@ function describe(input: SnapshotInput, id: string, copied: Copied): Descriptor 
     ...(input.tags.length > 0 ? { tags: input.tags } : {}),
     engine: input.engine,
     payload_root_hash: copied.hash,
+    ...(input.partial ? { partial_paths: input.partial.normalized } : {}),
     ...(input.compression ? { compression: input.compression } : {}),
     agent: {
       completed_at: now,

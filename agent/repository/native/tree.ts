@@ -10,6 +10,7 @@ import { READY, walkKey } from './format/payload.ts';
 import { type Directory, type Entry, OpenFile, openPath, setMetadata, statOf } from './fs/directory.ts';
 import { asRepositoryError, hasCode } from './fs/errors.ts';
 import type { FileRecord, IndexCursor, IndexWriter, Known } from './index-file.ts';
+import { missingPath, type Selection } from './partial.ts';
 import { withoutSuffix } from './verify.ts';
 
 export interface TreeOptions {
@@ -21,6 +22,8 @@ export interface TreeOptions {
   hardLinks: boolean;
   /** The copy becomes the payload and the source is a snapshot: the index describes them that way round. */
   restoring?: boolean;
+  /** Only this part of the source; undefined is all of it. */
+  selection?: Selection;
   /** The source's files are compressed so, and have its suffix. */
   decompress?: string;
 }
@@ -78,7 +81,7 @@ export class TreeCopier {
     this.#target = target;
     try {
       if (!this.#options.restoring) checkRoot(source);
-      this.#directory(source, target, previous, known);
+      this.#directory(source, target, this.#options.selection ?? 'all', previous, known);
     } catch (error) {
       throw asRepositoryError(error, `copying ${this.#place()}`);
     }
@@ -88,21 +91,34 @@ export class TreeCopier {
     return Buffer.from(`${this.#trail.join('/')}`, 'latin1').toString() || 'the top of the worktree';
   }
 
-  #directory(source: Directory, target: Directory, previous?: Directory, known?: IndexCursor): void {
+  #directory(
+    source: Directory,
+    target: Directory,
+    selection: Selection | 'all',
+    previous?: Directory,
+    known?: IndexCursor,
+  ): void {
+    const missing = new Set(selection === 'all' ? [] : selection.keys());
     for (const { name, entry, isDirectory } of listing(
       source,
       this.#trail.length === 0,
       this.#options.decompress,
     )) {
+      const selected = selection === 'all' ? 'all' : selection.get(name);
+      if (!selected) continue;
       this.#trail.push(name);
-      this.#entry(source, target, previous, known, name, entry, isDirectory);
+      if (selected !== 'all' && !isDirectory) throw missingPath(this.#trail.join('/'));
+      this.#entry(source, target, selected, previous, known, name, entry, isDirectory);
       this.#trail.pop();
+      missing.delete(name);
     }
+    for (const name of missing) throw missingPath([...this.#trail, name].join('/'));
   }
 
   #entry(
     source: Directory,
     target: Directory,
+    selection: Selection | 'all',
     previous: Directory | undefined,
     known: IndexCursor | undefined,
     name: string,
@@ -114,7 +130,7 @@ export class TreeCopier {
       // Records are in walk order: what changed sides can not be put in its place any more.
       if ((entry.kind === 'dir') !== wasDirectory) break;
       try {
-        this.#one(source, target, previous, known, name, entry);
+        this.#one(source, target, selection, previous, known, name, entry);
         return;
       } catch (error) {
         if (!(error instanceof Replaced) && !hasCode(error, 'ENOENT', 'ELOOP', 'ESTALE', 'ENXIO'))
@@ -129,6 +145,7 @@ export class TreeCopier {
   #one(
     source: Directory,
     target: Directory,
+    selection: Selection | 'all',
     previous: Directory | undefined,
     known: IndexCursor | undefined,
     name: string,
@@ -145,7 +162,7 @@ export class TreeCopier {
         using to = target.createDirectory(name);
         const wasThere = known?.enter(name) ?? false;
         using before = wasThere ? previous?.tryOpenDirectory(name) : undefined;
-        this.#directory(from, to, before, wasThere ? known : undefined);
+        this.#directory(from, to, selection, before, wasThere ? known : undefined);
         if (wasThere) known?.leave();
         to.setMetadata(stat);
         index.add({ kind: 'leave' });
