@@ -15,10 +15,11 @@ import { KubeClient } from './runtime/client.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { LeaderElection } from './runtime/leader.ts';
 import { createSnapshotControllers } from './snapshot/controller.ts';
-import { keepWebhookConfiguration } from './webhook/configuration.ts';
+import { keepWebhookConfigurations } from './webhook/configuration.ts';
 import { lookupIn } from './webhook/lookup.ts';
 import { podReviewer } from './webhook/review.ts';
-import { WebhookServer } from './webhook/server.ts';
+import { podsPath, WebhookServer, workspacesPath } from './webhook/server.ts';
+import { reviewWorkspace } from './webhook/validate.ts';
 import { createWorkspaceController } from './workspace/controller.ts';
 
 const log = createLogger('operator');
@@ -46,11 +47,14 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
   const webhook = new WebhookServer({
     port: ports.webhook,
     certificates,
-    reviewPod: podReviewer(lookupIn(informers.workspaces, client), config.agent),
+    reviewers: {
+      [podsPath]: podReviewer(lookupIn(informers.workspaces, client), config.agent),
+      [workspacesPath]: reviewWorkspace,
+    },
     log,
   });
   await webhook.start();
-  const trusted = keepWebhookConfiguration(
+  const trusted = keepWebhookConfigurations(
     { client, certificates, webhookUrl: config.webhookUrl, log },
     stop,
   );

@@ -26,6 +26,7 @@ export type Secret = Kind<k8s.V1Secret>;
 export type Event = Kind<k8s.EventsV1Event>;
 export type Lease = Kind<k8s.V1Lease>;
 export type MutatingWebhookConfiguration = Kind<k8s.V1MutatingWebhookConfiguration>;
+export type ValidatingWebhookConfiguration = Kind<k8s.V1ValidatingWebhookConfiguration>;
 export type CustomResourceDefinition = Kind<k8s.V1CustomResourceDefinition>;
 
 const clusterScoped = { namespaced: false };
@@ -59,6 +60,12 @@ export const mutatingWebhookConfigurations = defineResource<MutatingWebhookConfi
   'admissionregistration.k8s.io/v1',
   'MutatingWebhookConfiguration',
   'mutatingwebhookconfigurations',
+  clusterScoped,
+);
+export const validatingWebhookConfigurations = defineResource<ValidatingWebhookConfiguration>(
+  'admissionregistration.k8s.io/v1',
+  'ValidatingWebhookConfiguration',
+  'validatingwebhookconfigurations',
   clusterScoped,
 );
 export const customResourceDefinitions = defineResource<CustomResourceDefinition>(

@@ -1,13 +1,20 @@
 // Keeps the API server able to call the webhook.
 import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import type { Logger } from '../../shared/log.ts';
 import type { CertificateSource } from '../certs/source.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller } from '../runtime/controller.ts';
 import { Informer } from '../runtime/informer.ts';
-import { type MutatingWebhookConfiguration, mutatingWebhookConfigurations } from '../runtime/resources.ts';
-import { atUrl, configurationName, planTrust, says } from './configuration-plan.ts';
+import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from '../runtime/resources.ts';
+import type { Resource } from '../runtime/types.ts';
+import {
+  atUrl,
+  configurationName,
+  planTrust,
+  says,
+  type WebhookConfiguration,
+} from './configuration-plan.ts';
 
 const fieldManager = 'jvs-operator-webhook';
 
@@ -23,39 +30,55 @@ export interface WebhookConfigurationOptions {
 }
 
 /** Every replica runs it: all have the same bundle. Needs certificates to be there; ends with the signal. */
-export async function keepWebhookConfiguration(
+export async function keepWebhookConfigurations(
+  options: WebhookConfigurationOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all([
+    keep(mutatingWebhookConfigurations, options, signal),
+    keep(validatingWebhookConfigurations, options, signal),
+  ]);
+}
+
+/** What does not work while a configuration is missing. */
+const without: Record<string, string> = {
+  MutatingWebhookConfiguration: 'pods of workspaces start without volume and agent',
+  ValidatingWebhookConfiguration: 'schedules that can not run are not refused',
+};
+
+async function keep<T extends WebhookConfiguration>(
+  resource: Resource<T>,
   { client, certificates, webhookUrl, log }: WebhookConfigurationOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const manifest = webhookUrl === undefined ? undefined : await readManifest();
+  const { kind } = resource;
+  const manifest = webhookUrl === undefined ? undefined : await readManifest(resource);
   const reconcile = async (name: string, signal: AbortSignal): Promise<void> => {
     const { caBundle } = certificates.current();
-    const current = await client.get(mutatingWebhookConfigurations, { name }, { signal });
+    const current = await client.get(resource, { name }, { signal });
     if (manifest && webhookUrl !== undefined) {
       const wanted = atUrl(manifest, webhookUrl, caBundle);
-      if (!current) await client.apply(mutatingWebhookConfigurations, wanted, { fieldManager, signal });
+      if (!current) await client.apply(resource, wanted, { fieldManager, signal });
       else if (!says(current, wanted)) {
         // Whole: a Service that is stated beside the URL must go.
         const patch = { webhooks: wanted.webhooks };
-        await client.mergePatch(mutatingWebhookConfigurations, { name }, patch, { fieldManager, signal });
+        await client.mergePatch(resource, { name }, patch, { fieldManager, signal });
       } else return;
-      log.info({ url: webhookUrl }, 'the API server calls the webhook by URL');
+      log.info({ kind, url: webhookUrl }, 'the API server calls the webhook by URL');
       return;
     }
     if (!current) {
-      log.error(
-        `there is no MutatingWebhookConfiguration ${name}: pods of workspaces start without volume and agent. Apply config/manager`,
-      );
+      log.error(`there is no ${kind} ${name}: ${without[kind]}. Apply config/manager`);
       return;
     }
     const trust = planTrust(current, caBundle);
     if (!trust) return;
-    await client.apply(mutatingWebhookConfigurations, trust, { fieldManager, signal });
-    log.info('the API server trusts the webhook');
+    await client.apply(resource, trust, { fieldManager, signal });
+    log.info({ kind }, 'the API server trusts the webhook');
   };
 
   const controller = new Controller({ name: 'webhook-configuration', reconcile, log });
-  const informer = new Informer(client, mutatingWebhookConfigurations, {
+  const informer = new Informer(client, resource, {
     fieldSelector: `metadata.name=${configurationName}`,
     log,
   });
@@ -70,7 +93,10 @@ export async function keepWebhookConfiguration(
 }
 
 /** The one that is installed in clusters: what holds there holds for development too. */
-async function readManifest(): Promise<MutatingWebhookConfiguration> {
+async function readManifest<T extends WebhookConfiguration>({ kind }: Resource<T>): Promise<T> {
   const file = new URL('../../config/manager/webhook.yaml', import.meta.url);
-  return parse(await readFile(file, 'utf8')) as MutatingWebhookConfiguration;
+  const all = parseAllDocuments(await readFile(file, 'utf8')).map((document) => document.toJS() as T);
+  const found = all.find((manifest) => manifest.kind === kind);
+  if (!found) throw new Error(`config/manager/webhook.yaml has no ${kind}`);
+  return found;
 }

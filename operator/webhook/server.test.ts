@@ -43,7 +43,13 @@ async function start(reviewPod: Reviewer = async () => allowed) {
   const certificates = new Certificates();
   const log = createLogger('test');
   log.level = 'silent';
-  const server = new WebhookServer({ port: 0, host: '127.0.0.1', certificates, reviewPod, log });
+  const server = new WebhookServer({
+    port: 0,
+    host: '127.0.0.1',
+    certificates,
+    reviewers: { '/mutate-pods': reviewPod },
+    log,
+  });
   await server.start();
   const { port } = server;
   ended.push(() => server.stop());

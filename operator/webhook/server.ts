@@ -7,6 +7,7 @@ import type { CertificateSource } from '../certs/source.ts';
 import { MalformedReview, type Reviewer } from './review.ts';
 
 export const podsPath = '/mutate-pods';
+export const workspacesPath = '/validate-workspaces';
 
 /** An object has at most about 1.5 MiB in etcd, and a review carries up to two. */
 const maxBodyBytes = 3 * 2 ** 20;
@@ -22,7 +23,8 @@ export interface WebhookOptions {
   /** All addresses when absent. */
   host?: string;
   certificates: CertificateSource;
-  reviewPod: Reviewer;
+  /** By path. */
+  reviewers: Readonly<Record<string, Reviewer>>;
   log: Logger;
 }
 
@@ -90,12 +92,14 @@ export class WebhookServer {
         .writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...close, ...headers })
         .end(body);
     };
-    const { reviewPod, log } = this.#options;
+    const { reviewers, log } = this.#options;
     try {
-      if (request.url?.split('?')[0] !== podsPath) return send(404, 'not found');
+      const path = request.url?.split('?')[0] ?? '';
+      const review = Object.hasOwn(reviewers, path) ? reviewers[path] : undefined;
+      if (!review) return send(404, 'not found');
       if (request.method !== 'POST') return send(405, 'POST an AdmissionReview', { allow: 'POST' });
       const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(answerWithinMs)]);
-      const answer = await reviewPod(await readJson(request), signal);
+      const answer = await review(await readJson(request), signal);
       send(200, JSON.stringify(answer), { 'content-type': 'application/json' });
     } catch (err) {
       if (response.destroyed) return log.info({ err }, 'the API server did not wait for the answer');
@@ -104,7 +108,7 @@ export class WebhookServer {
       log.error({ err }, 'no answer to an admission review');
       // The API server hands this on to the user.
       const reason = err instanceof Error ? err.message : String(err);
-      send(500, `the JVS operator could not look at the pod, try again: ${reason}`);
+      send(500, `the JVS operator could not look at the object, try again: ${reason}`);
     }
   }
 }

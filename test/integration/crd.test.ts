@@ -40,6 +40,7 @@ const snapshot = (spec: unknown, name = 's') =>
 
 test('the samples are accepted as they are, and come back parsed as they are', async () => {
   await kubectl('apply', '-k', 'config/samples');
+  await kubectl('apply', '-f', 'config/samples/training-snapshot.yaml');
   const { items } = await client.list(workspaces, { namespace });
   expect(items.map(({ metadata }) => metadata.name)).toEqual(['ml-workspace', 'training']);
   // The server's defaults and the parser's are the same.
@@ -109,6 +110,11 @@ describe('refused, with the path of the field', () => {
     ['spec.retentionPolicy.keepMinAge', { retentionPolicy: { keepMinAge: '2 days' } }],
     ['spec.retentionPolicy.keepTags[0]', { retentionPolicy: { keepTags: ['a b'] } }],
     ['spec.retentionPolicy.keepTags[1]', { retentionPolicy: { keepTags: ['a', 'a'] } }],
+    [
+      'spec.retentionPolicy',
+      { retentionPolicy: { keepMinSnapshots: 0, keepMinAge: '0s0.0h', keepTags: [] } },
+      'server only',
+    ],
     ['spec.autoSnapshot.schedule', { autoSnapshot: {} }, 'server only'],
     ['spec.autoSnapshot.schedule', scheduled('60 * * * *')],
     ['spec.autoSnapshot.schedule', scheduled('* 24 * * *')],
@@ -172,6 +178,7 @@ describe('refused, with the path of the field', () => {
     ['spec.partialPaths[0]', { partialPaths: ['.'] }],
     ['spec.engine', { engine: 'zfs' }],
     ['spec.sourceSnapshot', { sourceSnapshot: '../x' }],
+    ['spec.snapshotID', { snapshotID: '1795000000000-XYZ' }],
     ['spec.worktree', { worktree: '.' }],
     ['spec.worktree', { worktree: '..' }],
     ['spec.worktree', { worktree: 'a/b' }],
@@ -261,6 +268,7 @@ describe('immutable', () => {
       partialPaths: ['a'],
       engine: 'copy',
       sourceSnapshot: 'p',
+      snapshotID: '1795000000000-0a1b2c3d',
       restoreOnCreate: true,
       restoreWorktree: 'r',
       worktree: 'main',
@@ -274,6 +282,7 @@ describe('immutable', () => {
       partialPaths: ['b'],
       engine: 'reflink-copy',
       sourceSnapshot: 'q',
+      snapshotID: '1795000000001-0a1b2c3d',
       restoreOnCreate: false,
       restoreWorktree: 's',
       worktree: 'side',
@@ -390,5 +399,5 @@ test('what kubectl get shows', async () => {
 });
 
 test('kubectl explain says what a field means', async () => {
-  expect(await kubectl('explain', 'jvs.spec.autoSnapshot')).toContain('Not acted on yet.');
+  expect(await kubectl('explain', 'jvs.spec.autoSnapshot')).toContain('Snapshots by schedule');
 });

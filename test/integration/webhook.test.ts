@@ -15,11 +15,12 @@ import {
   pods,
 } from '../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
-import { keepWebhookConfiguration } from '../../operator/webhook/configuration.ts';
+import { keepWebhookConfigurations } from '../../operator/webhook/configuration.ts';
 import { lookupIn } from '../../operator/webhook/lookup.ts';
 import { podReviewer, type Reviewer } from '../../operator/webhook/review.ts';
-import { WebhookServer } from '../../operator/webhook/server.ts';
+import { podsPath, WebhookServer, workspacesPath } from '../../operator/webhook/server.ts';
 import { agentConfig } from '../../operator/webhook/testing.ts';
+import { reviewWorkspace } from '../../operator/webhook/validate.ts';
 import { deploymentOf } from '../../operator/workspace/objects.ts';
 import { createLogger } from '../../shared/log.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
@@ -116,7 +117,7 @@ const encoded = (caBundle: string) => Buffer.from(caBundle).toString('base64');
 describe('the installed configuration', () => {
   test('gets the bundle, and gets it back when somebody removes or changes it', async () => {
     const keeping = new AbortController();
-    const kept = keepWebhookConfiguration({ client: operator, certificates, log }, keeping.signal);
+    const kept = keepWebhookConfigurations({ client: operator, certificates, log }, keeping.signal);
     const expected = encoded(certificates.current().caBundle);
     const trusted = () =>
       vi.waitFor(async () => expect((await clientConfig())?.caBundle).toBe(expected), within);
@@ -154,12 +155,15 @@ describe('by URL', () => {
       port: 0,
       host: '127.0.0.1',
       certificates,
-      reviewPod: podReviewer(lookupIn(informer, operator), agentConfig),
+      reviewers: {
+        [podsPath]: podReviewer(lookupIn(informer, operator), agentConfig),
+        [workspacesPath]: reviewWorkspace,
+      },
       log,
     });
     await webhook.start();
     const webhookUrl = `https://127.0.0.1:${webhook.port}`;
-    void keepWebhookConfiguration({ client: operator, certificates, webhookUrl, log }, stop.signal);
+    void keepWebhookConfigurations({ client: operator, certificates, webhookUrl, log }, stop.signal);
     // The API server calls it from some moment on.
     await vi.waitFor(
       () =>
@@ -253,6 +257,28 @@ describe('by URL', () => {
       expect(containersOf(await create({}, { labels })).map(({ name }) => name)).toEqual(['app']);
   });
 
+  const scheduled = (name: string, autoSnapshot: object) =>
+    admin.create(workspaces, { ...workspaceIn('default', name), spec: { autoSnapshot } } as Workspace);
+
+  test('a schedule that can not run is refused with the reason, and a good one accepted', async () => {
+    await vi.waitFor(
+      () =>
+        expect(scheduled('never', { schedule: '0 0 30 2 *' })).rejects.toThrow(
+          'spec.autoSnapshot: schedule "0 0 30 2 *": no such month has a day 30',
+        ),
+      within,
+    );
+    await expect(scheduled('nowhere', { schedule: '@daily', timeZone: 'Europe/Atlantis' })).rejects.toThrow(
+      'timeZone "Europe/Atlantis" is not known',
+    );
+    await scheduled('good', { schedule: '@daily', timeZone: 'Europe/Berlin' });
+    const ref = { namespace: 'default', name: 'good' };
+    await expect(
+      admin.mergePatch(workspaces, ref, { spec: { autoSnapshot: { schedule: '9-1 * * * *' } } }),
+    ).rejects.toThrow('ends before it begins');
+    await admin.mergePatch(workspaces, ref, { spec: { replicas: 0 } });
+  });
+
   describe('with another webhook that adds a container', () => {
     const image = 'other';
     let other: WebhookServer;
@@ -265,7 +291,7 @@ describe('by URL', () => {
         port: 0,
         host: '127.0.0.1',
         certificates: fixed({ ...current, expiresAt: new Date() }),
-        reviewPod: addContainer({ name: 'late', image }),
+        reviewers: { [podsPath]: addContainer({ name: 'late', image }) },
         log,
       });
       await other.start();
@@ -300,6 +326,10 @@ describe('by URL', () => {
 
   describe('when it is down', () => {
     beforeAll(() => webhook.stop());
+
+    test('Workspaces are accepted', async () => {
+      await scheduled('unseen', { schedule: '0 0 30 2 *' });
+    });
 
     test('pods of workspaces are refused, and all others start', async () => {
       await expect(create()).rejects.toThrow('failed calling webhook "pods.jvs.io"');
