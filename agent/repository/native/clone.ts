@@ -67,7 +67,7 @@ export class CloneIndexer {
         this.#directory(from, directory, wasThere ? known : undefined);
         if (wasThere) known?.leave();
         // Its own entries were taken out or linked again.
-        directory.setMetadata(entry);
+        directory.setMetadata(entry, directory.fd);
         index.add({ kind: 'leave' });
         break;
       }

@@ -35,7 +35,7 @@ export function compressTree(root: Directory, compression: Compression, meter: M
       const to = directory.createFile(stored);
       try {
         written += compressContent(from.fd, to, compression, (bytes) => meter.add(bytes, 0));
-        setMetadata(to, entry);
+        setMetadata(to, entry, from.fd);
       } finally {
         closeSync(to);
       }
@@ -56,7 +56,7 @@ export function compressTree(root: Directory, compression: Compression, meter: M
       using below = directory.openDirectory(name);
       walk(below, [...path, name]);
     }
-    if (path.length > 0) directory.setMetadata(before);
+    if (path.length > 0) directory.setMetadata(before, directory.fd);
     meter.add(0, 1);
   };
   walk(root, []);

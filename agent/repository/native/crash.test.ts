@@ -8,6 +8,8 @@ import { manifest, quiet, TestVolume } from '../testing/volume.ts';
 import { Layout } from './layout.ts';
 import { headOf, listSnapshots, listWorktrees } from './reader.ts';
 
+/** Of each of the random ones; more where a machine has the time. */
+const RUNS = Number(process.env.JVS_CRASH_RUNS ?? 16);
 const PROGRAM = fileURLToPath(new URL('../testing/crash.ts', import.meta.url));
 
 /** Ends with the signal that killed it; null where it came to its end. `afterMs` counts from its beginning. */
@@ -176,9 +178,9 @@ test.for(['delete-intended', 'delete-reparented', 'delete-unlisted', 'delete-ren
   },
 );
 
-test('restores and deletions killed at random times', { timeout: 120_000 }, async () => {
+test('restores and deletions killed at random times', { timeout: 30_000 + RUNS * 10_000 }, async () => {
   const outcomes = new Set<string>();
-  for (let run = 0; run < 16; run++) {
+  for (let run = 0; run < RUNS; run++) {
     const { volume: made, first } = await withHistory();
     using volume = made;
     const before = manifest(volume.main);
@@ -194,9 +196,9 @@ test('restores and deletions killed at random times', { timeout: 120_000 }, asyn
   expect(outcomes.size).toBeGreaterThan(0);
 });
 
-test('snapshots killed at random times', { timeout: 120_000 }, async () => {
+test('snapshots killed at random times', { timeout: 30_000 + RUNS * 10_000 }, async () => {
   let killed = 0;
-  for (let run = 0; run < 20; run++) {
+  for (let run = 0; run < RUNS; run++) {
     using volume = await prepared();
     if (await crash(volume, { snapshot: request }, '', Math.random() * 60)) killed++;
     await recovered(volume);

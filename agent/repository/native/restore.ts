@@ -188,7 +188,7 @@ function stage(input: RestoreInput, places: Places): void {
     restoring: true,
     ...(compression ? { decompress: compression.type } : {}),
   }).copy(source, target);
-  target.setMetadata(source.stat());
+  target.setMetadata(source.stat(), source.fd);
   // Until the tree is in place nobody else can write to it: its records are good up to now.
   const racyFromMs = lstatSync(places.journal).ctimeMs - input.clockTickMs;
   index.finish({ version: 1, snapshotId: descriptor.snapshot_id, racyFromMs });
@@ -304,7 +304,7 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
     control.step('restore-entry');
   }
   for (const name of root.names()) if (!names.has(name)) setAside(name);
-  root.setMetadata(fresh.stat());
+  root.setMetadata(fresh.stat(), fresh.fd);
 }
 
 const ATTEMPTS = 100;

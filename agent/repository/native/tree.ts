@@ -7,6 +7,7 @@ import { codecOf, decompressContent } from './compression.ts';
 import type { Meter } from './control.ts';
 import { readContent } from './copy.ts';
 import { READY, walkKey } from './format/payload.ts';
+import { sameAttributes } from './fs/attributes.ts';
 import { type Directory, type Entry, OpenFile, openPath, setMetadata, statOf } from './fs/directory.ts';
 import { asRepositoryError, hasCode } from './fs/errors.ts';
 import type { FileRecord, IndexCursor, IndexWriter, Known } from './index-file.ts';
@@ -164,7 +165,7 @@ export class TreeCopier {
         using before = wasThere ? previous?.tryOpenDirectory(name) : undefined;
         this.#directory(from, to, selection, before, wasThere ? known : undefined);
         if (wasThere) known?.leave();
-        to.setMetadata(stat);
+        to.setMetadata(stat, from.fd);
         index.add({ kind: 'leave' });
         break;
       }
@@ -248,7 +249,9 @@ export class TreeCopier {
   ): FileRecord | undefined {
     if (!known || !previous || !sameMetadata(known.record, entry)) return undefined;
     const record =
-      known.trusted && matchesFile(known.record, entry) ? known.record : this.#reread(source, known.record);
+      known.trusted && matchesFile(known.record, entry)
+        ? known.record
+        : this.#reread(source, previous, known.record);
     if (!record) return undefined;
     const copy = this.#options.reflink
       ? this.#reflinkPublished(previous, target, record, entry)
@@ -259,13 +262,14 @@ export class TreeCopier {
   }
 
   /** The record brought up to date where the payload's file still has the content that it states. */
-  #reread(source: Directory, known: FileRecord): FileRecord | undefined {
+  #reread(source: Directory, previous: Directory, known: FileRecord): FileRecord | undefined {
     using from = new OpenFile(source, known.name);
     const before = from.stat();
     if (before.kind !== 'file') throw new Replaced();
     const { hash } = readContent(from.fd, before.size, () => this.#options.meter.add(0, 0));
     if (!hash.equals(known.hash) || !sameMetadata(known, before)) return undefined;
-    if (!from.stat().unchangedSince(before)) return undefined;
+    if (!from.stat().unchangedSince(before) || !sameAsPublished(from.fd, previous, known.name))
+      return undefined;
     return { ...known, ino: before.ino, ctimeMs: before.ctimeMs };
   }
 
@@ -280,7 +284,7 @@ export class TreeCopier {
     if (ino !== known.copyIno || size !== known.size || mtimeMs !== known.copyMtimeMs) return undefined;
     if (!this.#clone(from.fd, target, known.name)) return undefined;
     using to = new OpenFile(target, known.name);
-    setMetadata(to.fd, entry);
+    setMetadata(to.fd, entry, from.fd);
     return to.stat();
   }
 
@@ -306,7 +310,7 @@ export class TreeCopier {
       const before = from.stat();
       const made =
         this.#options.reflink && this.#clone(from.fd, target, name)
-          ? this.#finishClone(target, name, before)
+          ? this.#finishClone(from.fd, target, name, before)
           : this.#copyContent(from.fd, target, name, before);
       const stable = from.stat().unchangedSince(before);
       if (!stable && !made.atomic) {
@@ -345,7 +349,7 @@ export class TreeCopier {
       const { hash, size } = decompress
         ? decompressContent(from, decompress, onBytes, fd)
         : readContent(from, before.size, onBytes, { fd, sparse });
-      setMetadata(fd, before);
+      setMetadata(fd, before, from);
       return { hash, size, copy: statOf(fd), atomic: false };
     } catch (error) {
       target.unlink(name);
@@ -355,11 +359,11 @@ export class TreeCopier {
     }
   }
 
-  #finishClone(target: Directory, name: string, before: Entry) {
+  #finishClone(from: number, target: Directory, name: string, before: Entry) {
     using to = new OpenFile(target, name);
     const { size } = to.stat();
     const { hash } = readContent(to.fd, size, (bytes) => this.#options.meter.add(bytes, 0));
-    setMetadata(to.fd, before);
+    setMetadata(to.fd, before, from);
     return { hash, size, copy: to.stat(), atomic: true };
   }
 }
@@ -390,6 +394,17 @@ function listing(source: Directory, isRoot: boolean, decompress?: string) {
     entries.push({ name, key: walkKey(name, isDirectory), entry: keep ? entry : undefined, isDirectory });
   }
   return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** Whether the published copy has the attributes too, which a link would share. */
+function sameAsPublished(fd: number, previous: Directory, name: string): boolean {
+  try {
+    using published = new OpenFile(previous, name);
+    return sameAttributes(fd, published.fd);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ELOOP', 'EACCES')) return false;
+    throw error;
+  }
 }
 
 /** None of a directory that was removed while it was open. */

@@ -24,6 +24,7 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
+import { copyAttributes, copyTimes } from './attributes.ts';
 import { hasCode } from './errors.ts';
 
 export type Kind = 'dir' | 'file' | 'symlink' | 'fifo' | 'socket' | 'device';
@@ -176,8 +177,8 @@ export class Directory implements Disposable {
     lutimesSync(path, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
   }
 
-  setMetadata(entry: Entry): void {
-    setMetadata(this.fd, entry);
+  setMetadata(entry: Entry, from: number): void {
+    setMetadata(this.fd, entry, from);
   }
 
   setMode(mode: number): void {
@@ -216,15 +217,20 @@ export function statOf(fd: number): Entry {
   return new Entry(fstatSync(fd));
 }
 
-/** Owner where the process may, then mode (whatever the umask; chown clears setuid), then times. */
-export function setMetadata(fd: number, entry: Entry): void {
+/**
+ * All that `entry`, of the open `from`, has beside its content: owner where the process may, then mode (whatever the
+ * umask; chown clears setuid), then attributes, then times.
+ */
+export function setMetadata(fd: number, entry: Entry, from: number): void {
   if (entry.uid !== self.uid || entry.gid !== self.gid) {
     if (!whereAllowed(() => fchownSync(fd, entry.uid, entry.gid))) {
       whereAllowed(() => fchownSync(fd, self.uid, entry.gid));
     }
   }
   fchmodSync(fd, entry.mode);
+  copyAttributes(from, fd);
   futimesSync(fd, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
+  copyTimes(from, fd);
 }
 
 function whereAllowed(change: () => void): boolean {

@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { ensurePackage } from '../../testing/filesystem.ts';
+import { quiet, TestVolume } from '../../testing/volume.ts';
+
+const ask = { worktree: 'main', origin: 'manual' as const };
+
+function run(program: string, ...args: string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8' });
+}
+
+/** Attributes of everything below, as getfattr lists them. */
+function attributes(folder: string): string {
+  return execFileSync('getfattr', ['-R', '-d', '-m', '-', '-e', 'hex', '.'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+}
+
+test('attributes, ACLs and nanoseconds go into a snapshot and come back', async () => {
+  ensurePackage('setfacl', 'acl');
+  ensurePackage('setfattr', 'attr');
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  const at = (...path: string[]) => join(volume.main, ...path);
+  mkdirSync(at('dir'));
+  for (const name of ['file', 'dir/below', 'plain']) writeFileSync(at(name), name);
+  run('setfattr', '-n', 'user.note', '-v', 'a value', at('file'));
+  run('setfattr', '-n', 'user.of-dir', '-v', 'x', at('dir'));
+  run('setfacl', '-m', 'u:1234:rw,g:2345:r', at('dir', 'below'));
+  run('setfacl', '-d', '-m', 'u:1234:rwx', at('dir'));
+  run('touch', '-d', '2001-02-03 04:05:06.123456789', at('file'), at('dir'));
+  const before = attributes(volume.main);
+  expect(before).toMatch(/user\.note/);
+  expect(before).toMatch(/posix_acl_default/);
+
+  const first = await engine.snapshot(ask, quiet);
+  const copy = volume.snapshotPath(first.snapshot_id);
+  expect(attributes(copy)).toBe(before);
+  const nanoseconds = (path: string) => statSync(path, { bigint: true }).mtimeNs;
+  for (const name of ['file', 'dir']) expect(nanoseconds(join(copy, name)) % 1_000_000_000n).toBe(123456789n);
+
+  // Only the attribute changes: content, size and mtime are the same.
+  run('setfattr', '-n', 'user.note', '-v', 'other', at('file'));
+  const second = await engine.snapshot(ask, quiet);
+  expect(attributes(volume.snapshotPath(second.snapshot_id))).toBe(attributes(volume.main));
+  expect(attributes(copy)).toBe(before);
+
+  await engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, quiet);
+  expect(attributes(volume.main)).toBe(before);
+  expect(nanoseconds(at('file')) % 1_000_000_000n).toBe(123456789n);
+  const packed = await engine.snapshot({ ...ask, compression: { type: 'zstd', level: 1 } }, quiet);
+  await engine.fork({ snapshotId: packed.snapshot_id, name: 'exp' }, quiet);
+  expect(attributes(join(volume.path, 'worktrees', 'exp'))).toBe(before);
+});
+
+test('times before 1970 are times too', async () => {
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  writeFileSync(join(volume.main, 'old'), '');
+  utimesSync(join(volume.main, 'old'), -100.5, -100.5);
+  const { snapshot_id } = await engine.snapshot(ask, quiet);
+  const { mtimeMs } = statSync(join(volume.snapshotPath(snapshot_id), 'old'));
+  expect(mtimeMs).toBe(statSync(join(volume.main, 'old')).mtimeMs);
+});
