@@ -102,7 +102,7 @@ test('what is wrong with the configuration is said by name, with exit code 2', a
   });
   expect(await runProcess(['frobnicate'])).toEqual({
     code: 2,
-    stderr: expect.stringContaining('Unknown command "frobnicate"'),
+    stderr: expect.stringContaining('unknown command "frobnicate"'),
   });
 });
 

@@ -1,4 +1,4 @@
-// jvs-agent: the sidecar of a workspace pod.
+// jvs-agent: the sidecar of a workspace pod, and with a command the tool for people who exec into it.
 import { createLogger } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import { startAgent } from './agent.ts';
@@ -6,10 +6,18 @@ import { ConfigError, parseConfig, usage } from './config.ts';
 import { openNative } from './repository/native/native.ts';
 
 const [command = 'run', ...rest] = process.argv.slice(2);
-if (command === '--help' || command === '-h') process.stdout.write(usage());
+if (command === '--help' || command === '-h') {
+  process.stdout.write(usage());
+  process.exitCode = await runCommand(['--help']);
+} else if (command === 'run') await run(rest);
 else if (command.startsWith('-')) await run([command, ...rest]);
-else if (command === 'run') await run(rest);
-else fail(`Unknown command ${JSON.stringify(command)}\n\n${usage()}`);
+else process.exitCode = await runCommand([command, ...rest]);
+
+/** Loaded when it is asked for: the sidecar has no use for it. */
+async function runCommand(argv: readonly string[]): Promise<number> {
+  const { runCli } = await import('./cli/cli.ts');
+  return runCli(argv);
+}
 
 async function run(argv: readonly string[]): Promise<void> {
   let config: ReturnType<typeof parseConfig>;

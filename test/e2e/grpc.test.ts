@@ -66,6 +66,15 @@ test('snapshots are made, listed, read and verified by hand', async () => {
   expect(await grpcCall(agent, 'Agent/Verify', { id: made.id })).toMatchObject({ valid: true });
 });
 
+test('the command line in the sidecar sees the same history', async () => {
+  const inAgent = (command: string) => exec(namespace, 'deploy/jvs-debug', 'jvs-agent', command);
+  const history = JSON.parse(await inAgent('jvs-agent history --json')) as { note?: string }[];
+  expect(history.map(({ note }) => note)).toContain('by hand');
+  const verified = JSON.parse(await inAgent('jvs-agent verify --all --json')) as object[];
+  expect(verified).toHaveLength(history.length);
+  for (const one of verified) expect(one).toMatchObject({ payload_hash_valid: true, tamper_detected: false });
+});
+
 test('wrong input has the status and words that help', async () => {
   await using agent = await agentOf();
   await expect(grpcCall(agent, 'Agent/GetSnapshot', { id: '1795507921000-00000000' })).rejects.toThrow(
