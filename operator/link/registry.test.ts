@@ -169,6 +169,42 @@ describe('desired state', () => {
 });
 
 describe('what agents say', () => {
+  it('a removed snapshot is gone with its reason, and one that is there again is not', () => {
+    const a = join('a');
+    a.say({ inventory: { snapshots: [snapshotOf('s1', 'u1'), snapshotOf('s2')], last: true } });
+    a.say({ removed: { id: 's1', reason: 'Pruned', message: 'm' } });
+    const view = registry.primary(WS);
+    expect([...(view?.snapshots.keys() ?? [])]).toEqual(['s2']);
+    expect(view?.removed.get('s1')).toMatchObject({ reason: 'Pruned', message: 'm' });
+    a.say({ snapshot: snapshotOf('s1', 'u1') });
+    expect([...(registry.primary(WS)?.snapshots.keys() ?? [])]).toEqual(['s2', 's1']);
+    expect(registry.primary(WS)?.removed.size).toBe(0);
+  });
+
+  it('one that goes while its inventory arrives does not come back with it', () => {
+    const a = join('a');
+    a.say({ inventory: { snapshots: [snapshotOf('s1'), snapshotOf('s2')] } });
+    a.say({ removed: { id: 's1', reason: 'Pruned' } });
+    a.say({ inventory: { snapshots: [], last: true } });
+    expect([...(registry.primary(WS)?.snapshots.keys() ?? [])]).toEqual(['s2']);
+  });
+
+  it('notices and removals are remembered once, up to a limit', async () => {
+    const a = join('a');
+    a.say({ notice: { id: 'n', reason: 'SnapshotMissed' } });
+    await turn();
+    changes.length = 0;
+    a.say({ notice: { id: 'n', reason: 'SnapshotMissed' } });
+    await turn();
+    expect(changes).toEqual([]);
+    for (let n = 0; n < limits.notices + 5; n++) a.say({ notice: { id: `n${n}` } });
+    for (let n = 0; n < limits.removed + 5; n++) a.say({ removed: { id: `s${n}` } });
+    expect(registry.primary(WS)?.notices.size).toBe(limits.notices);
+    expect(registry.primary(WS)?.removed.size).toBe(limits.removed);
+    a.say({ notice: { id: 'long', message: 'x'.repeat(limits.word) } });
+    expect(a.ended?.message).toContain('Notice are longer');
+  });
+
   it('an inventory counts when its last page is here, and replaces the one before as a whole', () => {
     const a = join('a');
     a.say({ inventory: { snapshots: [snapshotOf('s1'), snapshotOf('s2')] } });

@@ -135,7 +135,7 @@ test('progress, waiting and failure are passed on with their reasons', () => {
   expect(failed?.event?.message).toContain('ParentMismatch');
 });
 
-test('a finished Snapshot is history', () => {
+test('the outcome of a request is final', () => {
   expect(plan({ snapshot: snapshotOf({}, {}, { phase: 'Ready' }), workspace: undefined })).toBeUndefined();
   expect(
     plan({ snapshot: snapshotOf({}, {}, { phase: 'Failed' }), agent: agentWith([onDisk]) }),
@@ -171,4 +171,41 @@ test('the desired state has what is not finished, oldest first', () => {
     at('d', '2026-11-24T10:00:03Z', undefined, { deletionTimestamp: '2026-11-24T10:00:04Z' }),
   ]);
   expect(snapshots.map(({ uid }) => uid)).toEqual(['a', 'c']);
+});
+
+test('the agents are told schedule, retention, pins and the permission to prune', () => {
+  const told = parseWorkspace({
+    metadata: { name: 'ml', namespace: 'team', annotations: { 'jvs.io/allow-mass-prune': 'true' } },
+    spec: {
+      autoSnapshot: { schedule: '@daily', template: 'work', startingDeadlineSeconds: 0 },
+      retentionPolicy: { keepMinAge: '1500ms' },
+    },
+  });
+  const pinned = snapshotOf({ pinned: true }, {}, { phase: 'Ready', snapshotID: id });
+  expect(planDesired(told, [pinned, pinned])).toMatchObject({
+    schedule: { cron: '@daily', timeZone: 'UTC', tags: ['wip'], suspend: false, startingDeadlineSeconds: 0 },
+    retention: { policy: { keepMinSnapshots: 10, keepMinAgeSeconds: 2, keepTags: [] }, maxAutoSnapshots: 30 },
+    pinned: [id],
+    allowMassPrune: true,
+  });
+  const plain = planDesired(workspace, []);
+  expect(plain).toMatchObject({ retention: { maxAutoSnapshots: 0 }, allowMassPrune: false });
+  expect(plain.schedule).toBeUndefined();
+});
+
+test('damage shows on a finished Snapshot, and so does its end; one that is expiring is left alone', () => {
+  const taken = plan({ agent: agentWith([onDisk]) })?.status;
+  const tampered = agentWith([{ ...onDisk, integrity: 'INTEGRITY_TAMPERED' }]);
+  const damaged = plan({ snapshot: snapshotOf({}, {}, taken), agent: tampered });
+  expect(damaged).toMatchObject({
+    status: { phase: 'Failed', integrityState: 'tampered', conditions: [{ status: 'False' }] },
+    event: { type: 'Warning', reason: 'SnapshotDamaged' },
+  });
+  const snapshot = snapshotOf({}, {}, damaged?.status);
+  expect(planDesired(workspace, [snapshot]).snapshots).toEqual([]);
+  expect(plan({ snapshot, agent: tampered })?.event).toBeUndefined();
+  expect(plan({ snapshot, agent: agentWith([onDisk]) })?.status.phase).toBe('Ready');
+  const expiring = snapshotOf({}, {}, { ...taken, phase: 'Expiring' });
+  expect(plan({ snapshot: expiring, agent: tampered })).toBeUndefined();
+  expect(planDesired(workspace, [expiring]).snapshots).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { setCondition } from '../api/conditions.ts';
 import type { Snapshot, SnapshotStatus } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
-import { type Blocked, idOf, isFinished, planRequest } from './request.ts';
+import { type Blocked, idOf, isFinished, isShown, planRequest } from './request.ts';
 
 export interface Observed {
   snapshot: Snapshot;
@@ -118,7 +118,11 @@ function seen(observed: Observed, onDisk: DiskSnapshot, now: Date): Plan {
       ...(onDisk.keepReasons.length > 0 && { keepReasons: onDisk.keepReasons }),
       ...(onDisk.verifiedAt && { verifiedAt: toRfc3339(onDisk.verifiedAt) }),
     },
-    ...(reason !== known && { event: { type: damaged ? 'Warning' : 'Normal', reason, message } }),
+    // Of one that is only shown, that it is there is no news.
+    ...(reason !== known &&
+      (damaged || !isShown(snapshot)) && {
+        event: { type: damaged ? 'Warning' : 'Normal', reason, message },
+      }),
   };
 }
 

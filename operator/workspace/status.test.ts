@@ -1,0 +1,85 @@
+// What a Workspace's status says of its schedule, its volume and the snapshots there.
+import { expect, test } from 'vitest';
+import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
+import { parseWorkspace } from '../api/workspace.ts';
+import { agentOf, statusOf } from '../mirror/testing.ts';
+import type { Observed } from './plan.ts';
+import { planStatus } from './status.ts';
+
+const now = new Date('2026-11-24T12:00:00Z');
+const later = { seconds: Date.parse('2026-11-24T13:00:00Z') / 1000, nanos: 0 };
+const daily = { autoSnapshot: { schedule: '@daily' } };
+
+const observe = (spec: object, status?: object, more: Partial<Observed> = {}): Observed => ({
+  workspace: parseWorkspace({ metadata: { name: 'ml', namespace: 'team', generation: 1 }, spec, status }),
+  storageClasses: [],
+  pods: [],
+  linkSettled: true,
+  ...more,
+});
+const withAgent = (more: Partial<AgentStatus>) => ({ agent: agentOf([], { status: statusOf(more) }) });
+const running = {
+  pods: [
+    { metadata: { name: 'p' }, spec: { containers: [{ name: 'jvs-agent' }] }, status: { phase: 'Running' } },
+  ],
+};
+
+function conditionOf(observed: Observed, wanted: string) {
+  return planStatus(observed, [], now).conditions?.find(({ type }) => type === wanted);
+}
+
+test.each<[reason: string, spec: object, more?: Partial<Observed>]>([
+  ['NotConfigured', {}],
+  ['NotConfigured', { autoSnapshot: { enabled: false, schedule: '@daily' } }],
+  ['InvalidSchedule', { autoSnapshot: { schedule: '0 0 30 2 *' } }, withAgent({ scheduleReason: 'Active' })],
+  ['Suspended', { autoSnapshot: { schedule: '@daily', suspend: true } }],
+  ['WorkspaceStopped', { ...daily, replicas: 0 }],
+  ['NotReported', daily, withAgent({})],
+  ['Active', daily, withAgent({ scheduleReason: 'Active', scheduleMessage: 'm' })],
+  ['WaitingForAgent', daily, running],
+])('Scheduled %s', (reason, spec, more) => {
+  expect(conditionOf(observe(spec, undefined, more), 'Scheduled')?.reason).toBe(reason);
+});
+
+test('the next time is what the agent says, stays while it runs without us, and goes when it does not', () => {
+  const said = planStatus(
+    observe(daily, undefined, withAgent({ scheduleReason: 'Active', nextSnapshotTime: later })),
+    [],
+    now,
+  );
+  expect(said.nextSnapshotTime).toBe('2026-11-24T13:00:00Z');
+  expect(planStatus(observe(daily, said, running), [], now).nextSnapshotTime).toBe(said.nextSnapshotTime);
+  const past = new Date('2026-11-24T14:00:00Z');
+  expect(planStatus(observe(daily, said, running), [], past).nextSnapshotTime).toBeUndefined();
+  expect(planStatus(observe(daily, said), [], now).nextSnapshotTime).toBeUndefined();
+});
+
+test('a volume is almost full from 90 % until it is below 85 %, also behind a graver reason', () => {
+  const at = (usedBytes: number, status?: object, more: Partial<AgentStatus> = {}) =>
+    planStatus(
+      observe({}, status, withAgent({ usage: { usedBytes, capacityBytes: 100 }, ...more })),
+      [],
+      now,
+    );
+  const said = (status: object) => JSON.stringify(status).includes('VolumeAlmostFull');
+  expect(said(at(89))).toBe(false);
+  const full = at(90);
+  expect(full.conditions?.find(({ type }) => type === 'Degraded')).toMatchObject({
+    reason: 'VolumeAlmostFull',
+  });
+  expect(at(86, full).conditions).toEqual(full.conditions);
+  expect(said(at(84, full))).toBe(false);
+  const both = at(90, undefined, { damaged: ['x'] });
+  expect(both.conditions?.find(({ type }) => type === 'Degraded')?.reason).toBe('SnapshotDamaged');
+  expect(said(both)).toBe(true);
+  expect(said(at(86, both, { damaged: ['x'] }))).toBe(true);
+});
+
+test('a held prune and a changed repository say what to do', () => {
+  const held = conditionOf(observe({}, undefined, withAgent({ heldDeletions: 7 })), 'Degraded');
+  expect(held).toMatchObject({ status: 'True', reason: 'MassPruneHeld' });
+  expect(held?.message).toContain('kubectl annotate jvs ml jvs.io/allow-mass-prune=true');
+  const changed = observe({}, { repositoryID: 'r0' }, withAgent({}));
+  expect(planStatus(changed, [], now).repositoryID).toBe('r0');
+  expect(conditionOf(changed, 'Degraded')).toMatchObject({ reason: 'RepositoryChanged' });
+});
