@@ -1,7 +1,7 @@
 // The conditions of a Workspace. Each message says what is the matter and what to do. Pure.
 import type { Condition } from '../api/conditions.ts';
 import type { Pod } from '../runtime/resources.ts';
-import { assessVolume } from './health.ts';
+import { assessVolume, joinProblems, type Problem } from './health.ts';
 import { accessModesOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
 import type { Observed } from './plan.ts';
 
@@ -170,13 +170,8 @@ function whyNotReady(pods: readonly Pod[]): string {
 function assessDegraded(observed: Observed, agentFinding: Finding, ready: Finding): Finding {
   const [first, ...rest] = [...assessVolume(observed), ...assessOperation(observed, agentFinding, ready)];
   if (!first) return finding('Degraded', 'False', 'AsExpected', 'Nothing is amiss');
-  const message = [first.message, ...rest.map(({ reason, message }) => `${reason}: ${message}`)].join('. ');
-  return finding('Degraded', 'True', first.reason, message);
-}
-
-interface Problem {
-  reason: string;
-  message: string;
+  const { reason, message } = joinProblems([first, ...rest]);
+  return finding('Degraded', 'True', reason, message);
 }
 
 function assessOperation(observed: Observed, agentFinding: Finding, ready: Finding): Problem[] {

@@ -2,18 +2,22 @@
 import type { Observed } from './plan.ts';
 import { acceptRepository, expectedRepository } from './repository.ts';
 
+export interface Problem {
+  reason: string;
+  message: string;
+}
+
 const almostFull = { from: 0.9, until: 0.85 };
 const idsInMessage = 5;
 
-export function assessVolume({ workspace, agent }: Observed): { reason: string; message: string }[] {
+export function assessVolume({ workspace, agent }: Observed): Problem[] {
   const { name } = workspace.metadata;
   const known = workspace.status?.conditions?.find(({ type }) => type === 'Degraded');
   // Without an agent nothing new is known; what was damaged or full a moment ago still is.
-  if (!agent?.status) {
-    return known?.status === 'True' && lasting.has(known.reason) ? [known] : [];
-  }
+  const before = known?.status === 'True' ? splitProblems(known) : [];
+  if (!agent?.status) return before.filter(({ reason }) => lasting.has(reason));
   const { repositoryId, damaged, heldDeletions, usage } = agent.status;
-  const problems: { reason: string; message: string }[] = [];
+  const problems: Problem[] = [];
   const expected = expectedRepository(workspace);
   if (repositoryId && expected && repositoryId !== expected) {
     problems.push({
@@ -28,7 +32,7 @@ export function assessVolume({ workspace, agent }: Observed): { reason: string; 
       message: `The files of ${damaged.slice(0, idsInMessage).join(', ')}${more} are not what was saved: restore from other snapshots, and have the storage checked`,
     });
   }
-  const said = known?.status === 'True' && `${known.reason} ${known.message}`.includes('VolumeAlmostFull');
+  const said = before.some(({ reason }) => reason === 'VolumeAlmostFull');
   const limit = said ? almostFull.until : almostFull.from;
   if (usage && usage.capacityBytes > 0 && usage.usedBytes >= usage.capacityBytes * limit) {
     problems.push({
@@ -46,3 +50,21 @@ export function assessVolume({ workspace, agent }: Observed): { reason: string; 
 }
 
 const lasting = new Set(['RepositoryChanged', 'SnapshotDamaged', 'VolumeAlmostFull', 'MassPruneHeld']);
+
+/** The first gives the reason; the message has a line for each. */
+export function joinProblems([first, ...rest]: readonly [Problem, ...Problem[]]): Problem {
+  const lines = [first.message, ...rest.map(({ reason, message }) => `${reason}: ${message}`)];
+  return { reason: first.reason, message: lines.map((line) => line.replaceAll('\n', ' ')).join('\n') };
+}
+
+/** The inverse of joinProblems. */
+export function splitProblems({ reason, message }: Problem): Problem[] {
+  const [first = '', ...rest] = message.split('\n');
+  return [
+    { reason, message: first },
+    ...rest.map((line) => {
+      const colon = line.indexOf(': ');
+      return { reason: line.slice(0, colon), message: line.slice(colon + 2) };
+    }),
+  ];
+}

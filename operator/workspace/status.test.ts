@@ -83,3 +83,21 @@ test('a held prune and a changed repository say what to do', () => {
   expect(planStatus(changed, [], now).repositoryID).toBe('r0');
   expect(conditionOf(changed, 'Degraded')).toMatchObject({ reason: 'RepositoryChanged' });
 });
+
+test('what was wrong with the volume stays said while no agent is connected, and the message does not grow', () => {
+  const seen = observe({}, undefined, withAgent({ damaged: ['x'], heldDeletions: 7 }));
+  const first = planStatus(seen, [], now);
+  const bare = [
+    { metadata: { name: 'p' }, spec: { containers: [{ name: 'c' }] }, status: { phase: 'Running' } },
+  ];
+  const alone = planStatus(observe({}, first, { pods: bare }), [], now);
+  const again = planStatus(observe({}, alone, { pods: bare }), [], now);
+  const degraded = alone.conditions?.find(({ type }) => type === 'Degraded');
+  expect(degraded?.reason).toBe('SnapshotDamaged');
+  expect(degraded?.message.split('\n').map((line) => line.split(':')[0])).toEqual([
+    expect.stringContaining('The files of x'),
+    'MassPruneHeld',
+    'PodNotInjected',
+  ]);
+  expect(again).toEqual(alone);
+});
