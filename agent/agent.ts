@@ -9,6 +9,7 @@ import { startHealthServer } from './health/server.ts';
 import { LinkClient, type LinkState } from './link/client.ts';
 import { toSnapshot } from './snapshot.ts';
 import { debugStatus } from './status.ts';
+import { Upkeep } from './upkeep/upkeep.ts';
 import { diff } from './volume/diff.ts';
 import { Volume, type VolumeOptions } from './volume/volume.ts';
 
@@ -33,8 +34,17 @@ export async function startAgent(
   const volume = new Volume({ connect, engine: config.engine, path: config.volume, log });
   const events = new Events();
   const executor = new Executor({ volume, events, log });
+  const upkeep = new Upkeep({
+    workspace: `${config.namespace}/${config.workspace}`,
+    path: config.volume,
+    volume,
+    executor,
+    log,
+  });
   const address = config['link-address'];
-  const link = address ? new LinkClient({ config, address, volume, executor, events, log }) : undefined;
+  const link = address
+    ? new LinkClient({ config, address, volume, executor, upkeep, events, log })
+    : undefined;
 
   volume.changes.subscribe((now, before) => {
     if (!before.info) return; // what was there at the start is no news
@@ -60,6 +70,7 @@ export async function startAgent(
   const stopping = new AbortController();
   const stopLink = new AbortController();
   const volumeRuns = volume.run(stopping.signal);
+  const upkeepRuns = upkeep.run(stopping.signal);
   const linkRuns = link?.run(stopLink.signal);
   return {
     debugPort: api.port,
@@ -71,6 +82,7 @@ export async function startAgent(
       await linkRuns;
       await api.close();
       stopping.abort();
+      await upkeepRuns;
       await volumeRuns;
       await health.close();
     },

@@ -4,14 +4,19 @@ import { version } from '../shared/version.ts';
 import type { Config } from './config.ts';
 import type { Executor } from './executor/executor.ts';
 import type { LinkState } from './link/client.ts';
+import type { UpkeepStatus } from './upkeep/upkeep.ts';
 import type { VolumeState } from './volume/volume.ts';
 
 /** The operator refuses texts longer than a few KiB. */
 const clip = (text: string | undefined) => text?.slice(0, 2048);
 
 /** What the operator is told of the volume. */
-export function agentStatus({ info, snapshots, head, usage, problem }: VolumeState): AgentStatusInput {
+export function agentStatus(
+  { info, snapshots, head, usage, problem }: VolumeState,
+  upkeep: UpkeepStatus,
+): AgentStatusInput {
   return {
+    ...upkeep,
     repositoryId: info?.repositoryId,
     currentSnapshotId: head,
     effectiveEngine: info?.effectiveEngine,

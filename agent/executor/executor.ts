@@ -48,6 +48,8 @@ export interface ExecutorOptions {
 export class Executor {
   /** New words on requests; undefined as second value: the word before is void, the snapshot is there. */
   readonly updates = new Emitter<[uid: string, update: RequestUpdateInput | undefined]>();
+  /** What the operator wants, each time that it says so. */
+  readonly desired = new Emitter<[DesiredState]>();
   readonly #options: Required<ExecutorOptions>;
   readonly #exclusive = new Exclusive();
   readonly #stopping = new AbortController();
@@ -79,7 +81,8 @@ export class Executor {
   }
 
   /** Replaces what the operator wanted before. Requests that vanished are dropped; a running one may finish. */
-  setDesired({ role, engine, snapshots }: DesiredState): void {
+  setDesired(desired: DesiredState): void {
+    const { role, engine, snapshots } = desired;
     this.#requests = mergeRequests(this.#requests, snapshots);
     this.#engine = engine;
     const known = engineName.safeParse(engine);
@@ -90,6 +93,7 @@ export class Executor {
       if (role === 'ROLE_PRIMARY') this.#demoted = new AbortController();
       else this.#demoted.abort();
     }
+    this.desired.emit(desired);
     this.#advance();
   }
 
@@ -108,6 +112,25 @@ export class Executor {
       );
     }
     return this.#snapshot({ ...options, origin: 'self', engine: this.#engineOf('') }, '', [signal]);
+  }
+
+  /**
+   * A snapshot of the schedule; the tag makes it once, however often it is asked for.
+   * @throws NotPrimary, VolumeUnavailable, RepositoryError
+   */
+  async automatic(options: { note: string; tags: string[]; requestTag: string }): Promise<Descriptor> {
+    if (this.#role === 'ROLE_STANDBY') throw new NotPrimary();
+    const engine = this.#engineOf('');
+    return this.#snapshot({ ...options, worktree: 'main', origin: 'auto', engine }, '', [
+      this.#demoted.signal,
+    ]);
+  }
+
+  /** Gone from the volume when it resolves. @throws NotPrimary, VolumeUnavailable, RepositoryError */
+  async delete(id: string): Promise<void> {
+    if (this.#role === 'ROLE_STANDBY') throw new NotPrimary();
+    const signal = AbortSignal.any([this.#abort.signal, this.#stopping.signal, this.#demoted.signal]);
+    await this.#exclusive.run(() => this.#options.volume.repository.delete(id, signal), signal);
   }
 
   /** Lets what runs finish within `graceMs`, then aborts it; nothing new starts. Safe to call again, with less grace. */

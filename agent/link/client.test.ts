@@ -11,6 +11,7 @@ import type { Descriptor } from '../repository/repository.ts';
 import { FakeOperator } from '../testing/fake-operator.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 import { createAuthority } from '../testing/tls.ts';
+import { Upkeep } from '../upkeep/upkeep.ts';
 import { Volume } from '../volume/volume.ts';
 import { LinkClient } from './client.ts';
 
@@ -50,6 +51,7 @@ async function start({ scanIntervalMs = 20, disk = [] as Descriptor[] } = {}) {
     address: operator.address,
     volume,
     executor,
+    upkeep: new Upkeep({ workspace: 'team/ml', path: '/nonexistent', volume, executor, log }),
     events,
     log,
     retry: { base: 50, cap: 200 },

@@ -12,6 +12,7 @@ import { backoff } from '../backoff.ts';
 import type { Config } from '../config.ts';
 import type { Events } from '../events.ts';
 import type { Executor } from '../executor/executor.ts';
+import type { Upkeep } from '../upkeep/upkeep.ts';
 import type { Volume } from '../volume/volume.ts';
 import { type Ending, Session } from './session.ts';
 
@@ -27,6 +28,7 @@ export interface LinkOptions {
   address: string;
   volume: Volume;
   executor: Executor;
+  upkeep: Upkeep;
   events: Events;
   log: Logger;
   /** Of the waits between attempts, milliseconds. */
@@ -89,7 +91,7 @@ export class LinkClient {
   }
 
   async #connect(signal: AbortSignal): Promise<Ending> {
-    const { config, address, volume, executor, log } = this.#options;
+    const { config, address, volume, executor, upkeep, log } = this.#options;
     let stub: Stub | undefined;
     try {
       // Read at each attempt: the token is renewed hourly, and the CA may rotate or appear only later.
@@ -104,6 +106,7 @@ export class LinkClient {
         hello: this.#hello,
         volume,
         executor,
+        upkeep,
         log,
         onWelcome: () => this.#set({ connected: true, problem: '' }),
       });

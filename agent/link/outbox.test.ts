@@ -3,6 +3,7 @@ import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/Agent
 import { loadLink } from '../../shared/proto/load.ts';
 import type { Descriptor } from '../repository/repository.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
+import type { UpkeepView } from '../upkeep/upkeep.ts';
 import type { VolumeState } from '../volume/volume.ts';
 import { inventoryPages } from './inventory.ts';
 import { Outbox } from './outbox.ts';
@@ -21,11 +22,13 @@ function drain(outbox: Outbox): AgentMessageInput[] {
   for (let message = outbox.next(); message; message = outbox.next()) messages.push(message);
   return messages;
 }
+const quiet: UpkeepView = { status: {}, journal: { removed: [], notices: [] } };
+
 const ids = ({ inventory, snapshot }: AgentMessageInput) =>
   inventory?.snapshots?.map(({ id }) => id) ?? snapshot?.id;
 
 test('on connect: the inventory, oldest first, every word on requests, the status; then silence', () => {
-  const outbox = new Outbox(open(c, b, a), [{ uid: 'u', phase: 'PHASE_WAITING' }]);
+  const outbox = new Outbox(open(c, b, a), quiet, [{ uid: 'u', phase: 'PHASE_WAITING' }]);
   const messages = drain(outbox);
   expect(messages).toMatchObject([
     { inventory: { last: true } },
@@ -37,14 +40,18 @@ test('on connect: the inventory, oldest first, every word on requests, the statu
 });
 
 test('no inventory is claimed of a volume that cannot be read; it follows when it can', () => {
-  const outbox = new Outbox({ snapshots: [], problem: { reason: 'Starting', message: 'opening' } }, []);
+  const outbox = new Outbox(
+    { snapshots: [], problem: { reason: 'Starting', message: 'opening' } },
+    quiet,
+    [],
+  );
   expect(drain(outbox)).toMatchObject([{ status: { problemReason: 'Starting', problem: 'opening' } }]);
   outbox.volume(open(a));
   expect(drain(outbox)).toMatchObject([{ inventory: { last: true } }, { status: { problem: undefined } }]);
 });
 
 test('what is new goes alone, oldest first; what is gone takes a new inventory', () => {
-  const outbox = new Outbox(open(a), []);
+  const outbox = new Outbox(open(a), quiet, []);
   drain(outbox);
   outbox.volume(open(c, b, a));
   expect(drain(outbox).map(ids)).toEqual([b.snapshot_id, c.snapshot_id, undefined]);
@@ -53,7 +60,7 @@ test('what is new goes alone, oldest first; what is gone takes a new inventory',
 });
 
 test('usage alone is left to the heartbeat', () => {
-  const outbox = new Outbox(open(a), []);
+  const outbox = new Outbox(open(a), quiet, []);
   drain(outbox);
   outbox.volume({ ...open(a), usage: { usedBytes: 1, capacityBytes: 2 } });
   expect(drain(outbox)).toEqual([]);
@@ -62,7 +69,7 @@ test('usage alone is left to the heartbeat', () => {
 });
 
 test('a slow stream gets the latest word, once', () => {
-  const outbox = new Outbox(open(), []);
+  const outbox = new Outbox(open(), quiet, []);
   drain(outbox);
   for (let bytesDone = 0; bytesDone < 1000; bytesDone++) {
     outbox.request('u', { uid: 'u', phase: 'PHASE_IN_PROGRESS', bytesDone });
@@ -81,7 +88,7 @@ test('a slow stream gets the latest word, once', () => {
 
 test('a snapshot removed while the pages go out leads to another inventory', () => {
   const many = Array.from({ length: 1200 }, () => fakeDescriptor()).reverse();
-  const outbox = new Outbox(open(...many), []);
+  const outbox = new Outbox(open(...many), quiet, []);
   expect(outbox.next()).toMatchObject({ inventory: { last: false } });
   outbox.volume(open(...many.slice(1)));
   const rest = drain(outbox).flatMap(({ inventory }) => inventory ?? []);
@@ -108,4 +115,14 @@ test('pages keep every snapshot and stay far below the message limit', () => {
     expect(serialize(page).length).toBeLessThan(512 * 1024);
   }
   expect(pages.map(({ last }) => last).indexOf(true)).toBe(pages.length - 1);
+});
+
+test('what was pruned and what people should hear is said once a stream, removals before the inventory', () => {
+  const time = '2026-11-24T10:00:00Z';
+  const removed = { id: a.snapshot_id, time, reason: 'Pruned', message: 'not kept by retentionPolicy' };
+  const notice = { id: 'held-9', time, warning: true, reason: 'MassPruneHeld', message: 'm' };
+  const outbox = new Outbox(open(c, b), { status: {}, journal: { removed: [removed], notices: [] } }, []);
+  expect(drain(outbox)).toMatchObject([{ removed: { id: a.snapshot_id, reason: 'Pruned' } }, {}, {}]);
+  outbox.upkeep({ status: { heldDeletions: 9 }, journal: { removed: [removed], notices: [notice] } });
+  expect(drain(outbox)).toMatchObject([{ notice: { id: 'held-9' } }, { status: { heldDeletions: 9 } }]);
 });

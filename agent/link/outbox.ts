@@ -3,24 +3,30 @@
 import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
 import type { InventoryPageInput } from '../../shared/proto/gen/jvs/link/v1/InventoryPage.ts';
 import type { RequestUpdateInput } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
+import { toTimestamp } from '../../shared/proto/timestamp.ts';
 import type { Descriptor } from '../repository/repository.ts';
 import { toSnapshot } from '../snapshot.ts';
 import { agentStatus } from '../status.ts';
+import type { UpkeepView } from '../upkeep/upkeep.ts';
 import { diff } from '../volume/diff.ts';
 import type { VolumeState } from '../volume/volume.ts';
 import { inventoryPages } from './inventory.ts';
 
 export class Outbox {
   #state: VolumeState;
+  #upkeep: UpkeepView;
   #inventory: boolean;
   #pages: Iterator<InventoryPageInput, undefined> | undefined;
   readonly #snapshots = new Map<string, Descriptor>();
   readonly #requests = new Map<string, RequestUpdateInput>();
   #status = true;
+  /** Ids of removals and notices that were said on this stream. */
+  readonly #said = new Set<string>();
 
   /** Owes everything: the inventory as soon as the volume can be read, the status, and the word on every request. */
-  constructor(state: VolumeState, requests: readonly RequestUpdateInput[]) {
+  constructor(state: VolumeState, upkeep: UpkeepView, requests: readonly RequestUpdateInput[]) {
     this.#state = state;
+    this.#upkeep = upkeep;
     this.#inventory = state.info !== undefined;
     for (const update of requests) this.request(update.uid ?? '', update);
   }
@@ -38,9 +44,15 @@ export class Outbox {
       for (const descriptor of changed.toReversed()) this.#snapshots.set(descriptor.snapshot_id, descriptor);
     }
     // How full the volume is goes with the heartbeat.
-    const { usage: _, ...told } = agentStatus(now);
-    const { usage: __, ...toldBefore } = agentStatus(before);
+    const { usage: _, ...told } = agentStatus(now, {});
+    const { usage: __, ...toldBefore } = agentStatus(before, {});
     if (JSON.stringify(told) !== JSON.stringify(toldBefore)) this.#status = true;
+  }
+
+  /** Schedule, retention or the journal are other than they were. */
+  upkeep(now: UpkeepView): void {
+    if (now.status !== this.#upkeep.status) this.#status = true;
+    this.#upkeep = now;
   }
 
   /** A new word on a request; undefined takes the one before back. */
@@ -56,6 +68,10 @@ export class Outbox {
 
   /** The next message to send; undefined when nothing is owed. */
   next(): AgentMessageInput | undefined {
+    // First, so that the inventory without them finds their reason known.
+    for (const { id, time, reason, message } of this.#upkeep.journal.removed) {
+      if (this.#first(`removed ${id}`)) return { removed: { id, time: toTimestamp(time), reason, message } };
+    }
     if (this.#inventory && !this.#pages) {
       this.#inventory = false;
       this.#snapshots.clear(); // all in it
@@ -74,8 +90,15 @@ export class Outbox {
       this.#requests.delete(uid);
       return { request: update };
     }
+    for (const { time, ...notice } of this.#upkeep.journal.notices) {
+      if (this.#first(`notice ${notice.id}`)) return { notice: { ...notice, time: toTimestamp(time) } };
+    }
     if (!this.#status) return undefined;
     this.#status = false;
-    return { status: agentStatus(this.#state) };
+    return { status: agentStatus(this.#state, this.#upkeep.status) };
+  }
+
+  #first(what: string): boolean {
+    return this.#said.size !== this.#said.add(what).size;
   }
 }

@@ -5,6 +5,7 @@ import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/Agent
 import type { HelloInput } from '../../shared/proto/gen/jvs/link/v1/Hello.ts';
 import type { OperatorMessage } from '../../shared/proto/gen/jvs/link/v1/OperatorMessage.ts';
 import type { Executor } from '../executor/executor.ts';
+import type { Upkeep } from '../upkeep/upkeep.ts';
 import type { Volume } from '../volume/volume.ts';
 import { Outbox } from './outbox.ts';
 
@@ -19,6 +20,7 @@ export interface SessionOptions {
   hello: HelloInput;
   volume: Volume;
   executor: Executor;
+  upkeep: Upkeep;
   log: Logger;
   onWelcome: () => void;
 }
@@ -40,12 +42,12 @@ export class Session {
   constructor(call: ClientDuplexStream<AgentMessageInput, OperatorMessage>, options: SessionOptions) {
     this.#call = call;
     this.#options = options;
-    this.#outbox = new Outbox(options.volume.state, options.executor.pending());
+    this.#outbox = new Outbox(options.volume.state, options.upkeep.view, options.executor.pending());
   }
 
   /** Resolves when the stream has ended, whoever ended it. Aborting hangs up. */
   async run(signal: AbortSignal): Promise<Ending> {
-    const { hello, volume, executor } = this.#options;
+    const { hello, volume, executor, upkeep } = this.#options;
     const call = this.#call;
     const { promise, resolve } = Promise.withResolvers<Pick<StatusObject, 'code' | 'details'>>();
     call.on('status', resolve);
@@ -55,6 +57,7 @@ export class Session {
 
     const subscriptions = [
       volume.changes.subscribe((now) => this.#tell(() => this.#outbox.volume(now))),
+      upkeep.changes.subscribe((now) => this.#tell(() => this.#outbox.upkeep(now))),
       executor.updates.subscribe((uid, update) => this.#tell(() => this.#outbox.request(uid, update))),
     ];
     this.#silence = setTimeout(() => {

@@ -6,6 +6,7 @@ import {
   type RepositoryInfo,
   type SnapshotOptions,
   type Verification,
+  type Worktree,
 } from '../repository/repository.ts';
 import type { VolumeRepository } from '../volume/volume.ts';
 
@@ -78,6 +79,16 @@ export class MemoryRepository implements VolumeRepository {
 
   async head(worktree: string): Promise<string | undefined> {
     return this.disk.findLast((descriptor) => descriptor.worktree_name === worktree)?.snapshot_id;
+  }
+
+  async worktrees(): Promise<Worktree[]> {
+    const [name, created_at] = ['main', '2026-11-24T08:00:00Z'];
+    const head = await this.head(name);
+    return [{ name, created_at, ...(head && { head_snapshot_id: head, latest_snapshot_id: head }) }];
+  }
+
+  async delete(id: string): Promise<void> {
+    this.disk.splice(this.disk.indexOf(await this.get(id)), 1);
   }
 
   async verify(id: string): Promise<Verification> {

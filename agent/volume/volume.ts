@@ -7,9 +7,9 @@ import { Emitter } from '../emitter.ts';
 import {
   type Descriptor,
   type EngineName,
-  type Repository,
   RepositoryError,
   type RepositoryInfo,
+  type WorktreeRepository,
 } from '../repository/repository.ts';
 import { diff } from './diff.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -45,10 +45,7 @@ export class VolumeUnavailable extends Error {
 }
 
 /** Of the engine, what this agent uses. */
-export type VolumeRepository = Pick<
-  Repository,
-  'open' | 'snapshot' | 'list' | 'get' | 'head' | 'verify' | 'usage' | 'close'
->;
+export type VolumeRepository = Omit<WorktreeRepository, 'restore' | 'fork'>;
 
 export interface VolumeOptions {
   /** The volume's repository, not opened yet, with `engine` asked for. */

@@ -7,6 +7,7 @@ import { Events } from '../../agent/events.ts';
 import { Executor } from '../../agent/executor/executor.ts';
 import { LinkClient } from '../../agent/link/client.ts';
 import { fakeDescriptor, MemoryRepository } from '../../agent/testing/memory-repository.ts';
+import { Upkeep } from '../../agent/upkeep/upkeep.ts';
 import { Volume } from '../../agent/volume/volume.ts';
 import { LinkServer } from '../../operator/link/server.ts';
 import {
@@ -73,6 +74,7 @@ async function startAgent(pod: string, port = link.port) {
     address: `localhost:${port}`,
     volume,
     executor,
+    upkeep: new Upkeep({ workspace: 'team/ml', path: '/nonexistent', volume, executor, log }),
     events: new Events(),
     log,
     retry: { base: 50, cap: 200 },
