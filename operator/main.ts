@@ -38,7 +38,7 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
   const certificates = new CertificateManager({
     client,
     namespace,
-    names: [...servingNames(namespace), ...config.certificateNames],
+    names: [...servingNames(namespace), ...config.certificateNames, ...hostOf(config.webhookUrl)],
     log,
   });
   await certificates.start(stop);
@@ -120,6 +120,9 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
   await trusted;
   await webhook.stop();
 }
+
+/** By which the API server calls an operator outside the cluster. */
+const hostOf = (url: string | undefined): string[] => (url ? [new URL(url).hostname] : []);
 
 const stopping = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
