@@ -158,7 +158,9 @@ export const snapshotStatusSchema = z
       .partial()
       .meta({ description: 'What became of restoreOnCreate.' }),
     keepReasons: z.array(z.string()).meta({ description: 'Why retention keeps it. Not filled in yet.' }),
-    verifiedAt: time.meta({ description: 'When its files were last read and compared with its hash. Not filled in yet.' }),
+    verifiedAt: time.meta({
+      description: 'When its files were last read and compared with its hash. Not filled in yet.',
+    }),
     conditions: conditionsSchema,
   })
   .partial()
