@@ -81,7 +81,7 @@ export class AgentService {
     if (this.#verifying.pending > mostVerifying) {
       throw new ApiError(status.RESOURCE_EXHAUSTED, 'Other calls of Verify are waiting: try again later');
     }
-    const found = await this.#verifying.run(() => repository.verify(asked, signal), signal);
+    const found = await this.#verifying.run(() => repository.verify(asked, { signal }), signal);
     const { descriptorValid, payloadValid, error } = found;
     return {
       id: asked,

@@ -74,6 +74,11 @@ export interface SnapshotOptions {
   compression?: Compression;
   /** Refuse with `ParentMismatch` unless the worktree's head is this snapshot. */
   expectedParent?: string;
+  /**
+   * Where every path, mode and content is as in the worktree's head, nothing is made and the head is returned: it does
+   * not carry `requestTag`. A jvs binary always makes one.
+   */
+  unlessUnchanged?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
 }
@@ -126,6 +131,12 @@ export interface Progress {
   filesDone: number;
 }
 
+export interface VerifyOptions {
+  signal?: AbortSignal;
+  /** Reads no faster than this on average; as fast as it can without. */
+  bytesPerSecond?: number;
+}
+
 export interface Verification {
   snapshotId: string;
   descriptorValid: boolean;
@@ -149,8 +160,8 @@ export interface Repository {
   get(id: string): Promise<Descriptor>;
   /** The id of a worktree's head; undefined before its first snapshot. @throws RepositoryError NotFound */
   head(worktree: string): Promise<string | undefined>;
-  /** Hashes descriptor and payload again. @throws RepositoryError NotFound */
-  verify(id: string, signal?: AbortSignal): Promise<Verification>;
+  /** Hashes descriptor and payload again. @throws RepositoryError NotFound, DamagedRepository */
+  verify(id: string, options?: VerifyOptions): Promise<Verification>;
   /** Bytes of the volume's filesystem. */
   usage(): Promise<{ usedBytes: number; capacityBytes: number }>;
   close(): Promise<void>;

@@ -5,6 +5,8 @@ export interface Control {
   progress(progress: Progress): void;
   /** Named points between the steps of an operation; crash tests end the process there. */
   step(point: string): void;
+  /** Called with what was just read; waits when that was too fast. */
+  pace?(bytes: number, files: number): void;
 }
 
 const REPORT_MS = 100;
@@ -29,6 +31,7 @@ export class Meter {
     progress.filesDone += files;
     if (progress.bytesTotal > 0) progress.bytesTotal = Math.max(progress.bytesTotal, progress.bytesDone);
     this.#keepAlive();
+    this.#control.pace?.(bytes, files);
     const now = performance.now();
     if (now - this.#reportedAt < REPORT_MS) return;
     this.#reportedAt = now;

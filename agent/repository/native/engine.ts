@@ -112,7 +112,7 @@ export class Engine {
         }
         const engine = request.engine ?? this.#options.engine;
         const { effectiveEngine, filesystem } = await probe(layout, engine);
-        const size = parent && (await getSnapshot(layout, parent).catch(() => undefined))?.agent?.size;
+        const before = parent ? await getSnapshot(layout, parent).catch(() => undefined) : undefined;
         const { jvs8 } = this.#options;
         const take = jvs8 ? (input: SnapshotInput) => takeSnapshotByJvs8(input, jvs8) : takeSnapshot;
         const made = await take({
@@ -126,13 +126,14 @@ export class Engine {
           origin: request.origin,
           compression,
           partial,
+          unlessLike: request.unlessUnchanged && !before?.partial_paths?.length ? before : undefined,
           clockTickMs: clockTick(filesystem),
-          expectedBytes: size || 0,
+          expectedBytes: before?.agent?.size ?? 0,
           lease,
           control,
         });
         // What is newer than a restored snapshot is no ancestor of this one.
-        if (parent !== config.latest_snapshot_id) await this.#pin();
+        if (made !== before && parent !== config.latest_snapshot_id) await this.#pin();
         return made;
       }),
     );

@@ -5,6 +5,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type Progress, RepositoryError, type RepositoryErrorReason } from '../repository.ts';
 import { Engine, type EngineOptions } from './engine.ts';
+import { pacer } from './pace.ts';
 import type { RepairLog } from './repair.ts';
 
 /** The engine's operations; the last argument of each is the control, which does not cross the boundary. */
@@ -18,6 +19,7 @@ interface Call {
   options: Omit<EngineOptions, 'log'>;
   name: Name;
   input: unknown;
+  bytesPerSecond: number | undefined;
 }
 
 type Answer =
@@ -36,6 +38,7 @@ interface FlatError {
 export interface CallOptions {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
+  bytesPerSecond?: number | undefined;
 }
 
 interface Pending {
@@ -90,7 +93,7 @@ export class Lane implements AsyncDisposable {
     const abort = () => void this.#stop();
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      return await this.#send(name, input, options.onProgress);
+      return await this.#send(name, input, options);
     } catch (error) {
       if (signal?.aborted && CHANGING.has(name) && !this.#closed) await this.#send('repair', undefined);
       throw error;
@@ -99,14 +102,15 @@ export class Lane implements AsyncDisposable {
     }
   }
 
-  async #send(name: Name, input: unknown, onProgress?: (progress: Progress) => void): Promise<unknown> {
+  async #send(name: Name, input: unknown, options: CallOptions = {}): Promise<unknown> {
+    const { onProgress, bytesPerSecond } = options;
     clearTimeout(this.#idle);
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#pending.set(id, { resolve, reject, onProgress });
     try {
       this.#child ??= this.#start();
-      const call: Call = { id, options: this.#options, name, input };
+      const call: Call = { id, options: this.#options, name, input, bytesPerSecond };
       // A failure to send is followed by the child's exit, which rejects.
       this.#child.send(call, () => {});
       return await promise;
@@ -179,6 +183,7 @@ function perform(engine: Engine, call: Call, post: (answer: Answer) => void): Pr
   const control = {
     progress: (progress: Progress) => post({ id: call.id, kind: 'progress', progress }),
     step: () => {},
+    ...(call.bytesPerSecond && { pace: pacer(call.bytesPerSecond) }),
   };
   switch (call.name) {
     case 'open':

@@ -87,6 +87,28 @@ test('a running snapshot can be cancelled, and closing ends everything', async (
   await expect(repository.open()).rejects.toMatchObject({ reason: 'Aborted' });
 });
 
+test('verifying reads no faster than it may, and can be cancelled meanwhile', async () => {
+  using volume = new TestVolume();
+  const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });
+  try {
+    await repository.open();
+    writeFileSync(join(volume.main, 'a'), Buffer.alloc(3_000_000));
+    const { snapshot_id } = await repository.snapshot({ worktree: 'main', origin: 'manual' });
+    const started = performance.now();
+    expect(await repository.verify(snapshot_id, { bytesPerSecond: 10_000_000 })).toMatchObject({
+      payloadValid: true,
+    });
+    expect(performance.now() - started).toBeGreaterThan(250);
+    const stop = new AbortController();
+    const forever = repository.verify(snapshot_id, { bytesPerSecond: 1, signal: stop.signal });
+    setTimeout(() => stop.abort(), 200);
+    await expect(forever).rejects.toMatchObject({ reason: 'Aborted' });
+    expect(await repository.verify(snapshot_id)).toMatchObject({ payloadValid: true });
+  } finally {
+    await repository.close();
+  }
+});
+
 test('the event loop stays free while a snapshot runs', async () => {
   using volume = new TestVolume();
   const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });

@@ -35,7 +35,7 @@ export function openNative(options: NativeOptions): WorktreeRepository {
     restore: ({ signal, onProgress, ...request }) => writing.call('restore', request, { signal, onProgress }),
     fork: ({ signal, onProgress, ...request }) => writing.call('fork', request, { signal, onProgress }),
     delete: async (id, signal) => writing.call('delete', checkSnapshotId(id), { signal }),
-    verify: async (id, signal) => reading.call('verify', checkSnapshotId(id), { signal }),
+    verify: async (id, options) => reading.call('verify', checkSnapshotId(id), options),
     usage: () => volumeUsage(layout),
     close: async () => {
       await Promise.all([writing[Symbol.asyncDispose](), reading[Symbol.asyncDispose]()]);

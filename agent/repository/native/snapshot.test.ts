@@ -155,6 +155,30 @@ test('a request makes one snapshot, however often it is repeated', async () => {
   expect(readdirSync(join(volume.jvs, 'snapshots'))).toHaveLength(2);
 });
 
+test('where nothing changed, none is made if so asked, and nothing is left', async () => {
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  const again = { ...ask, unlessUnchanged: true };
+  writeFileSync(join(volume.main, 'a'), '1');
+  const first = await engine.snapshot(again, quiet);
+  const files = () =>
+    readdirSync(volume.jvs, { recursive: true, encoding: 'utf8' })
+      .filter((path) => !path.startsWith('agent/lease/'))
+      .sort();
+  const before = files();
+  writeFileSync(join(volume.main, 'a'), '1'); // another mtime
+  expect(await engine.snapshot({ ...again, requestTag: 'auto-1' }, quiet)).toEqual(first);
+  expect(files()).toEqual(before);
+  chmodSync(join(volume.main, 'a'), 0o600);
+  const second = await engine.snapshot({ ...again, requestTag: 'auto-1' }, quiet);
+  expect(second).toMatchObject({ parent_id: first.snapshot_id, tags: ['auto-1'] });
+  expect(await engine.snapshot({ ...ask, paths: ['a'] }, quiet)).not.toEqual(second);
+  // A part has no say about the whole.
+  expect((await engine.snapshot(again, quiet)).partial_paths).toBeUndefined();
+  expect(readdirSync(join(volume.jvs, 'snapshots'))).toHaveLength(4);
+});
+
 test('bad requests are refused and leave nothing', async () => {
   using volume = new TestVolume();
   const engine = volume.engine();

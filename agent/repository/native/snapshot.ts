@@ -37,6 +37,8 @@ export interface SnapshotInput {
   effectiveEngine: EngineName;
   origin: AgentExtension['origin'];
   compression: Compression | undefined;
+  /** Returned instead of a snapshot that would have the same payload. */
+  unlessLike: Descriptor | undefined;
   /** Only these paths, and where they are. */
   partial: { selection: Selection; normalized: string[] } | undefined;
   /** Ticks of the volume's clock are shorter, ms. */
@@ -68,6 +70,11 @@ export async function takeSnapshot(input: SnapshotInput): Promise<Descriptor> {
     control.step('intended');
     const copied = await copyPayload(input, id, index);
     control.step('copied');
+    if (input.unlessLike?.payload_root_hash === copied.hash) {
+      rmSync(index);
+      discard(layout, id);
+      return input.unlessLike;
+    }
     const descriptor = describe(input, id, copied);
     const temporary = layout.snapshot(`${id}.tmp`);
     const marker = readyMarker(descriptor, descriptor.agent?.completed_at ?? descriptor.created_at);
