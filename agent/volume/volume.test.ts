@@ -9,6 +9,7 @@ import { TestVolume } from '../repository/testing/volume.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 import { fingerprint } from './fingerprint.ts';
 import { Volume, type VolumeState, VolumeUnavailable } from './volume.ts';
+import { watchForHints } from './watch.ts';
 
 const log = pino({ level: 'silent' });
 const stops: (() => Promise<unknown>)[] = [];
@@ -161,4 +162,61 @@ test('on a real volume, nothing is read while nothing changed, and what another 
     controller.abort();
     await running;
   }
+});
+
+test('what another program makes is seen before the next scan; a damaged descriptor hides nothing', async () => {
+  using disk = new TestVolume();
+  const options = { volume: disk.path, engine: 'copy' } as const;
+  const connect = () => openNative({ ...options, holder: 'us' });
+  const volume = new Volume({ connect, engine: 'copy', path: disk.path, log, scanIntervalMs: 3_600_000 });
+  const controller = new AbortController();
+  const running = volume.run(controller.signal);
+  const other = openNative({ ...options, holder: 'another' });
+  try {
+    await vi.waitFor(() => expect(volume.state.info).toBeDefined(), 5000);
+    const first = await other.snapshot({ worktree: 'main', origin: 'manual', tags: ['keep'] });
+    const second = await other.snapshot({ worktree: 'main', origin: 'manual' });
+    await vi.waitFor(() => expect(volume.state.snapshots).toEqual([second, first]), 5000);
+    expect(volume.state.head).toBe(second.snapshot_id);
+
+    writeFileSync(join(disk.jvs, 'descriptors', `${first.snapshot_id}.json`), '{"snapshot_id": "1');
+    await vi.waitFor(() => {
+      expect(volume.state.snapshots).toEqual([second, { ...first, integrity_state: 'tampered' }]);
+    }, 5000);
+
+    // Of one that it never could read, only the time is known.
+    const late = new Volume({ connect, engine: 'copy', path: disk.path, log });
+    const lateRuns = late.run(controller.signal);
+    await vi.waitFor(() => expect(late.state.info).toBeDefined(), 5000);
+    expect(late.state.snapshots.map((found) => [found.snapshot_id, found.integrity_state])).toEqual([
+      [second.snapshot_id, 'verified'],
+      [first.snapshot_id, 'tampered'],
+    ]);
+    rmSync(join(disk.jvs, 'descriptors', `${first.snapshot_id}.json`));
+    await vi.waitFor(() => expect(late.state.snapshots).toEqual([second]), 5000);
+    controller.abort();
+    await lateRuns;
+  } finally {
+    await other.close();
+    controller.abort();
+    await running;
+  }
+});
+
+test('where watches have run out, it is said once and scans go on', async () => {
+  using disk = new TestVolume();
+  const said: unknown[] = [];
+  const warn = (fields: unknown) => said.push(fields);
+  const exhausted = Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+  const watch = (() => {
+    throw exhausted;
+  }) as unknown as typeof import('node:fs').watch;
+  const end = watchForHints({
+    path: disk.path,
+    onHint: () => {},
+    log: { warn } as unknown as typeof log,
+    watch,
+  });
+  end();
+  expect(said).toEqual([{ err: exhausted }]);
 });

@@ -13,6 +13,8 @@ import {
 } from '../repository/repository.ts';
 import { diff } from './diff.ts';
 import { fingerprint } from './fingerprint.ts';
+import { unreadable } from './unreadable.ts';
+import { watchForHints } from './watch.ts';
 
 /** Why the agent can not do its work: `reason` in CamelCase for a condition, `message` for a person. */
 export interface Problem {
@@ -52,7 +54,7 @@ export interface VolumeOptions {
   connect: (engine: EngineName) => VolumeRepository;
   /** Asked for by the Workspace; `useEngine` changes it. */
   engine: EngineName;
-  /** Root of the volume, to tell cheaply whether anything changed. */
+  /** Root of the volume, to tell cheaply whether anything changed, and early. */
   path: string;
   log: Logger;
   scanIntervalMs?: number;
@@ -98,11 +100,14 @@ export class Volume {
 
   /** Opens the repository, however long that takes, then keeps looking at it, until aborted. */
   async run(signal: AbortSignal): Promise<void> {
+    const { path, log } = this.#options;
+    let unwatch = () => {};
     try {
       for (let attempt = 0; !(await this.#open(signal)); attempt++) {
         const wait = this.#transient ? backoff(attempt, transientRetry) : terminalRetryMs;
         await sleep(wait, undefined, { signal });
       }
+      unwatch = watchForHints({ path, onHint: () => void this.refresh(), log });
       for (;;) {
         await sleep(this.#options.scanIntervalMs, undefined, { signal });
         await this.refresh();
@@ -110,6 +115,7 @@ export class Volume {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
+      unwatch();
       await this.#scanning;
       await this.#repository.close();
     }
@@ -163,7 +169,7 @@ export class Volume {
     const repository = this.#repository;
     try {
       const info = await repository.open(signal);
-      const snapshots = await repository.list();
+      const snapshots = await this.#list();
       const [head, usage] = await Promise.all([repository.head('main'), repository.usage()]);
       this.#update({ info, snapshots, head, usage, problem: undefined });
       log.info({ ...info, snapshots: snapshots.length, head }, 'repository open');
@@ -180,6 +186,15 @@ export class Volume {
     }
   }
 
+  /** Newest first, also those that the engine can not read. */
+  async #list(): Promise<Descriptor[]> {
+    const listed = await this.#repository.list();
+    const { path } = this.#options;
+    const others = await unreadable(path, listed, this.#state.snapshots, (id) => this.#repository.get(id));
+    if (!others.length) return listed;
+    return [...listed, ...others].sort((a, b) => (a.snapshot_id < b.snapshot_id ? 1 : -1));
+  }
+
   async #scan(): Promise<void> {
     const { path, listIntervalMs, log } = this.#options;
     const repository = this.#repository;
@@ -193,7 +208,7 @@ export class Volume {
         this.#update({ usage });
         return;
       }
-      const listed = await repository.list();
+      const listed = await this.#list();
       const head = await repository.head('main');
       this.#seen = { fingerprint: mark, listedAt: now };
       // A head read before our latest snapshot of main moved it is old.
