@@ -8,8 +8,25 @@ const requestTagPrefix = 'k8s-';
 /** The tag that ties a snapshot to the Snapshot resource it was made for. */
 export const requestTag = (uid: string): string => `${requestTagPrefix}${uid}`;
 
-/** Tags that only requests of the operator may carry. */
-export const isRequestTag = (tag: string): boolean => tag.startsWith(requestTagPrefix);
+const isRequestTag = (tag: string): boolean => tag.startsWith(requestTagPrefix);
+
+/** The tag that ties a snapshot to the run of the schedule it was made for. */
+export const scheduleTag = (scheduledFor: Date): string => `auto-${scheduledFor.getTime() / 1000}`;
+
+const isScheduleTag = (tag: string): boolean => /^auto-\d+$/.test(tag);
+
+/** Tags that make a snapshot the answer to something: whoever else used one would keep that from being made. */
+export const isReservedTag = (tag: string): boolean => isRequestTag(tag) || isScheduleTag(tag);
+
+/** What is known of a snapshot beyond its descriptor. */
+export interface SnapshotNotes {
+  /** Why retention keeps it; none where it would go. */
+  keepReasons?: readonly string[];
+  /** RFC 3339: when its files were last read and compared with their hash. */
+  verifiedAt?: string;
+  /** What did not hold then. */
+  damage?: string;
+}
 
 const consistency = {
   quiesced: 'CONSISTENCY_QUIESCED',
@@ -17,7 +34,7 @@ const consistency = {
   'changed-during-copy': 'CONSISTENCY_CHANGED_DURING_COPY',
 } as const satisfies Record<AgentExtension['consistency'], SnapshotInput['consistency']>;
 
-export function toSnapshot(descriptor: Descriptor): SnapshotInput {
+export function toSnapshot(descriptor: Descriptor, notes: SnapshotNotes = {}): SnapshotInput {
   const { agent, tags = [] } = descriptor;
   return {
     id: descriptor.snapshot_id,
@@ -26,12 +43,13 @@ export function toSnapshot(descriptor: Descriptor): SnapshotInput {
     createdAt: timestamp(descriptor.created_at),
     completedAt: timestamp(agent?.completed_at),
     note: descriptor.note,
-    tags,
+    // Its note says for when it was scheduled.
+    tags: tags.filter((tag) => !isScheduleTag(tag)),
     engine: descriptor.engine,
     effectiveEngine: agent?.effective_engine,
     payloadRootHash: descriptor.payload_root_hash,
     descriptorChecksum: descriptor.descriptor_checksum,
-    integrity: descriptor.integrity_state === 'verified' ? 'INTEGRITY_VERIFIED' : 'INTEGRITY_TAMPERED',
+    integrity: isDamaged(descriptor, notes) ? 'INTEGRITY_TAMPERED' : 'INTEGRITY_VERIFIED',
     consistency: agent ? consistency[agent.consistency] : 'CONSISTENCY_UNSPECIFIED',
     origin: agent?.origin ?? 'discovered',
     sizeBytes: agent?.size,
@@ -39,8 +57,14 @@ export function toSnapshot(descriptor: Descriptor): SnapshotInput {
     fileCount: agent?.entries,
     skippedCount: Object.values(agent?.skipped ?? {}).reduce((sum, count) => sum + count, 0),
     requestUid: tags.find(isRequestTag)?.slice(requestTagPrefix.length),
+    keepReasons: [...(notes.keepReasons ?? [])],
+    verifiedAt: timestamp(notes.verifiedAt),
   };
 }
+
+/** By what its descriptor says or what was found when it was last verified. */
+export const isDamaged = ({ integrity_state }: Descriptor, { damage }: SnapshotNotes = {}): boolean =>
+  integrity_state !== 'verified' || damage !== undefined;
 
 // A descriptor that someone wrote by hand must not keep the others from being listed.
 function timestamp(rfc3339: string | undefined) {
@@ -55,7 +79,10 @@ function timestamp(rfc3339: string | undefined) {
  * Upper bound of the snapshot's bytes on the wire, without serialising it: strings at three bytes a UTF-16 unit,
  * and room for the numbers, hashes and tags' framing.
  */
-export function wireSizeBound({ note, tags = [], ...descriptor }: Descriptor): number {
-  const strings = [note ?? '', descriptor.worktree_name, ...tags];
+export function wireSizeBound(
+  { note, tags = [], ...descriptor }: Descriptor,
+  { keepReasons = [] }: SnapshotNotes = {},
+): number {
+  const strings = [note ?? '', descriptor.worktree_name, ...tags, ...keepReasons];
   return 512 + strings.reduce((sum, text) => sum + 4 + 3 * text.length, 0);
 }

@@ -96,6 +96,7 @@ test('each error has the code for it and a message that says what to do', async 
     code: status.INVALID_ARGUMENT,
     details: expect.stringMatching(/^id: /),
   });
+  expect(await create({ tags: ['auto-1796000000'] })).toMatchObject({ code: status.INVALID_ARGUMENT });
   expect(await create({ tags: ['k8s-forged'] })).toMatchObject({
     code: status.INVALID_ARGUMENT,
     details: expect.stringMatching(/^tags: "k8s-forged" is reserved/),

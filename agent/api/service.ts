@@ -8,7 +8,7 @@ import type { StatusInput } from '../../shared/proto/gen/jvs/agent/v1/Status.ts'
 import type { VerifyResponseInput } from '../../shared/proto/gen/jvs/agent/v1/VerifyResponse.ts';
 import { Exclusive } from '../exclusive.ts';
 import type { Executor } from '../executor/executor.ts';
-import { isRequestTag, toSnapshot } from '../snapshot.ts';
+import { isReservedTag, toSnapshot } from '../snapshot.ts';
 import type { Volume } from '../volume/volume.ts';
 import { ApiError } from './errors.ts';
 import { RateLimiter } from './limiter.ts';
@@ -47,7 +47,7 @@ export class AgentService {
     void volume.repository; // an empty list would be a lie while it is not open
     await volume.refresh();
     const { snapshots, ...page } = pageOf(volume.state.snapshots, request);
-    return { ...page, snapshots: snapshots.map(toSnapshot) };
+    return { ...page, snapshots: snapshots.map((found) => toSnapshot(found)) };
   }
 
   async getSnapshot({ id }: { id: string }): Promise<SnapshotInput> {
@@ -56,11 +56,11 @@ export class AgentService {
 
   async createSnapshot(request: CreateSnapshotRequest, signal: AbortSignal): Promise<SnapshotInput> {
     const { note, tags, worktree } = request;
-    const reserved = tags.find(isRequestTag);
+    const reserved = tags.find(isReservedTag);
     if (reserved !== undefined) {
       throw new ApiError(
         status.INVALID_ARGUMENT,
-        `tags: ${JSON.stringify(reserved)} is reserved for Snapshot resources; use a tag that does not begin with k8s-`,
+        `tags: ${JSON.stringify(reserved)} is reserved for Snapshot resources and schedules; use a tag that does not begin with k8s- or auto-`,
       );
     }
     const wait = this.#limiter.take(this.#now());

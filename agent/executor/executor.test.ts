@@ -8,7 +8,7 @@ import { Events } from '../events.ts';
 import { RepositoryError } from '../repository/repository.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 import { Volume } from '../volume/volume.ts';
-import { Executor, NotPrimary, QueueFull } from './executor.ts';
+import { Executor, NotPrimary, QueueFull, TooManySnapshots } from './executor.ts';
 
 const log = pino({ level: 'silent' });
 const stops: (() => Promise<unknown>)[] = [];
@@ -197,4 +197,25 @@ test('stopping aborts what does not finish in time', async () => {
   await executor.stop(10);
   await call;
   expect(repository.disk).toEqual([]);
+});
+
+test('a pod can not fill the volume with its own snapshots where retention may not make room', async () => {
+  const repository = new MemoryRepository();
+  const agent = {
+    origin: 'self',
+    completed_at: '2026-11-24T08:00:00Z',
+    effective_engine: 'copy',
+    consistency: 'crash-consistent',
+    size: 1,
+    unique_bytes: 1,
+    entries: 1,
+  } as const;
+  for (let i = 0; i < 150; i++) repository.disk.push(fakeDescriptor({ agent }));
+  const { executor, volume } = start(repository);
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  const { signal } = new AbortController();
+  await expect(executor.create({ worktree: 'main' }, signal)).rejects.toBeInstanceOf(TooManySnapshots);
+  const auto = { requestTag: 'auto-60', tags: [] };
+  expect(await executor.automatic(auto)).toMatchObject({ agent: { origin: 'auto' } });
+  expect(repository.disk).toHaveLength(151);
 });

@@ -9,7 +9,9 @@ import type { RequestUpdateInput } from '../../shared/proto/gen/jvs/link/v1/Requ
 import { Emitter } from '../emitter.ts';
 import type { Events } from '../events.ts';
 import { Exclusive } from '../exclusive.ts';
+import { Meters } from '../metrics/meters.ts';
 import { type Descriptor, RepositoryError, type SnapshotOptions } from '../repository/repository.ts';
+import { selfSnapshots } from '../retention/policy.ts';
 import { requestTag } from '../snapshot.ts';
 import { type Volume, VolumeUnavailable } from '../volume/volume.ts';
 import { afterFailure, mergeRequests, planNext, type RequestState, type Requests } from './plan.ts';
@@ -32,6 +34,18 @@ export class NotPrimary extends Error {
   }
 }
 
+/** A container of the pod has taken more snapshots than may be there. */
+export class TooManySnapshots extends Error {
+  override readonly name = 'TooManySnapshots';
+
+  constructor(count: number) {
+    super(
+      `${count} snapshots that this pod took of itself are on the volume, and retention may not make room: ` +
+        'shorten keepMinAge of retentionPolicy, unpin some, or take fewer',
+    );
+  }
+}
+
 /** More callers wait than it makes sense to keep waiting. */
 export class QueueFull extends Error {
   override readonly name = 'QueueFull';
@@ -41,6 +55,7 @@ export interface ExecutorOptions {
   volume: Volume;
   events: Events;
   log: Logger;
+  meters?: Meters;
   now?: () => number;
   random?: () => number;
 }
@@ -50,6 +65,8 @@ export class Executor {
   readonly updates = new Emitter<[uid: string, update: RequestUpdateInput | undefined]>();
   /** What the operator wants, each time that it says so. */
   readonly desired = new Emitter<[DesiredState]>();
+  /** Before each operation that changes the volume, and while it waits for its turn. */
+  readonly asked = new Emitter<[]>();
   readonly #options: Required<ExecutorOptions>;
   readonly #exclusive = new Exclusive();
   readonly #stopping = new AbortController();
@@ -63,7 +80,7 @@ export class Executor {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ExecutorOptions) {
-    this.#options = { now: Date.now, random: Math.random, ...options };
+    this.#options = { meters: new Meters(), now: Date.now, random: Math.random, ...options };
     this.#unsubscribe = options.volume.changes.subscribe((now, before) => {
       if (now.info !== before.info || now.problem !== before.problem) this.#advance();
     });
@@ -99,7 +116,7 @@ export class Executor {
 
   /**
    * A snapshot that a container of the pod asked for.
-   * @throws NotPrimary, QueueFull, VolumeUnavailable, RepositoryError
+   * @throws NotPrimary, QueueFull, TooManySnapshots, VolumeUnavailable, RepositoryError
    */
   async create(
     options: Pick<SnapshotOptions, 'worktree' | 'note' | 'tags'>,
@@ -111,14 +128,19 @@ export class Executor {
         `${this.#exclusive.pending} snapshots are already waiting: try again when they are done`,
       );
     }
+    const own = this.#options.volume.state.snapshots.filter(({ agent }) => agent?.origin === 'self').length;
+    if (own >= selfSnapshots.most) throw new TooManySnapshots(own);
     return this.#snapshot({ ...options, origin: 'self', engine: this.#engineOf('') }, '', [signal]);
   }
 
   /**
-   * A snapshot of the schedule; the tag makes it once, however often it is asked for.
+   * A snapshot of the schedule; the tag makes it once, however often it is asked for. `unlessUnchanged`: the head, where
+   * nothing has changed since.
    * @throws NotPrimary, VolumeUnavailable, RepositoryError
    */
-  async automatic(options: { note: string; tags: string[]; requestTag: string }): Promise<Descriptor> {
+  async automatic(
+    options: Pick<SnapshotOptions, 'note' | 'tags' | 'requestTag' | 'unlessUnchanged'>,
+  ): Promise<Descriptor> {
     if (this.#role === 'ROLE_STANDBY') throw new NotPrimary();
     const engine = this.#engineOf('');
     return this.#snapshot({ ...options, worktree: 'main', origin: 'auto', engine }, '', [
@@ -130,7 +152,13 @@ export class Executor {
   async delete(id: string): Promise<void> {
     if (this.#role === 'ROLE_STANDBY') throw new NotPrimary();
     const signal = AbortSignal.any([this.#abort.signal, this.#stopping.signal, this.#demoted.signal]);
+    this.asked.emit();
     await this.#exclusive.run(() => this.#options.volume.repository.delete(id, signal), signal);
+  }
+
+  /** Resolves when nothing changes the volume, or waits to. */
+  async idle(): Promise<void> {
+    while (this.#exclusive.pending) await this.#exclusive.idle();
   }
 
   /** Lets what runs finish within `graceMs`, then aborts it; nothing new starts. Safe to call again, with less grace. */
@@ -195,12 +223,15 @@ export class Executor {
   }
 
   async #snapshot(options: SnapshotOptions, uid: string, signals: AbortSignal[]): Promise<Descriptor> {
-    const { volume, events, now } = this.#options;
+    const { volume, events, meters, now } = this.#options;
     let reported = 0;
+    let started = 0;
+    this.asked.emit();
     const signal = AbortSignal.any([this.#abort.signal, ...signals]);
     try {
       const descriptor = await this.#exclusive.run(async () => {
         if (this.#stopping.signal.aborted) throw new RepositoryError('Aborted', 'the agent is shutting down');
+        started = performance.now();
         return volume.repository.snapshot({
           ...options,
           signal,
@@ -214,6 +245,10 @@ export class Executor {
           },
         });
       }, signal);
+      const { requestTag } = options;
+      if (options.unlessUnchanged && requestTag && !descriptor.tags?.includes(requestTag)) {
+        meters.snapshotUnchanged(options.origin);
+      } else meters.snapshotMade(descriptor, options.origin, (performance.now() - started) / 1000);
       volume.record(descriptor);
       return descriptor;
     } catch (error) {
@@ -221,6 +256,7 @@ export class Executor {
         signal.aborted && !(error instanceof RepositoryError)
           ? new RepositoryError('Aborted', 'The snapshot was cancelled', { cause: error })
           : error;
+      meters.snapshotFailed(failure, options.origin);
       const reason = failure instanceof RepositoryError ? failure.reason : 'Internal';
       const message = failure instanceof Error ? failure.message : String(failure);
       events.publish({ failure: { operation: 'snapshot', requestUid: uid, reason, message } });

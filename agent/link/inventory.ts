@@ -17,12 +17,12 @@ export function* inventoryPages(
     if (!descriptor) continue;
     const size = wireSizeBound(descriptor);
     if (page.length && (page.length >= limits.snapshots || bytes + size > limits.bytes)) {
-      yield { snapshots: page.map(toSnapshot), last: false };
+      yield { snapshots: page.map((found) => toSnapshot(found)), last: false };
       page = [];
       bytes = 0;
     }
     page.push(descriptor);
     bytes += size;
   }
-  yield { snapshots: page.map(toSnapshot), last: true };
+  yield { snapshots: page.map((found) => toSnapshot(found)), last: true };
 }

@@ -187,6 +187,25 @@ test('the order of the input decides nothing, and doing it twice deletes nothing
   );
 });
 
+test('of those that a workload took of itself, only the newest stay that nothing else keeps', () => {
+  fc.assert(
+    fc.property(history, rules, protections, fc.nat({ max: 8 }), (list, rules, protections, maxSelf) => {
+      const without = deleted(list, rules, protections);
+      const plan = planRetention(list, { ...rules, maxSelf }, protections, now);
+      const more = plan.filter(({ id, keep }) => !keep && !without.has(id));
+      for (const { id, reasons } of more) {
+        expect(list.find((one) => one.id === id)?.origin).toBe('self');
+        expect(reasons).toEqual([`by the workload itself, beyond the newest ${maxSelf}`]);
+      }
+      const byNothingElse = plan.filter(
+        ({ id, keep, reasons }) =>
+          keep && reasons[0]?.startsWith('no ') && list.find((one) => one.id === id)?.origin === 'self',
+      );
+      expect(byNothingElse.length).toBeLessThanOrEqual(maxSelf);
+    }),
+  );
+});
+
 test('nanoseconds decide which is the newest', () => {
   const one = { worktree: 'main', origin: 'auto', tags: [], ready: true };
   const list = [

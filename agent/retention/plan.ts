@@ -63,7 +63,7 @@ export function planRetention(
     if (Number.isNaN(time.milliseconds)) keep(id, 'its createdAt can not be read');
     else if (time.milliseconds > now.getTime()) keep(id, 'its createdAt is in the future');
   }
-  const { policy, maxSnapshots } = rules;
+  const { policy, maxSnapshots, maxSelf } = rules;
   if (policy) {
     // Snapshots that a workload takes of itself must not push out older ones.
     for (const { id } of ready.filter(({ origin }) => origin !== 'self').slice(0, policy.keepMinSnapshots)) {
@@ -76,16 +76,23 @@ export function planRetention(
       for (const tag of policy.keepTags) if (tags.includes(tag)) keep(id, `has tag ${tag} (keepTags)`);
     }
   }
-  const automatic = past.filter(({ origin }) => origin === 'auto');
-  const surplus = new Set(automatic.slice(maxSnapshots ?? automatic.length).map(({ id }) => id));
+  const beyond = (limit: number | undefined, origin: string) =>
+    limit === undefined ? [] : past.filter((snapshot) => snapshot.origin === origin).slice(limit);
+  const surplus = new Map([
+    ...beyond(maxSnapshots, 'auto').map(
+      ({ id }) => [id, `automatic, beyond the newest ${maxSnapshots} (maxSnapshots)`] as const,
+    ),
+    ...beyond(maxSelf, 'self').map(
+      ({ id }) => [id, `by the workload itself, beyond the newest ${maxSelf}`] as const,
+    ),
+  ]);
 
   return all.map(({ id, origin }) => {
     const reasons = kept.get(id);
     if (reasons) return { id, keep: true, reasons };
-    const against = [
-      ...(surplus.has(id) ? [`automatic, beyond the newest ${maxSnapshots} (maxSnapshots)`] : []),
-      ...(policy ? ['not kept by retentionPolicy'] : []),
-    ];
+    const against = [surplus.get(id), policy && 'not kept by retentionPolicy'].filter(
+      (why) => why !== undefined,
+    );
     if (against.length > 0) return { id, keep: false, reasons: against };
     const within =
       origin === 'auto' && maxSnapshots !== undefined

@@ -13,7 +13,15 @@ export interface RetentionRules {
   policy?: RetentionPolicy;
   /** autoSnapshot.maxSnapshots; undefined where no autoSnapshot is set. */
   maxSnapshots?: number;
+  /** Of those that a workload took of itself; undefined: no bound. */
+  maxSelf?: number;
 }
+
+/**
+ * What a workload takes of itself must not fill the volume: beyond `kept` the oldest make room. Where other rules keep
+ * them (keepMinAge, say), it is refused more from `most` on.
+ */
+export const selfSnapshots = { kept: 100, most: 150 };
 
 /** Why the rules are refused, for their user; undefined when they are fine. */
 export function validatePolicy({ policy, maxSnapshots }: RetentionRules): string | undefined {
