@@ -4,19 +4,25 @@ import { version } from '../shared/version.ts';
 import type { Config } from './config.ts';
 import type { Executor } from './executor/executor.ts';
 import type { LinkState } from './link/client.ts';
-import type { UpkeepStatus } from './upkeep/upkeep.ts';
+import { isDamaged } from './snapshot.ts';
+import type { UpkeepView } from './upkeep/upkeep.ts';
 import type { VolumeState } from './volume/volume.ts';
 
 /** The operator refuses texts longer than a few KiB. */
+const mostDamaged = 100;
 const clip = (text: string | undefined) => text?.slice(0, 2048);
 
 /** What the operator is told of the volume. */
 export function agentStatus(
   { info, snapshots, head, usage, problem }: VolumeState,
-  upkeep: UpkeepStatus,
+  { status, notes }: Pick<UpkeepView, 'status' | 'notes'>,
 ): AgentStatusInput {
   return {
-    ...upkeep,
+    ...status,
+    damaged: snapshots
+      .filter((descriptor) => isDamaged(descriptor, notes.get(descriptor.snapshot_id)))
+      .slice(0, mostDamaged)
+      .map(({ snapshot_id }) => snapshot_id),
     repositoryId: info?.repositoryId,
     currentSnapshotId: head,
     effectiveEngine: info?.effectiveEngine,

@@ -22,7 +22,7 @@ function drain(outbox: Outbox): AgentMessageInput[] {
   for (let message = outbox.next(); message; message = outbox.next()) messages.push(message);
   return messages;
 }
-const quiet: UpkeepView = { status: {}, journal: { removed: [], notices: [] } };
+const quiet: UpkeepView = { status: {}, journal: { removed: [], notices: [] }, notes: new Map() };
 
 const ids = ({ inventory, snapshot }: AgentMessageInput) =>
   inventory?.snapshots?.map(({ id }) => id) ?? snapshot?.id;
@@ -106,7 +106,7 @@ test('pages keep every snapshot and stay far below the message limit', () => {
   const many = Array.from({ length: 1234 }, (_, i) =>
     fakeDescriptor({ note: '☃'.repeat((i % 20) * 512), tags: ['release'] }),
   ).reverse();
-  const pages = [...inventoryPages(many)];
+  const pages = [...inventoryPages(many, new Map())];
   expect(pages.flatMap(({ snapshots }) => snapshots?.map(({ id }) => id))).toEqual(
     many.map(({ snapshot_id }) => snapshot_id).reverse(),
   );
@@ -117,12 +117,47 @@ test('pages keep every snapshot and stay far below the message limit', () => {
   expect(pages.map(({ last }) => last).indexOf(true)).toBe(pages.length - 1);
 });
 
+const time = '2026-11-24T10:00:00Z';
+const removal = { id: a.snapshot_id, time, reason: 'Pruned', message: 'not kept by retentionPolicy' };
+
 test('what was pruned and what people should hear is said once a stream, removals before the inventory', () => {
-  const time = '2026-11-24T10:00:00Z';
-  const removed = { id: a.snapshot_id, time, reason: 'Pruned', message: 'not kept by retentionPolicy' };
   const notice = { id: 'held-9', time, warning: true, reason: 'MassPruneHeld', message: 'm' };
-  const outbox = new Outbox(open(c, b), { status: {}, journal: { removed: [removed], notices: [] } }, []);
+  const before = { ...quiet, journal: { removed: [removal], notices: [] } };
+  const outbox = new Outbox(open(c, b), before, []);
   expect(drain(outbox)).toMatchObject([{ removed: { id: a.snapshot_id, reason: 'Pruned' } }, {}, {}]);
-  outbox.upkeep({ status: { heldDeletions: 9 }, journal: { removed: [removed], notices: [notice] } });
+  outbox.upkeep({
+    ...before,
+    status: { heldDeletions: 9 },
+    journal: { removed: [removal], notices: [notice] },
+  });
   expect(drain(outbox)).toMatchObject([{ notice: { id: 'held-9' } }, { status: { heldDeletions: 9 } }]);
+});
+
+test('one that is about to go is not said to be gone; when it is, that needs no inventory', () => {
+  const outbox = new Outbox(open(b, a), quiet, []);
+  drain(outbox);
+  outbox.upkeep({ ...quiet, journal: { removed: [removal], notices: [] } });
+  expect(drain(outbox)).toEqual([]);
+  outbox.volume(open(b));
+  expect(drain(outbox)).toMatchObject([{ removed: { id: a.snapshot_id } }, { status: { snapshotCount: 1 } }]);
+  // Back again, from a copy say, and gone again.
+  outbox.volume(open(b, a));
+  outbox.volume(open(b));
+  expect(drain(outbox)).toMatchObject([{ removed: { id: a.snapshot_id } }, { status: {} }]);
+});
+
+test('what retention and verification say of a snapshot goes with it, and again when it is another', () => {
+  const notes = new Map([[a.snapshot_id, { keepReasons: ['pinned'], verifiedAt: time }]]);
+  const outbox = new Outbox(open(b, a), { ...quiet, notes }, []);
+  const [page] = drain(outbox);
+  expect(page?.inventory?.snapshots).toMatchObject([
+    { id: a.snapshot_id, keepReasons: ['pinned'], integrity: 'INTEGRITY_VERIFIED' },
+    { id: b.snapshot_id, keepReasons: [], verifiedAt: null },
+  ]);
+  const damaged = new Map([[a.snapshot_id, { keepReasons: ['pinned'], verifiedAt: time, damage: 'x' }]]);
+  outbox.upkeep({ ...quiet, notes: damaged });
+  expect(drain(outbox)).toMatchObject([
+    { snapshot: { id: a.snapshot_id, integrity: 'INTEGRITY_TAMPERED' } },
+    { status: { damaged: [a.snapshot_id] } },
+  ]);
 });

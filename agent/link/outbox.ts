@@ -1,5 +1,6 @@
 // What the operator has yet to be told. It holds what changed, not messages: a slow stream makes later states replace
 // earlier ones, so that it never grows beyond what there is to know.
+import { isDeepStrictEqual } from 'node:util';
 import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
 import type { InventoryPageInput } from '../../shared/proto/gen/jvs/link/v1/InventoryPage.ts';
 import type { RequestUpdateInput } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
@@ -22,11 +23,13 @@ export class Outbox {
   #status = true;
   /** Ids of removals and notices that were said on this stream. */
   readonly #said = new Set<string>();
+  #there: ReadonlySet<string>;
 
   /** Owes everything: the inventory as soon as the volume can be read, the status, and the word on every request. */
   constructor(state: VolumeState, upkeep: UpkeepView, requests: readonly RequestUpdateInput[]) {
     this.#state = state;
     this.#upkeep = upkeep;
+    this.#there = idsOf(state);
     this.#inventory = state.info !== undefined;
     for (const update of requests) this.request(update.uid ?? '', update);
   }
@@ -35,24 +38,40 @@ export class Outbox {
   volume(now: VolumeState): void {
     const before = this.#state;
     this.#state = now;
+    if (now.snapshots !== before.snapshots) this.#there = idsOf(now);
     if (now.info && !before.info) this.#inventory = true;
     else {
       const { changed, removed } = diff(before.snapshots, now.snapshots);
-      // There is no message for one that is gone: the whole inventory says it.
-      if (removed.length) this.#inventory = true;
+      for (const id of removed) {
+        this.#snapshots.delete(id);
+        this.#said.delete(`removed ${id}`);
+      }
+      // Without a word on why, or while it may still be in a page to come, the whole inventory says that one is gone.
+      const explained = new Set(this.#upkeep.journal.removed.map(({ id }) => id));
+      if (removed.some((id) => this.#pages || !explained.has(id))) this.#inventory = true;
       // Oldest first, as in the inventory.
       for (const descriptor of changed.toReversed()) this.#snapshots.set(descriptor.snapshot_id, descriptor);
     }
-    // How full the volume is goes with the heartbeat.
-    const { usage: _, ...told } = agentStatus(now, {});
-    const { usage: __, ...toldBefore } = agentStatus(before, {});
-    if (JSON.stringify(told) !== JSON.stringify(toldBefore)) this.#status = true;
+    this.#compare([before, this.#upkeep], [now, this.#upkeep]);
   }
 
   /** Schedule, retention or the journal are other than they were. */
   upkeep(now: UpkeepView): void {
-    if (now.status !== this.#upkeep.status) this.#status = true;
+    const before = this.#upkeep;
     this.#upkeep = now;
+    this.#compare([this.#state, before], [this.#state, now]);
+    if (now.notes === before.notes) return;
+    for (const descriptor of this.#state.snapshots.toReversed()) {
+      const id = descriptor.snapshot_id;
+      if (!isDeepStrictEqual(now.notes.get(id), before.notes.get(id))) this.#snapshots.set(id, descriptor);
+    }
+  }
+
+  #compare(before: [VolumeState, UpkeepView], now: [VolumeState, UpkeepView]): void {
+    // How full the volume is goes with the heartbeat.
+    const { usage: _, ...told } = agentStatus(...now);
+    const { usage: __, ...toldBefore } = agentStatus(...before);
+    if (!isDeepStrictEqual(told, toldBefore)) this.#status = true;
   }
 
   /** A new word on a request; undefined takes the one before back. */
@@ -70,12 +89,13 @@ export class Outbox {
   next(): AgentMessageInput | undefined {
     // First, so that the inventory without them finds their reason known.
     for (const { id, time, reason, message } of this.#upkeep.journal.removed) {
+      if (this.#there.has(id)) continue; // about to go
       if (this.#first(`removed ${id}`)) return { removed: { id, time: toTimestamp(time), reason, message } };
     }
     if (this.#inventory && !this.#pages) {
       this.#inventory = false;
       this.#snapshots.clear(); // all in it
-      this.#pages = inventoryPages(this.#state.snapshots);
+      this.#pages = inventoryPages(this.#state.snapshots, this.#upkeep.notes);
     }
     const page = this.#pages?.next();
     if (page && !page.done) return { inventory: page.value };
@@ -84,7 +104,7 @@ export class Outbox {
 
     for (const [id, descriptor] of this.#snapshots) {
       this.#snapshots.delete(id);
-      return { snapshot: toSnapshot(descriptor) };
+      return { snapshot: toSnapshot(descriptor, this.#upkeep.notes.get(id)) };
     }
     for (const [uid, update] of this.#requests) {
       this.#requests.delete(uid);
@@ -95,10 +115,12 @@ export class Outbox {
     }
     if (!this.#status) return undefined;
     this.#status = false;
-    return { status: agentStatus(this.#state, this.#upkeep.status) };
+    return { status: agentStatus(this.#state, this.#upkeep) };
   }
 
   #first(what: string): boolean {
     return this.#said.size !== this.#said.add(what).size;
   }
 }
+
+const idsOf = ({ snapshots }: VolumeState) => new Set(snapshots.map(({ snapshot_id }) => snapshot_id));

@@ -1,11 +1,17 @@
-// What retention asks for on this volume. Pure.
+// What retention asks for on this volume, and which snapshot is to be verified next. Pure.
+import { createHash } from 'node:crypto';
 import type { Descriptor, Worktree } from '../repository/repository.ts';
 import { isMassPrune, planRetention, type RetentionDecision } from '../retention/plan.ts';
-import { requestTag } from '../snapshot.ts';
+import { selfSnapshots } from '../retention/policy.ts';
+import { isDamaged, requestTag, type SnapshotNotes } from '../snapshot.ts';
 import type { Rules } from './state.ts';
 
+export type Notes = ReadonlyMap<string, SnapshotNotes>;
+
 export interface PrunePlan {
-  /** Ids that go, oldest first; none while they are held. */
+  /** Of every snapshot, newest first. */
+  decisions: RetentionDecision[];
+  /** Those that go now, oldest first; none while they are held. */
   doomed: RetentionDecision[];
   /** How many would go at once if the annotation allowed it; 0 when nothing is held. */
   held: number;
@@ -15,25 +21,27 @@ export interface PrunePlan {
 export function planPrune(
   snapshots: readonly Descriptor[],
   worktrees: readonly Worktree[],
+  notes: Notes,
   { policy, maxSnapshots, pinned, requests, allowMassPrune }: Rules,
   now: Date,
 ): PrunePlan {
-  const inputs = snapshots.map(
-    ({ snapshot_id, worktree_name, created_at, agent, tags, integrity_state }) => ({
-      id: snapshot_id,
-      worktree: worktree_name,
-      createdAt: created_at,
-      origin: agent?.origin ?? 'discovered',
-      tags: tags ?? [],
-      ready: integrity_state === 'verified',
-    }),
-  );
   // Deleted before the operator has seen it, a request would be carried out a second time.
   const asked = new Set(requests.map(requestTag));
   const untold = snapshots.filter(({ tags }) => tags?.some((tag) => asked.has(tag)));
-  const plan = planRetention(
-    inputs,
-    { ...(policy && { policy }), ...(maxSnapshots !== undefined && { maxSnapshots }) },
+  const decisions = planRetention(
+    snapshots.filter(isReadable).map((descriptor) => ({
+      id: descriptor.snapshot_id,
+      worktree: descriptor.worktree_name,
+      createdAt: descriptor.created_at,
+      origin: descriptor.agent?.origin ?? 'discovered',
+      tags: descriptor.tags ?? [],
+      ready: !isDamaged(descriptor, notes.get(descriptor.snapshot_id)),
+    })),
+    {
+      ...(policy && { policy }),
+      ...(maxSnapshots !== undefined && { maxSnapshots }),
+      maxSelf: selfSnapshots.kept,
+    },
     {
       worktrees: worktrees.map(({ name, head_snapshot_id, latest_snapshot_id, base_snapshot_id }) => ({
         name,
@@ -46,6 +54,41 @@ export function planPrune(
     },
     now,
   );
-  const doomed = plan.filter(({ keep }) => !keep).reverse();
-  return isMassPrune(plan) && !allowMassPrune ? { doomed: [], held: doomed.length } : { doomed, held: 0 };
+  for (const { snapshot_id: id } of snapshots.filter((descriptor) => !isReadable(descriptor))) {
+    decisions.push({ id, keep: true, reasons: ['its descriptor can not be read'] });
+  }
+  const doomed = decisions.filter(({ keep }) => !keep).reverse();
+  if (isMassPrune(decisions) && !allowMassPrune) return { decisions, doomed: [], held: doomed.length };
+  return { decisions, doomed, held: 0 };
+}
+
+/** The engine deletes none that are not. */
+const isReadable = ({ descriptor_checksum }: Descriptor): boolean => descriptor_checksum !== '';
+
+/** The same for the same policy, however many snapshots it holds up. */
+export function heldId({ policy, maxSnapshots }: Rules): string {
+  const text = JSON.stringify([policy, maxSnapshots]);
+  return `held-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+}
+
+/** The one that has not been verified for longest, and when that is due; milliseconds since the epoch. */
+export function planVerification(
+  snapshots: readonly Descriptor[],
+  notes: Notes,
+  intervalMs: number,
+  now: number,
+): { id: string; at: number } | undefined {
+  let next: { id: string; at: number } | undefined;
+  for (const descriptor of snapshots) {
+    const id = descriptor.snapshot_id;
+    const { verifiedAt } = notes.get(id) ?? {};
+    // Damaged by its descriptor, and nobody has heard of it yet: at once.
+    const from = Date.parse(
+      verifiedAt ?? (isDamaged(descriptor) ? new Date(0).toISOString() : descriptor.created_at),
+    );
+    // A clock that was wrong puts nothing off for ever.
+    const at = Number.isNaN(from) ? now : Math.min(from, now) + intervalMs;
+    if (!next || at < next.at) next = { id, at };
+  }
+  return next;
 }

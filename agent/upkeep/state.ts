@@ -1,5 +1,6 @@
 // What the agent must not forget while no operator tells it: on the volume, in `.jvs/agent/`.
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { Logger } from '../../shared/log.ts';
@@ -13,6 +14,7 @@ export const rulesSchema = z.object({
       timeZone: z.string(),
       tags: z.array(z.string()),
       suspend: z.boolean(),
+      skipUnchanged: z.boolean().default(false),
       startingDeadlineSeconds: z.optional(z.number()),
     }),
   ),
@@ -32,6 +34,9 @@ export const rulesSchema = z.object({
 });
 export type Rules = z.infer<typeof rulesSchema>;
 
+/** Until an operator has spoken. */
+export const noRules: Rules = { pinned: [], requests: [], allowMassPrune: false };
+
 export function rulesOf({ schedule, retention, pinned, snapshots, allowMassPrune }: DesiredState): Rules {
   const policy = retention?.policy;
   return {
@@ -41,6 +46,7 @@ export function rulesOf({ schedule, retention, pinned, snapshots, allowMassPrune
         timeZone: schedule.timeZone || 'UTC',
         tags: schedule.tags,
         suspend: schedule.suspend,
+        skipUnchanged: schedule.skipUnchanged,
         ...(schedule.startingDeadlineSeconds !== undefined && {
           startingDeadlineSeconds: Number(schedule.startingDeadlineSeconds),
         }),
@@ -49,7 +55,7 @@ export function rulesOf({ schedule, retention, pinned, snapshots, allowMassPrune
     ...(policy && {
       policy: {
         keepMinSnapshots: policy.keepMinSnapshots,
-        keepMinAge: Number(policy.keepMinAgeSeconds) * 1000,
+        keepMinAge: Math.min(Number(policy.keepMinAgeSeconds) * 1000, Number.MAX_SAFE_INTEGER),
         keepTags: policy.keepTags,
       },
     }),
@@ -60,21 +66,14 @@ export function rulesOf({ schedule, retention, pinned, snapshots, allowMassPrune
   };
 }
 
-const happening = z.object({ id: z.string(), time: z.string(), reason: z.string(), message: z.string() });
-
-/** What the operator has to hear although nobody may have listened when it happened. Oldest first. */
-export const journalSchema = z.object({
-  removed: z.array(happening),
-  notices: z.array(happening.extend({ warning: z.boolean() })),
-});
-export type Journal = z.infer<typeof journalSchema>;
-export type Removal = Journal['removed'][number];
-export type Notice = Journal['notices'][number];
-
-/** Files of JSON. One that can not be read costs what it held, and is said. */
+/** Files of JSON. One that can not be read costs what it held, is set aside, and said. */
 export class StateStore {
+  /** Names of files that could not be read, and of where they are now. */
+  readonly damaged: { name: string; path: string }[] = [];
   readonly #folder: string;
   readonly #log: Logger;
+  readonly #saved = new Map<string, string>();
+  #failing = false;
 
   constructor(volume: string, log: Logger) {
     this.#folder = join(volume, '.jvs/agent');
@@ -88,23 +87,47 @@ export class StateStore {
       return schema.parse(JSON.parse(await readFile(path, 'utf8')));
     } catch (err) {
       if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      this.#log.error({ err, path }, 'a state file can not be read: going on without it');
+      const aside = `${path}.damaged`;
+      this.#log.error({ err, path, aside }, 'a state file can not be read: going on without it');
+      await rename(path, aside).catch(() => {}); // the next save replaces it anyway
+      this.damaged.push({ name, path: aside });
       return undefined;
     }
   }
 
-  /** Replaced as a whole, on the disk when it resolves. */
+  /**
+   * Replaced as a whole, on the disk when it resolves. Never throws: on a full volume retention must go on, as it
+   * makes room; what was not saved is known as long as this process lives.
+   */
   async save(name: string, value: unknown): Promise<void> {
-    await mkdir(this.#folder, { recursive: true });
-    const path = join(this.#folder, `${name}.json`);
-    const temporary = join(this.#folder, `.jvs-tmp-${name}`);
-    const file = await open(temporary, 'w', 0o644);
+    const text = JSON.stringify(value);
+    if (this.#saved.get(name) === text) return;
     try {
-      await file.writeFile(JSON.stringify(value));
-      await file.sync();
-    } finally {
-      await file.close();
+      await this.#write(name, text);
+      this.#saved.set(name, text);
+      this.#failing = false;
+    } catch (err) {
+      if (!this.#failing) this.#log.error({ err, name }, 'the state of the agent can not be saved');
+      this.#failing = true;
     }
-    await rename(temporary, path);
+  }
+
+  async #write(name: string, text: string): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
+    // Another agent of the volume may be at it too.
+    const temporary = join(this.#folder, `.jvs-tmp-${name}-${randomBytes(4).toString('hex')}`);
+    try {
+      const file = await open(temporary, 'wx', 0o644);
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, join(this.#folder, `${name}.json`));
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
   }
 }

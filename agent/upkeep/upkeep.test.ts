@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
+import { systemClock } from '../clock.ts';
 import { Events } from '../events.ts';
 import { Executor } from '../executor/executor.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
@@ -40,7 +41,12 @@ function start(): { executor: Executor; upkeep: Upkeep; volume: Volume } {
   } as const;
   const volume = new Volume(options);
   const executor = new Executor({ volume, events: new Events(), log });
-  const upkeep = new Upkeep({ workspace: 'team/ml', path: directory, volume, executor, log, now: () => now });
+  const clock = { ...systemClock, now: () => now };
+  const verify = { bytesPerSecond: 1e9, intervalMs: 86_400_000 };
+  const upkeep = new Upkeep({
+    ...{ workspace: 'team/ml', path: directory, volume, executor, log },
+    ...{ clock, verify, settleMs: 0 },
+  });
   const controller = new AbortController();
   const runs = [volume.run(controller.signal), upkeep.run(controller.signal)];
   stop = async () => {

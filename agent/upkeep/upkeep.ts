@@ -1,38 +1,32 @@
-// Keeps the workspace's promises on the node: its schedule and its retention, with or without an operator.
+// Keeps the workspace's promises on the node, with or without an operator: its schedule, its retention, and that its
+// snapshots can still be read.
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../shared/log.ts';
-import type { AgentStatusInput } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
-import { toTimestamp } from '../../shared/proto/timestamp.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import { Emitter } from '../emitter.ts';
 import type { Executor } from '../executor/executor.ts';
-import {
-  planSchedule,
-  type ScheduleDecision,
-  type ScheduleState,
-  scheduleStateSchema,
-  settle,
-} from '../schedule/plan.ts';
-import type { Volume } from '../volume/volume.ts';
-import { planPrune } from './plan.ts';
-import {
-  type Journal,
-  journalSchema,
-  type Notice,
-  type Rules,
-  rulesOf,
-  rulesSchema,
-  StateStore,
-} from './state.ts';
+import { Meters } from '../metrics/meters.ts';
+import type { Verification } from '../repository/repository.ts';
+import { isDamaged, type SnapshotNotes } from '../snapshot.ts';
+import { diff } from '../volume/diff.ts';
+import type { Volume, VolumeState } from '../volume/volume.ts';
+import { Journal, type JournalEntries } from './journal.ts';
+import type { Notes, PrunePlan } from './plan.ts';
+import { Pruner } from './pruner.ts';
+import { Scheduler, type ScheduleStatus } from './scheduler.ts';
+import { noRules, type Rules, rulesOf, rulesSchema, StateStore } from './state.ts';
+import { Verifier, type VerifySettings } from './verifier.ts';
 
-export type UpkeepStatus = Pick<
-  AgentStatusInput,
-  'nextSnapshotTime' | 'scheduleReason' | 'scheduleMessage' | 'heldDeletions'
->;
+export interface UpkeepStatus extends ScheduleStatus {
+  heldDeletions?: number;
+}
 
-/** Replaced, never changed. */
+/** Replaced, never changed; so are its parts. */
 export interface UpkeepView {
   readonly status: UpkeepStatus;
-  readonly journal: Journal;
+  readonly journal: JournalEntries;
+  /** By the snapshot's id. */
+  readonly notes: Notes;
 }
 
 export interface UpkeepOptions {
@@ -43,232 +37,203 @@ export interface UpkeepOptions {
   volume: Volume;
   executor: Executor;
   log: Logger;
-  now?: () => Date;
+  meters?: Meters;
+  verify?: VerifySettings;
+  clock?: Clock;
+  /** Retention waits so long for more snapshots to come or go, milliseconds. */
+  settleMs?: number;
 }
 
-/** A clock that was set is noticed within this, and ages expire in trickles. Milliseconds. */
+/** A clock that was set is noticed within this. Milliseconds. */
 const lookAgainMs = 60_000;
+/** Ages expire in trickles. */
 const retentionIntervalMs = 600_000;
-const journalLimits = { removed: 1000, notices: 200 };
 
 export class Upkeep {
   /** After every change of the view. */
   readonly changes = new Emitter<[UpkeepView]>();
   readonly #options: Required<UpkeepOptions>;
   readonly #store: StateStore;
-  #view: UpkeepView = { status: {}, journal: { removed: [], notices: [] } };
+  readonly #journal: Journal;
+  readonly #scheduler: Scheduler;
+  readonly #pruner: Pruner;
+  readonly #verifier: Verifier;
+  #view: UpkeepView = { status: {}, journal: { removed: [], notices: [] }, notes: new Map() };
   #rules: Rules | undefined;
-  #schedule: ScheduleState | undefined;
+  #reasons: ReadonlyMap<string, readonly string[]> = new Map();
+  #decisions: Readonly<Record<'keep' | 'delete' | 'held', number>> = { keep: 0, delete: 0, held: 0 };
   #loaded = false;
-  #prunedAt = 0;
-  #poke: () => void = () => {};
-  #poked = false;
+  /** When retention looks again, milliseconds since the epoch. */
+  #pruneAt = 0;
+  #waking = new AbortController();
 
   constructor(options: UpkeepOptions) {
-    this.#options = { now: () => new Date(), ...options };
-    this.#store = new StateStore(options.path, options.log);
+    const meters = options.meters ?? new Meters();
+    const verify = options.verify ?? { bytesPerSecond: 0, intervalMs: 0 };
+    this.#options = { clock: systemClock, settleMs: 2000, ...options, meters, verify };
+    const { clock, log, path } = this.#options;
+    this.#store = new StateStore(path, log);
+    this.#journal = new Journal(this.#store, clock, () => this.#set({ journal: this.#journal.entries }));
+    const parts = { ...this.#options, store: this.#store, journal: this.#journal };
+    this.#scheduler = new Scheduler(parts);
+    this.#pruner = new Pruner(parts);
+    this.#verifier = new Verifier({ ...parts, settings: verify, onChange: () => this.#verified() });
   }
 
   get view(): UpkeepView {
     return this.#view;
   }
 
+  /** Of the newest plan of retention, how many snapshots stay, go, and would go. */
+  get decisions(): Readonly<Record<'keep' | 'delete' | 'held', number>> {
+    return this.#decisions;
+  }
+
+  /** What retention would do now. @throws VolumeUnavailable, RangeError for a policy that is refused */
+  plan(): Promise<PrunePlan> {
+    return this.#pruner.plan(this.#rules ?? noRules, this.#verifier.results);
+  }
+
+  /** Reads a snapshot again, now. @throws RepositoryError, VolumeUnavailable */
+  verify(id: string, signal: AbortSignal): Promise<Verification> {
+    return this.#verifier.check(id, signal);
+  }
+
   /** Until aborted. What runs when the signal aborts is the executor's to end. */
   async run(signal: AbortSignal): Promise<void> {
-    const { volume, executor, log } = this.#options;
+    const { volume, executor, clock, log } = this.#options;
     const subscriptions = [
       executor.desired.subscribe((desired) => {
         const rules = rulesOf(desired);
-        if (isDeepStrictEqual(rules, this.#rules)) return this.#wake();
+        if (!isDeepStrictEqual(rules, this.#rules)) this.#pruneAt = 0;
         this.#rules = rules;
-        this.#prunedAt = 0;
         this.#wake();
       }),
-      volume.changes.subscribe((now, before) => {
-        if (now.snapshots !== before.snapshots) this.#prunedAt = 0;
-        if (now.snapshots !== before.snapshots || now.info !== before.info) this.#wake();
-      }),
+      volume.changes.subscribe((now, before) => this.#volumeChanged(now, before)),
     ];
+    const verifies = this.#verifier.run(signal);
     while (!signal.aborted) {
+      this.#waking = new AbortController();
       const wait = await this.#turn(signal).catch((err: unknown) => {
         if (!signal.aborted) log.error({ err }, 'upkeep failed, trying again');
         return lookAgainMs;
       });
-      await this.#sleep(Math.min(wait, lookAgainMs), signal);
+      await clock.sleep(Math.min(wait, lookAgainMs), AbortSignal.any([signal, this.#waking.signal]));
     }
     for (const unsubscribe of subscriptions) unsubscribe();
+    await verifies;
   }
 
   /** Does what is due, and says when to look again, in milliseconds. */
   async #turn(signal: AbortSignal): Promise<number> {
-    const { volume, executor } = this.#options;
+    const { volume, executor, clock } = this.#options;
     if (!volume.state.info) return lookAgainMs;
-    if (!this.#loaded) await this.#load();
-    if (executor.role === 'ROLE_STANDBY' || !this.#rules) {
-      this.#set({ status: {} });
+    if (executor.role === 'ROLE_STANDBY') {
+      // The primary goes on with what is on the volume; whoever is it next begins with that.
+      this.#loaded = false;
+      this.#reasons = new Map();
+      this.#set({ status: {}, notes: this.#annotate() });
       return lookAgainMs;
     }
-    await this.#remember('rules', this.#rules);
-    const decision = await this.#plan();
-    if (decision.due) await this.#takeSnapshot(decision.due, signal);
-    const next = decision.due ? await this.#plan() : decision;
-    this.#set({ status: { ...this.#view.status, ...scheduleStatus(this.#rules, next) } });
+    if (!this.#loaded) await this.#load();
+    const rules = this.#rules ?? noRules;
+    if (this.#rules) await this.#store.save('rules', rules);
 
-    const { now } = this.#options;
-    if (now().getTime() - this.#prunedAt >= retentionIntervalMs) {
-      this.#prunedAt = now().getTime();
-      await this.#prune(signal);
-    }
-    return next.next ? Math.max(0, next.next.getTime() - now().getTime()) : lookAgainMs;
+    const show = (status: ScheduleStatus) => this.#set({ status: { ...this.#view.status, ...status } });
+    const { status, next } = await this.#scheduler.turn(rules, this.#headIsGood(), show);
+    show(status);
+
+    const now = clock.now().getTime();
+    if (now >= this.#pruneAt || this.#pruneAt - now > retentionIntervalMs)
+      await this.#prune(rules, next, signal);
+    const soonest = Math.min(next?.getTime() ?? Number.POSITIVE_INFINITY, this.#pruneAt);
+    return Math.max(0, soonest - clock.now().getTime());
   }
 
   async #load(): Promise<void> {
     const rules = await this.#store.load('rules', rulesSchema);
     this.#rules ??= rules;
-    this.#schedule = await this.#store.load('schedule', scheduleStateSchema);
-    const journal = await this.#store.load('journal', journalSchema);
-    if (journal) this.#set({ journal });
+    await this.#journal.load();
+    await this.#scheduler.load();
+    await this.#verifier.load();
     this.#loaded = true;
-  }
-
-  readonly #saved = new Map<string, unknown>();
-  async #remember(name: string, value: unknown): Promise<void> {
-    if (isDeepStrictEqual(this.#saved.get(name), value)) return;
-    await this.#store.save(name, value);
-    this.#saved.set(name, value);
-  }
-
-  async #plan(): Promise<ScheduleDecision> {
-    const { workspace, now } = this.#options;
-    const schedule = this.#rules?.schedule;
-    const decision = planSchedule({
-      workspace,
-      spec: schedule && {
-        enabled: true,
-        schedule: schedule.cron,
-        timeZone: schedule.timeZone,
-        suspend: schedule.suspend,
-        ...(schedule.startingDeadlineSeconds !== undefined && {
-          startingDeadlineSeconds: schedule.startingDeadlineSeconds,
-        }),
-      },
-      state: this.#schedule,
-      now: now(),
-      running: false, // one turn at a time
-    });
-    if (decision.state) {
-      this.#schedule = decision.state;
-      await this.#remember('schedule', decision.state);
+    for (const { name, path } of this.#store.damaged.splice(0)) {
+      const message = `What the agent had written down (${name}) could not be read and is now ${path}: it goes on without. Have the storage checked`;
+      await this.#journal.notice(`state-${name}-${this.#now()}`, 'AgentStateDamaged', message);
     }
-    if (decision.missed > 0) {
-      await this.#notice(
-        `missed-${decision.state?.after.getTime()}`,
-        'SnapshotMissed',
-        `${decision.missed} scheduled snapshots were missed while the workspace did not run or was suspended`,
-      );
-    }
-    return decision;
   }
 
-  /** Tagged with its time, so that one that was taken before a crash is found and not taken twice. */
-  async #takeSnapshot(
-    { scheduledFor, catchUp }: { scheduledFor: Date; catchUp: boolean },
-    signal: AbortSignal,
-  ) {
-    const { executor, log } = this.#options;
-    const unix = scheduledFor.getTime() / 1000;
-    try {
-      const made = await executor.automatic({
-        note: `Scheduled for ${scheduledFor.toISOString().replace('.000Z', 'Z')}`,
-        tags: this.#rules?.schedule?.tags ?? [],
-        requestTag: `auto-${unix}`,
-      });
-      log.info({ snapshot: made.snapshot_id, scheduledFor, catchUp }, 'scheduled snapshot taken');
-    } catch (err) {
-      if (signal.aborted) throw err; // not settled: the next start takes it
-      log.error({ err, scheduledFor }, 'scheduled snapshot not taken');
-      const message = err instanceof Error ? err.message : String(err);
-      await this.#notice(`failed-${unix}`, 'ScheduledSnapshotFailed', message.slice(0, 1024));
-    }
-    if (!this.#schedule) return;
-    this.#schedule = settle(this.#schedule, scheduledFor);
-    await this.#remember('schedule', this.#schedule);
+  async #prune(rules: Rules, until: Date | undefined, signal: AbortSignal): Promise<void> {
+    this.#pruneAt = this.#now() + retentionIntervalMs;
+    const plan = await this.#pruner.tryPlan(rules, this.#verifier.results);
+    const { decisions = [], doomed = [], held = 0 } = plan ?? {};
+    this.#decisions = {
+      keep: decisions.filter(({ keep }) => keep).length,
+      delete: doomed.length,
+      held,
+    };
+    this.#reasons = new Map(decisions.flatMap(({ id, keep, reasons }) => (keep ? [[id, reasons]] : [])));
+    this.#set({ status: { ...this.#view.status, heldDeletions: held }, notes: this.#annotate() });
+    if (!plan || (await this.#pruner.prune(plan, until, signal))) return;
+    this.#pruneAt = Math.min(this.#pruneAt, this.#now() + lookAgainMs);
   }
 
-  async #prune(signal: AbortSignal): Promise<void> {
-    const { volume, executor, log, now } = this.#options;
-    if (!this.#rules) return;
-    const worktrees = await volume.repository.worktrees();
-    const { doomed, held } = planPrune(volume.state.snapshots, worktrees, this.#rules, now());
-    this.#set({ status: { ...this.#view.status, heldDeletions: held } });
-    if (held > 0) {
-      await this.#notice(
-        `held-${held}`,
-        'MassPruneHeld',
-        `Retention would delete ${held} of ${volume.state.snapshots.length} snapshots at once: annotate the Workspace with jvs.io/allow-mass-prune=true to let it, or correct retentionPolicy`,
-      );
-    }
-    for (const { id, reasons } of doomed) {
-      if (signal.aborted) return;
-      await executor.delete(id);
-      log.info({ snapshot: id, reasons }, 'snapshot pruned');
-      const removal = { id, time: now().toISOString(), reason: 'Pruned', message: reasons.join('; ') };
-      const { removed, notices } = this.#view.journal;
-      await this.#write({ removed: [...removed, removal].slice(-journalLimits.removed), notices });
-    }
-    if (doomed.length > 0) await volume.refresh();
+  #volumeChanged(now: VolumeState, before: VolumeState): void {
+    if (now.info !== before.info) this.#wake();
+    if (now.snapshots === before.snapshots) return;
+    this.#pruneAt = Math.min(this.#pruneAt, this.#now() + this.#options.settleMs);
+    this.#wake();
+    if (!this.#loaded || now.info?.repositoryId !== before.info?.repositoryId) return;
+    const known = new Set(this.#journal.entries.removed.map(({ id }) => id));
+    const gone = diff(before.snapshots, now.snapshots).removed.filter((id) => !known.has(id));
+    const message = 'It is not on the volume any more, and the agent did not delete it';
+    void this.#journal.removed(gone.map((id) => ({ id, reason: 'RemovedFromVolume', message })));
   }
 
-  async #notice(id: string, reason: string, message: string): Promise<void> {
-    const { removed, notices } = this.#view.journal;
-    if (notices.some((notice) => notice.id === id)) return;
-    const time = this.#options.now().toISOString();
-    const notice: Notice = { id, time, warning: true, reason, message };
-    await this.#write({ removed, notices: [...notices, notice].slice(-journalLimits.notices) });
+  #verified(): void {
+    const notes = this.#annotate();
+    const damage = (all: Notes) => [...all].flatMap(([id, { damage }]) => (damage === undefined ? [] : id));
+    if (!isDeepStrictEqual(damage(notes), damage(this.#view.notes))) {
+      this.#pruneAt = 0;
+      this.#wake();
+    }
+    this.#set({ notes });
   }
 
-  async #write(journal: Journal): Promise<void> {
-    await this.#remember('journal', journal);
-    this.#set({ journal });
+  #annotate(): Notes {
+    const notes = new Map<string, SnapshotNotes>();
+    for (const { snapshot_id: id } of this.#options.volume.state.snapshots) {
+      const keepReasons = this.#reasons.get(id);
+      const result = this.#verifier.results.get(id);
+      if (keepReasons || result) notes.set(id, { ...(keepReasons && { keepReasons }), ...result });
+    }
+    return notes;
+  }
+
+  #headIsGood(): boolean {
+    const { head, snapshots } = this.#options.volume.state;
+    const descriptor = snapshots.find(({ snapshot_id }) => snapshot_id === head);
+    return (
+      descriptor !== undefined && !isDamaged(descriptor, this.#verifier.results.get(descriptor.snapshot_id))
+    );
   }
 
   #set(change: Partial<UpkeepView>): void {
     const now = { ...this.#view, ...change };
-    if (isDeepStrictEqual(now, this.#view)) return;
+    for (const part of ['status', 'journal', 'notes'] as const) {
+      // Who compares parts compares what they are, not what is in them.
+      if (isDeepStrictEqual(now[part], this.#view[part])) Object.assign(now, { [part]: this.#view[part] });
+    }
+    if (Object.entries(now).every(([part, value]) => value === this.#view[part as keyof UpkeepView])) return;
     this.#view = now;
     this.changes.emit(now);
   }
 
+  #now(): number {
+    return this.#options.clock.now().getTime();
+  }
+
   #wake(): void {
-    this.#poked = true;
-    this.#poke();
+    this.#waking.abort();
   }
-
-  async #sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-    if (!this.#poked && !signal.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, milliseconds);
-      this.#poke = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true });
-      await promise;
-      clearTimeout(timer);
-    }
-    this.#poked = false;
-  }
-}
-
-/** For condition Scheduled of the Workspace. */
-export function scheduleStatus(
-  { schedule }: Rules,
-  { skipped, next }: Pick<ScheduleDecision, 'skipped' | 'next'>,
-): UpkeepStatus {
-  if (!schedule) return { nextSnapshotTime: null, scheduleReason: '', scheduleMessage: '' };
-  const [scheduleReason, scheduleMessage] =
-    skipped === 'Suspended'
-      ? ['Suspended', 'spec.autoSnapshot.suspend is true: no snapshot is taken by itself']
-      : skipped === 'Invalid'
-        ? ['InvalidSchedule', `${schedule.cron} in ${schedule.timeZone} can not be understood by this agent`]
-        : ['Active', `${schedule.cron} in ${schedule.timeZone}`];
-  const nextSnapshotTime = next && skipped !== 'Suspended' ? toTimestamp(next.toISOString()) : null;
-  return { nextSnapshotTime, scheduleReason, scheduleMessage };
 }

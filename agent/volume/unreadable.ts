@@ -7,7 +7,7 @@ import { type Descriptor, RepositoryError } from '../repository/repository.ts';
 const descriptorFile = /^(\d{13}-[0-9a-f]{8})\.json$/;
 
 /**
- * What can still be told of them, newest first: `known` as they were, of the others only when they were made. `get`
+ * What can still be told of them, newest first: `known` as they were, of the others only when they were made. None has a checksum. `get`
  * reads one again, for it may have been published since `listed` was.
  */
 export async function unreadable(
@@ -40,7 +40,6 @@ function damagedOne(id: string, known: readonly Descriptor[]): Descriptor {
     created_at: new Date(Number(id.slice(0, 13))).toISOString(),
     engine: 'copy',
     payload_root_hash: '',
-    descriptor_checksum: '',
   };
-  return { ...before, integrity_state: 'tampered' };
+  return { ...before, descriptor_checksum: '', integrity_state: 'tampered' };
 }

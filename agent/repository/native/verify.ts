@@ -6,6 +6,7 @@ import { type Content, readContent } from './copy.ts';
 import { descriptorChecksum } from './format/descriptor.ts';
 import { ENTRY_TYPES, type EntryType, isHashed, PayloadHash, READY, walkKey } from './format/payload.ts';
 import { Directory, OpenFile } from './fs/directory.ts';
+import { hasCode } from './fs/errors.ts';
 import type { Layout } from './layout.ts';
 
 /** Hashes a snapshot's descriptor and files again. */
@@ -24,6 +25,8 @@ function payloadProblem(layout: Layout, descriptor: Descriptor, meter: Meter): s
     return `the files hash to ${found}, the descriptor says ${descriptor.payload_root_hash}`;
   } catch (error) {
     if (error instanceof RepositoryError && error.reason === 'DamagedRepository') return error.message;
+    // What the storage can not give back is lost to who needs it, whatever it once was.
+    if (hasCode(error, 'EIO', 'EUCLEAN', 'EBADMSG')) return `its files can not be read: ${error}`;
     throw error;
   }
 }

@@ -1,0 +1,72 @@
+// What the operator has to hear although nobody may have listened when it happened: told again on every connect, known
+// by its ids.
+import * as z from 'zod';
+import type { Clock } from '../clock.ts';
+import type { StateStore } from './state.ts';
+
+const happening = z.object({ id: z.string(), time: z.string(), reason: z.string(), message: z.string() });
+
+/** Oldest first. */
+const journalSchema = z.object({
+  /** Of retention's, some may still be on the volume: they are written down before they go. */
+  removed: z.array(happening),
+  notices: z.array(happening.extend({ warning: z.boolean() })),
+});
+export type JournalEntries = Readonly<z.infer<typeof journalSchema>>;
+
+const limits = { removed: 1000, notices: 200 };
+/** The operator refuses texts longer than a few KiB. */
+const textLimit = 1024;
+
+export class Journal {
+  readonly #store: StateStore;
+  readonly #clock: Clock;
+  readonly #onChange: () => void;
+  #entries: JournalEntries = { removed: [], notices: [] };
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(store: StateStore, clock: Clock, onChange: () => void) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#onChange = onChange;
+  }
+
+  /** Replaced, never changed. */
+  get entries(): JournalEntries {
+    return this.#entries;
+  }
+
+  async load(): Promise<void> {
+    this.#entries = (await this.#store.load('journal', journalSchema)) ?? { removed: [], notices: [] };
+    this.#onChange();
+  }
+
+  /** Becomes an event of the Workspace, a warning. The same `id` is the same happening, and said once. */
+  async notice(id: string, reason: string, message: string): Promise<void> {
+    const { removed, notices } = this.#entries;
+    if (notices.some((notice) => notice.id === id)) return;
+    const notice = { id, time: this.#time(), warning: true, reason, message: message.slice(0, textLimit) };
+    await this.#write({ removed, notices: [...notices, notice].slice(-limits.notices) });
+  }
+
+  async removed(gone: readonly { id: string; reason: string; message: string }[]): Promise<void> {
+    if (!gone.length) return;
+    const ids = new Set(gone.map(({ id }) => id));
+    const others = this.#entries.removed.filter(({ id }) => !ids.has(id));
+    const time = this.#time();
+    const now = gone.map((one) => ({ ...one, time, message: one.message.slice(0, textLimit) }));
+    const { notices } = this.#entries;
+    await this.#write({ removed: [...others, ...now].slice(-limits.removed), notices });
+  }
+
+  #time(): string {
+    return this.#clock.now().toISOString();
+  }
+
+  async #write(entries: JournalEntries): Promise<void> {
+    this.#entries = entries;
+    this.#saving = this.#saving.then(() => this.#store.save('journal', this.#entries));
+    await this.#saving;
+    this.#onChange();
+  }
+}

@@ -1,0 +1,88 @@
+// Deletes what retention does not keep.
+import type { Logger } from '../../shared/log.ts';
+import type { Clock } from '../clock.ts';
+import { type Executor, NotPrimary } from '../executor/executor.ts';
+import type { Meters } from '../metrics/meters.ts';
+import { RepositoryError } from '../repository/repository.ts';
+import { type Volume, VolumeUnavailable } from '../volume/volume.ts';
+import type { Journal } from './journal.ts';
+import { heldId, type Notes, type PrunePlan, planPrune } from './plan.ts';
+import type { Rules } from './state.ts';
+
+export interface PrunerOptions {
+  volume: Volume;
+  executor: Pick<Executor, 'delete'>;
+  journal: Journal;
+  meters: Meters;
+  clock: Clock;
+  log: Logger;
+}
+
+export class Pruner {
+  readonly #options: PrunerOptions;
+
+  constructor(options: PrunerOptions) {
+    this.#options = options;
+  }
+
+  /** What would be done now. @throws VolumeUnavailable, RangeError for rules that retention refuses */
+  async plan(rules: Rules, notes: Notes): Promise<PrunePlan> {
+    const { volume, clock } = this.#options;
+    const worktrees = await volume.repository.worktrees();
+    return planPrune(volume.state.snapshots, worktrees, notes, rules, clock.now());
+  }
+
+  /** The plan for `rules`; undefined, and said, where it is refused: then nothing goes. */
+  async tryPlan(rules: Rules, notes: Notes): Promise<PrunePlan | undefined> {
+    const { volume, journal, log } = this.#options;
+    try {
+      const plan = await this.plan(rules, notes);
+      if (plan.held > 0) {
+        await journal.notice(
+          heldId(rules),
+          'MassPruneHeld',
+          `Retention would delete ${plan.held} of ${volume.state.snapshots.length} snapshots at once: annotate the Workspace with jvs.io/allow-mass-prune=true to let it, or correct retentionPolicy`,
+        );
+      }
+      return plan;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      log.error({ err: error }, 'retention is refused');
+      await journal.notice(heldId(rules), 'RetentionRefused', error.message);
+      return undefined;
+    }
+  }
+
+  /** Deletes one by one until `until` or the signal; whether that was all. */
+  async prune({ doomed }: PrunePlan, until: Date | undefined, signal: AbortSignal): Promise<boolean> {
+    if (!doomed.length) return true;
+    const { volume, executor, journal, meters, clock, log } = this.#options;
+    // Before they go: should this process end now, nobody is to wonder where they are.
+    await journal.removed(
+      doomed.map(({ id, reasons }) => ({ id, reason: 'Pruned', message: reasons.join('; ') })),
+    );
+    let all = true;
+    try {
+      for (const { id, reasons } of doomed) {
+        if (signal.aborted || (until && clock.now() >= until)) return false;
+        try {
+          await executor.delete(id);
+          meters.pruned.add(1);
+          log.info({ snapshot: id, reasons }, 'snapshot pruned');
+        } catch (error) {
+          if (error instanceof NotPrimary || error instanceof VolumeUnavailable) return false;
+          if (!(error instanceof RepositoryError)) throw error;
+          if (error.reason === 'NotFound') continue;
+          all = false;
+          log.warn({ err: error, snapshot: id }, 'snapshot not pruned');
+          if (error.reason === 'Aborted' || error.transient) return false;
+          // Somebody has just restored it, say: the others can go all the same.
+          await journal.notice(`prune-${id}`, 'PruneFailed', `Snapshot ${id}: ${error.message}`);
+        }
+      }
+    } finally {
+      await volume.refresh();
+    }
+    return all;
+  }
+}
