@@ -2,11 +2,15 @@
 import type { Logger } from '../shared/log.ts';
 import { startApiServer } from './api/server.ts';
 import { AgentService } from './api/service.ts';
+import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { Events } from './events.ts';
 import { Executor } from './executor/executor.ts';
 import { startHealthServer } from './health/server.ts';
 import { LinkClient, type LinkState } from './link/client.ts';
+import { exposition } from './metrics/exposition.ts';
+import { gaugesOf } from './metrics/gauges.ts';
+import { Meters } from './metrics/meters.ts';
 import { toSnapshot } from './snapshot.ts';
 import { debugStatus } from './status.ts';
 import { Upkeep } from './upkeep/upkeep.ts';
@@ -25,21 +29,32 @@ const noLink: LinkState = {
   problem: 'No operator is configured: set JVS_LINK_ADDRESS to its host:port',
 };
 
-/** Resolves when its ports are open; the repository may take longer. Rejects when a port can not be had. */
+/**
+ * Resolves when its ports are open; the repository may take longer. Rejects when a port can not be had. `clock` is what
+ * schedule and retention go by.
+ */
 export async function startAgent(
   config: Config,
   connect: VolumeOptions['connect'],
   log: Logger,
+  clock?: Clock,
 ): Promise<Agent> {
   const volume = new Volume({ connect, engine: config.engine, path: config.volume, log });
   const events = new Events();
-  const executor = new Executor({ volume, events, log });
+  const meters = new Meters();
+  const executor = new Executor({ volume, events, log, meters });
   const upkeep = new Upkeep({
     workspace: `${config.namespace}/${config.workspace}`,
     path: config.volume,
     volume,
     executor,
     log,
+    meters,
+    verify: {
+      bytesPerSecond: config['verify-bytes-per-second'],
+      intervalMs: config['verify-interval'],
+    },
+    ...(clock && { clock }),
   });
   const address = config['link-address'];
   const link = address
@@ -54,10 +69,17 @@ export async function startAgent(
   });
 
   const started = () => (volume.state.info ? undefined : (volume.state.problem?.message ?? 'not open yet'));
-  const health = await startHealthServer(config['health-port'], { started, ready: started });
+  const gauges = gaugesOf({
+    volume,
+    upkeep,
+    linked: () => link?.state.connected ?? false,
+  });
+  const metrics = () => exposition([...meters.all(), ...gauges]);
+  const health = await startHealthServer(config['health-port'], { started, ready: started, metrics });
   const service = new AgentService({
     volume,
     executor,
+    upkeep,
     status: () => debugStatus(config, volume.state, executor, link?.state ?? noLink),
   });
   const api = await startApiServer(config['debug-address'], { service, volume, events }).catch(

@@ -32,6 +32,13 @@ test('a flag wins over its variable, and an empty variable counts as unset', () 
   });
 });
 
+test('durations are as in the API', () => {
+  expect(parseConfig([], { JVS_VERIFY_INTERVAL: '2d' })).toMatchObject({ 'verify-interval': 172_800_000 });
+  expect(failure(['--verify-interval=soon'], {})).toBe(
+    '--verify-interval must be a duration such as 48h or 7d; it is "soon"',
+  );
+});
+
 test('every wrong variable is named, with its value', () => {
   const message = failure([], { JVS_ENGINE: 'zfs', JVS_HEALTH_PORT: '70000', JVS_VOLUME: 'jvs' });
   expect(message.split('\n').sort()).toEqual([

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
+import { parseDuration } from '../shared/duration.ts';
 
 const options = {
   volume: { variable: 'JVS_VOLUME', help: 'root of the volume (/jvs)' },
@@ -16,6 +17,14 @@ const options = {
   'debug-address': { variable: 'JVS_DEBUG_ADDRESS', help: 'host:port of the debug API (127.0.0.1:7443)' },
   'health-port': { variable: 'JVS_HEALTH_PORT', help: 'port of the probes, on all addresses (7444)' },
   'shutdown-grace': { variable: 'JVS_SHUTDOWN_GRACE', help: 'seconds for a running snapshot to end (20)' },
+  'verify-bytes-per-second': {
+    variable: 'JVS_VERIFY_BYTES_PER_SECOND',
+    help: 'read at most so fast to verify snapshots while idle; 0: never (16777216)',
+  },
+  'verify-interval': {
+    variable: 'JVS_VERIFY_INTERVAL',
+    help: 'each snapshot is verified once in this time (168h)',
+  },
   'log-level': { variable: 'LOG_LEVEL', help: 'trace, debug, info, warn, error or silent (info)' },
 } as const;
 type Option = keyof typeof options;
@@ -29,6 +38,14 @@ const integer = (minimum: number, maximum: number) =>
     .regex(/^\d{1,9}$/, 'must be a whole number')
     .transform(Number)
     .refine((n) => n >= minimum && n <= maximum, `must be from ${minimum} to ${maximum}`);
+const duration = z.string().transform((text, context) => {
+  try {
+    return parseDuration(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be a duration such as 48h or 7d' });
+    return z.NEVER;
+  }
+});
 const absolute = z.string().startsWith('/', 'must be an absolute path');
 
 const schema = z.object({
@@ -46,6 +63,8 @@ const schema = z.object({
   'debug-address': address.default('127.0.0.1:7443'),
   'health-port': integer(0, 65535).default(7444),
   'shutdown-grace': integer(0, 3600).default(20),
+  'verify-bytes-per-second': integer(0, 999_999_999).default(16 * 1024 * 1024),
+  'verify-interval': duration.default(parseDuration('168h')),
   'log-level': z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'must be a level of pino, such as info')
     .default('info'),

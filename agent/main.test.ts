@@ -42,7 +42,10 @@ test('a snapshot is on the disk when its call returns: a killed agent comes back
 
   const second = await start(volume);
   await ready(second);
-  expect(await list(second.client)).toEqual([made]);
+  await vi.waitFor(async () => {
+    const keepReasons = ['newest Ready snapshot of worktree main', 'head of worktree main'];
+    expect(await list(second.client)).toEqual([{ ...made, keepReasons }]);
+  }, within);
   expect(readFileSync(join(volume.snapshotPath(made.id), 'model.bin'), 'utf8')).toBe('weights');
   const verify = second.client.verify.bind(second.client);
   expect(await call(verify, { id: made.id })).toMatchObject({ valid: true });
@@ -52,7 +55,18 @@ test('a snapshot is on the disk when its call returns: a killed agent comes back
     descriptorValid: true,
     payloadValid: false,
   });
+  // What was found is known, and kept.
+  expect(await list(second.client)).toMatchObject([{ integrity: 'INTEGRITY_TAMPERED' }]);
   expect(await second.end('SIGTERM')).toBe(0);
+  const third = await start(volume);
+  await ready(third);
+  await vi.waitFor(
+    async () => expect(await list(third.client)).toMatchObject([{ integrity: 'INTEGRITY_TAMPERED' }]),
+    within,
+  );
+  const { body } = await ask(third, '/metrics');
+  expect(body).toMatch(/^jvs_agent_damaged_snapshots 1$/m);
+  expect(body).toMatch(/^jvs_agent_volume_capacity_bytes \d{6,}$/m);
 });
 
 test('a repository that jvs 8.2 wrote is served as it is', async () => {

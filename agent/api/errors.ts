@@ -44,5 +44,7 @@ function codeOf(error: unknown): status {
     const { reason } = error.problem;
     return Object.hasOwn(codes, reason) ? codes[reason as RepositoryErrorReason] : status.UNAVAILABLE;
   }
+  // A policy that retention refuses.
+  if (error instanceof RangeError) return status.FAILED_PRECONDITION;
   return status.INTERNAL;
 }

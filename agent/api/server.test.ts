@@ -67,9 +67,11 @@ test('a snapshot made through the API is of origin self, listed, gettable and ve
   const made = await call(client.createSnapshot.bind(client), { note: 'epoch 3', tags: ['wip'] });
   expect(made).toMatchObject({ worktree: 'main', origin: 'self', note: 'epoch 3', tags: ['wip'] });
   expect(repository.disk).toHaveLength(1);
-  expect(await call(client.getSnapshot.bind(client), { id: made.id })).toEqual(made);
+  // Retention may have had its say meanwhile.
+  const same = { ...made, keepReasons: expect.any(Array) };
+  expect(await call(client.getSnapshot.bind(client), { id: made.id })).toEqual(same);
   expect(await call(client.listSnapshots.bind(client), {})).toMatchObject({
-    snapshots: [made],
+    snapshots: [same],
     nextPageToken: '',
     totalSize: 1,
   });
@@ -83,6 +85,25 @@ test('a list shows what another program made just now', async () => {
   repository.disk.push(other);
   const { snapshots } = await call(client.listSnapshots.bind(client), {});
   expect(snapshots).toMatchObject([{ id: other.snapshot_id, origin: 'discovered' }]);
+});
+
+test('PlanRetention says what would become of every snapshot', async () => {
+  const { client, repository } = await start();
+  repository.disk.push(fakeDescriptor(), fakeDescriptor());
+  await open(client);
+  const [old, newest] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  expect(await call(client.planRetention.bind(client), {})).toEqual({
+    decisions: [
+      {
+        id: newest,
+        keep: true,
+        reasons: ['newest Ready snapshot of worktree main', 'head of worktree main'],
+      },
+      { id: old, keep: true, reasons: ['no retentionPolicy is set'] },
+    ],
+    deleteCount: 0,
+    held: false,
+  });
 });
 
 test('each error has the code for it and a message that says what to do', async () => {

@@ -59,6 +59,7 @@ export async function startApiServer(
     GetSnapshot: unary((request) => service.getSnapshot(request)),
     CreateSnapshot: unary((request, signal) => service.createSnapshot(request, signal)),
     Verify: unary((request, signal) => service.verify(request, signal)),
+    PlanRetention: unary(() => service.planRetention()),
     WatchEvents: (call) => watchEvents(call, events),
   };
   server.addService(loadAgent().Agent.service, agent);

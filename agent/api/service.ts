@@ -3,12 +3,15 @@ import { status } from '@grpc/grpc-js';
 import type { CreateSnapshotRequest } from '../../shared/proto/gen/jvs/agent/v1/CreateSnapshotRequest.ts';
 import type { ListSnapshotsRequest } from '../../shared/proto/gen/jvs/agent/v1/ListSnapshotsRequest.ts';
 import type { ListSnapshotsResponseInput } from '../../shared/proto/gen/jvs/agent/v1/ListSnapshotsResponse.ts';
+import type { PlanRetentionResponseInput } from '../../shared/proto/gen/jvs/agent/v1/PlanRetentionResponse.ts';
 import type { SnapshotInput } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
 import type { StatusInput } from '../../shared/proto/gen/jvs/agent/v1/Status.ts';
 import type { VerifyResponseInput } from '../../shared/proto/gen/jvs/agent/v1/VerifyResponse.ts';
 import { Exclusive } from '../exclusive.ts';
 import type { Executor } from '../executor/executor.ts';
+import type { Descriptor } from '../repository/repository.ts';
 import { isReservedTag, toSnapshot } from '../snapshot.ts';
+import type { Upkeep } from '../upkeep/upkeep.ts';
 import type { Volume } from '../volume/volume.ts';
 import { ApiError } from './errors.ts';
 import { RateLimiter } from './limiter.ts';
@@ -22,6 +25,7 @@ const mostVerifying = 4;
 export interface ServiceOptions {
   volume: Volume;
   executor: Executor;
+  upkeep: Pick<Upkeep, 'view' | 'plan' | 'verify'>;
   status: () => StatusInput;
   now?: () => number;
 }
@@ -47,11 +51,11 @@ export class AgentService {
     void volume.repository; // an empty list would be a lie while it is not open
     await volume.refresh();
     const { snapshots, ...page } = pageOf(volume.state.snapshots, request);
-    return { ...page, snapshots: snapshots.map((found) => toSnapshot(found)) };
+    return { ...page, snapshots: snapshots.map((found) => this.#told(found)) };
   }
 
   async getSnapshot({ id }: { id: string }): Promise<SnapshotInput> {
-    return toSnapshot(await this.#options.volume.repository.get(snapshotId(id)));
+    return this.#told(await this.#options.volume.repository.get(snapshotId(id)));
   }
 
   async createSnapshot(request: CreateSnapshotRequest, signal: AbortSignal): Promise<SnapshotInput> {
@@ -75,13 +79,24 @@ export class AgentService {
     return toSnapshot(await this.#options.executor.create(options, signal));
   }
 
+  async planRetention(): Promise<PlanRetentionResponseInput> {
+    const { volume, upkeep } = this.#options;
+    await volume.refresh();
+    const { decisions, held } = await upkeep.plan();
+    return { decisions, deleteCount: decisions.filter(({ keep }) => !keep).length, held: held > 0 };
+  }
+
+  #told(descriptor: Descriptor): SnapshotInput {
+    return toSnapshot(descriptor, this.#options.upkeep.view.notes.get(descriptor.snapshot_id));
+  }
+
   async verify({ id }: { id: string }, signal: AbortSignal): Promise<VerifyResponseInput> {
-    const { repository } = this.#options.volume;
+    const { upkeep } = this.#options;
     const asked = snapshotId(id);
     if (this.#verifying.pending > mostVerifying) {
       throw new ApiError(status.RESOURCE_EXHAUSTED, 'Other calls of Verify are waiting: try again later');
     }
-    const found = await this.#verifying.run(() => repository.verify(asked, { signal }), signal);
+    const found = await this.#verifying.run(() => upkeep.verify(asked, signal), signal);
     const { descriptorValid, payloadValid, error } = found;
     return {
       id: asked,

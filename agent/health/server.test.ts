@@ -6,7 +6,11 @@ afterEach(async () => server?.close());
 
 test('a probe passes or says why not', async () => {
   let problem: string | undefined = 'format_version 7 is newer than this agent: upgrade it';
-  server = await startHealthServer(0, { started: () => problem, ready: () => undefined });
+  server = await startHealthServer(0, {
+    started: () => problem,
+    ready: () => undefined,
+    metrics: () => 'jvs_agent_connected 1\n',
+  });
   const ask = async (path: string) => {
     const response = await fetch(`http://127.0.0.1:${server?.port}${path}`);
     return [response.status, await response.text()];
@@ -16,11 +20,12 @@ test('a probe passes or says why not', async () => {
   expect(await ask('/readyz')).toEqual([200, 'ok\n']);
   problem = undefined;
   expect(await ask('/startupz')).toEqual([200, 'ok\n']);
-  expect(await ask('/')).toEqual([404, 'Ask for one of /startupz, /livez, /readyz\n']);
+  expect(await ask('/')).toEqual([404, 'Ask for one of /startupz, /livez, /readyz, /metrics\n']);
+  expect(await ask('/metrics')).toEqual([200, 'jvs_agent_connected 1\n']);
 });
 
 test('a port that is taken is an error', async () => {
-  const checks = { started: () => undefined, ready: () => undefined };
+  const checks = { started: () => undefined, ready: () => undefined, metrics: () => '' };
   server = await startHealthServer(0, checks);
   await expect(startHealthServer(server.port, checks)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

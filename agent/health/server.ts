@@ -1,4 +1,4 @@
-// What the kubelet asks, on a port of its own: the debug API is on the loopback, where the kubelet does not come.
+// What the kubelet and Prometheus ask, on a port of its own: the debug API is on the loopback, where they do not come.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -6,6 +6,8 @@ export interface HealthChecks {
   /** Why it is not so (yet), for who reads the probe's event; undefined when it is. */
   started(): string | undefined;
   ready(): string | undefined;
+  /** In the text format of Prometheus. */
+  metrics(): string;
 }
 
 export interface HealthServer {
@@ -21,9 +23,14 @@ export async function startHealthServer(port: number, checks: HealthChecks): Pro
     '/readyz': checks.ready,
   };
   const server = createServer((request, response) => {
+    if (request.url === '/metrics' && request.method === 'GET') {
+      response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+      response.end(checks.metrics());
+      return;
+    }
     const probe = probes[request.url ?? ''];
     const known = probe && (request.method === 'GET' || request.method === 'HEAD');
-    const problem = known ? probe() : `Ask for one of ${Object.keys(probes).join(', ')}`;
+    const problem = known ? probe() : `Ask for one of ${Object.keys(probes).join(', ')}, /metrics`;
     response.writeHead(known ? (problem === undefined ? 200 : 503) : 404, { 'content-type': 'text/plain' });
     response.end(`${problem ?? 'ok'}\n`);
   });

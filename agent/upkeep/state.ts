@@ -113,7 +113,10 @@ export class StateStore {
   }
 
   async #write(name: string, text: string): Promise<void> {
-    await mkdir(this.#folder, { recursive: true });
+    // Not more than that: where there is no repository, there is nothing to remember.
+    await mkdir(this.#folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
     // Another agent of the volume may be at it too.
     const temporary = join(this.#folder, `.jvs-tmp-${name}-${randomBytes(4).toString('hex')}`);
     try {

@@ -20,6 +20,7 @@ let stop: (() => Promise<void>) | undefined;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'upkeep-'));
+  mkdirSync(join(directory, '.jvs'));
   repository = new MemoryRepository();
   now = new Date('2026-11-24T10:00:30Z');
 });

@@ -11,7 +11,10 @@ import type { GetStatusRequestInput as _jvs_agent_v1_GetStatusRequestInput, GetS
 import type { LinkChangeInput as _jvs_agent_v1_LinkChangeInput, LinkChange as _jvs_agent_v1_LinkChange } from './jvs/agent/v1/LinkChange.ts';
 import type { ListSnapshotsRequestInput as _jvs_agent_v1_ListSnapshotsRequestInput, ListSnapshotsRequest as _jvs_agent_v1_ListSnapshotsRequest } from './jvs/agent/v1/ListSnapshotsRequest.ts';
 import type { ListSnapshotsResponseInput as _jvs_agent_v1_ListSnapshotsResponseInput, ListSnapshotsResponse as _jvs_agent_v1_ListSnapshotsResponse } from './jvs/agent/v1/ListSnapshotsResponse.ts';
+import type { PlanRetentionRequestInput as _jvs_agent_v1_PlanRetentionRequestInput, PlanRetentionRequest as _jvs_agent_v1_PlanRetentionRequest } from './jvs/agent/v1/PlanRetentionRequest.ts';
+import type { PlanRetentionResponseInput as _jvs_agent_v1_PlanRetentionResponseInput, PlanRetentionResponse as _jvs_agent_v1_PlanRetentionResponse } from './jvs/agent/v1/PlanRetentionResponse.ts';
 import type { ProgressInput as _jvs_agent_v1_ProgressInput, Progress as _jvs_agent_v1_Progress } from './jvs/agent/v1/Progress.ts';
+import type { RetentionDecisionInput as _jvs_agent_v1_RetentionDecisionInput, RetentionDecision as _jvs_agent_v1_RetentionDecision } from './jvs/agent/v1/RetentionDecision.ts';
 import type { SnapshotInput as _jvs_agent_v1_SnapshotInput, Snapshot as _jvs_agent_v1_Snapshot } from './jvs/agent/v1/Snapshot.ts';
 import type { StatusInput as _jvs_agent_v1_StatusInput, Status as _jvs_agent_v1_Status } from './jvs/agent/v1/Status.ts';
 import type { UsageInput as _jvs_agent_v1_UsageInput, Usage as _jvs_agent_v1_Usage } from './jvs/agent/v1/Usage.ts';
@@ -58,7 +61,10 @@ export interface ProtoGrpcType {
         LinkChange: MessageTypeDefinition<_jvs_agent_v1_LinkChangeInput, _jvs_agent_v1_LinkChange>
         ListSnapshotsRequest: MessageTypeDefinition<_jvs_agent_v1_ListSnapshotsRequestInput, _jvs_agent_v1_ListSnapshotsRequest>
         ListSnapshotsResponse: MessageTypeDefinition<_jvs_agent_v1_ListSnapshotsResponseInput, _jvs_agent_v1_ListSnapshotsResponse>
+        PlanRetentionRequest: MessageTypeDefinition<_jvs_agent_v1_PlanRetentionRequestInput, _jvs_agent_v1_PlanRetentionRequest>
+        PlanRetentionResponse: MessageTypeDefinition<_jvs_agent_v1_PlanRetentionResponseInput, _jvs_agent_v1_PlanRetentionResponse>
         Progress: MessageTypeDefinition<_jvs_agent_v1_ProgressInput, _jvs_agent_v1_Progress>
+        RetentionDecision: MessageTypeDefinition<_jvs_agent_v1_RetentionDecisionInput, _jvs_agent_v1_RetentionDecision>
         Role: EnumTypeDefinition
         Snapshot: MessageTypeDefinition<_jvs_agent_v1_SnapshotInput, _jvs_agent_v1_Snapshot>
         Status: MessageTypeDefinition<_jvs_agent_v1_StatusInput, _jvs_agent_v1_Status>

@@ -8,6 +8,8 @@ import type { GetSnapshotRequestInput as _jvs_agent_v1_GetSnapshotRequestInput, 
 import type { GetStatusRequestInput as _jvs_agent_v1_GetStatusRequestInput, GetStatusRequest as _jvs_agent_v1_GetStatusRequest } from '../../../jvs/agent/v1/GetStatusRequest.ts';
 import type { ListSnapshotsRequestInput as _jvs_agent_v1_ListSnapshotsRequestInput, ListSnapshotsRequest as _jvs_agent_v1_ListSnapshotsRequest } from '../../../jvs/agent/v1/ListSnapshotsRequest.ts';
 import type { ListSnapshotsResponseInput as _jvs_agent_v1_ListSnapshotsResponseInput, ListSnapshotsResponse as _jvs_agent_v1_ListSnapshotsResponse } from '../../../jvs/agent/v1/ListSnapshotsResponse.ts';
+import type { PlanRetentionRequestInput as _jvs_agent_v1_PlanRetentionRequestInput, PlanRetentionRequest as _jvs_agent_v1_PlanRetentionRequest } from '../../../jvs/agent/v1/PlanRetentionRequest.ts';
+import type { PlanRetentionResponseInput as _jvs_agent_v1_PlanRetentionResponseInput, PlanRetentionResponse as _jvs_agent_v1_PlanRetentionResponse } from '../../../jvs/agent/v1/PlanRetentionResponse.ts';
 import type { SnapshotInput as _jvs_agent_v1_SnapshotInput, Snapshot as _jvs_agent_v1_Snapshot } from '../../../jvs/agent/v1/Snapshot.ts';
 import type { StatusInput as _jvs_agent_v1_StatusInput, Status as _jvs_agent_v1_Status } from '../../../jvs/agent/v1/Status.ts';
 import type { VerifyRequestInput as _jvs_agent_v1_VerifyRequestInput, VerifyRequest as _jvs_agent_v1_VerifyRequest } from '../../../jvs/agent/v1/VerifyRequest.ts';
@@ -70,6 +72,21 @@ export interface AgentClient extends grpc.Client {
   listSnapshots(argument: _jvs_agent_v1_ListSnapshotsRequestInput, callback: grpc.requestCallback<_jvs_agent_v1_ListSnapshotsResponse>): grpc.ClientUnaryCall;
   
   /**
+   * What retention would do now, with a reason for every snapshot. Deletes nothing.
+   */
+  PlanRetention(argument: _jvs_agent_v1_PlanRetentionRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_jvs_agent_v1_PlanRetentionResponse>): grpc.ClientUnaryCall;
+  PlanRetention(argument: _jvs_agent_v1_PlanRetentionRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_jvs_agent_v1_PlanRetentionResponse>): grpc.ClientUnaryCall;
+  PlanRetention(argument: _jvs_agent_v1_PlanRetentionRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_jvs_agent_v1_PlanRetentionResponse>): grpc.ClientUnaryCall;
+  PlanRetention(argument: _jvs_agent_v1_PlanRetentionRequestInput, callback: grpc.requestCallback<_jvs_agent_v1_PlanRetentionResponse>): grpc.ClientUnaryCall;
+  /**
+   * What retention would do now, with a reason for every snapshot. Deletes nothing.
+   */
+  planRetention(argument: _jvs_agent_v1_PlanRetentionRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_jvs_agent_v1_PlanRetentionResponse>): grpc.ClientUnaryCall;
+  planRetention(argument: _jvs_agent_v1_PlanRetentionRequestInput, metadata: grpc.Metadata, callback: grpc.requestCallback<_jvs_agent_v1_PlanRetentionResponse>): grpc.ClientUnaryCall;
+  planRetention(argument: _jvs_agent_v1_PlanRetentionRequestInput, options: grpc.CallOptions, callback: grpc.requestCallback<_jvs_agent_v1_PlanRetentionResponse>): grpc.ClientUnaryCall;
+  planRetention(argument: _jvs_agent_v1_PlanRetentionRequestInput, callback: grpc.requestCallback<_jvs_agent_v1_PlanRetentionResponse>): grpc.ClientUnaryCall;
+  
+  /**
    * Reads a snapshot's files again and compares them with its recorded hash.
    */
   Verify(argument: _jvs_agent_v1_VerifyRequestInput, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_jvs_agent_v1_VerifyResponse>): grpc.ClientUnaryCall;
@@ -116,6 +133,11 @@ export interface AgentHandlers extends grpc.UntypedServiceImplementation {
   ListSnapshots: grpc.handleUnaryCall<_jvs_agent_v1_ListSnapshotsRequest, _jvs_agent_v1_ListSnapshotsResponseInput>;
   
   /**
+   * What retention would do now, with a reason for every snapshot. Deletes nothing.
+   */
+  PlanRetention: grpc.handleUnaryCall<_jvs_agent_v1_PlanRetentionRequest, _jvs_agent_v1_PlanRetentionResponseInput>;
+  
+  /**
    * Reads a snapshot's files again and compares them with its recorded hash.
    */
   Verify: grpc.handleUnaryCall<_jvs_agent_v1_VerifyRequest, _jvs_agent_v1_VerifyResponseInput>;
@@ -132,6 +154,7 @@ export interface AgentDefinition extends grpc.ServiceDefinition {
   GetSnapshot: MethodDefinition<_jvs_agent_v1_GetSnapshotRequestInput, _jvs_agent_v1_SnapshotInput, _jvs_agent_v1_GetSnapshotRequest, _jvs_agent_v1_Snapshot>
   GetStatus: MethodDefinition<_jvs_agent_v1_GetStatusRequestInput, _jvs_agent_v1_StatusInput, _jvs_agent_v1_GetStatusRequest, _jvs_agent_v1_Status>
   ListSnapshots: MethodDefinition<_jvs_agent_v1_ListSnapshotsRequestInput, _jvs_agent_v1_ListSnapshotsResponseInput, _jvs_agent_v1_ListSnapshotsRequest, _jvs_agent_v1_ListSnapshotsResponse>
+  PlanRetention: MethodDefinition<_jvs_agent_v1_PlanRetentionRequestInput, _jvs_agent_v1_PlanRetentionResponseInput, _jvs_agent_v1_PlanRetentionRequest, _jvs_agent_v1_PlanRetentionResponse>
   Verify: MethodDefinition<_jvs_agent_v1_VerifyRequestInput, _jvs_agent_v1_VerifyResponseInput, _jvs_agent_v1_VerifyRequest, _jvs_agent_v1_VerifyResponse>
   WatchEvents: MethodDefinition<_jvs_agent_v1_WatchEventsRequestInput, _jvs_agent_v1_EventInput, _jvs_agent_v1_WatchEventsRequest, _jvs_agent_v1_Event>
 }
