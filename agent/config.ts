@@ -1,7 +1,7 @@
 // The agent's configuration: flags win over environment variables, both are validated once, here.
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { parseDuration } from '../shared/duration.ts';
 
 const options = {
@@ -31,43 +31,50 @@ type Option = keyof typeof options;
 
 const address = z
   .string()
-  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for example 127.0.0.1:7443');
+  .check(z.regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for example 127.0.0.1:7443'));
 const integer = (minimum: number, maximum: number) =>
   z
-    .string()
-    .regex(/^\d{1,9}$/, 'must be a whole number')
-    .transform(Number)
-    .refine((n) => n >= minimum && n <= maximum, `must be from ${minimum} to ${maximum}`);
-const duration = z.string().transform((text, context) => {
-  try {
-    return parseDuration(text);
-  } catch {
-    context.addIssue({ code: 'custom', message: 'must be a duration such as 48h or 7d' });
-    return z.NEVER;
-  }
-});
-const absolute = z.string().startsWith('/', 'must be an absolute path');
+    .pipe(z.string().check(z.regex(/^\d{1,9}$/, 'must be a whole number')), z.transform(Number))
+    .check(z.refine((n) => n >= minimum && n <= maximum, `must be from ${minimum} to ${maximum}`));
+const duration = z.pipe(
+  z.string(),
+  z.transform((text, context) => {
+    try {
+      return parseDuration(text);
+    } catch {
+      context.issues.push({
+        code: 'custom',
+        message: 'must be a duration such as 48h or 7d',
+        input: text,
+      });
+      return z.NEVER;
+    }
+  }),
+);
+const absolute = z.string().check(z.startsWith('/', 'must be an absolute path'));
 
 const schema = z.object({
-  volume: absolute.default('/jvs'),
-  workspace: z.string().default(''),
-  namespace: z.string().default(''),
-  pod: z.string().default(hostname),
-  node: z.string().default(''),
-  engine: z
-    .enum(['copy', 'reflink-copy', 'juicefs-clone'], 'must be copy, reflink-copy or juicefs-clone')
-    .default('copy'),
-  'link-address': address.optional(),
-  'link-token-file': absolute.default('/var/run/jvs-link/token'),
-  'link-ca-file': absolute.default('/var/run/jvs-link/ca.crt'),
-  'debug-address': address.default('127.0.0.1:7443'),
-  'health-port': integer(0, 65535).default(7444),
-  'shutdown-grace': integer(0, 3600).default(20),
-  'verify-bytes-per-second': integer(0, 999_999_999).default(16 * 1024 * 1024),
-  'verify-interval': duration.default(parseDuration('168h')),
-  'log-level': z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'must be a level of pino, such as info')
-    .default('info'),
+  volume: z._default(absolute, '/jvs'),
+  workspace: z._default(z.string(), ''),
+  namespace: z._default(z.string(), ''),
+  pod: z._default(z.string(), hostname),
+  node: z._default(z.string(), ''),
+  engine: z._default(
+    z.enum(['copy', 'reflink-copy', 'juicefs-clone'], 'must be copy, reflink-copy or juicefs-clone'),
+    'copy',
+  ),
+  'link-address': z.optional(address),
+  'link-token-file': z._default(absolute, '/var/run/jvs-link/token'),
+  'link-ca-file': z._default(absolute, '/var/run/jvs-link/ca.crt'),
+  'debug-address': z._default(address, '127.0.0.1:7443'),
+  'health-port': z._default(integer(0, 65535), 7444),
+  'shutdown-grace': z._default(integer(0, 3600), 20),
+  'verify-bytes-per-second': z._default(integer(0, 999_999_999), 16 * 1024 * 1024),
+  'verify-interval': z._default(duration, parseDuration('168h')),
+  'log-level': z._default(
+    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'must be a level of pino, such as info'),
+    'info',
+  ),
 });
 
 export type Config = Readonly<z.infer<typeof schema>>;

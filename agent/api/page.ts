@@ -1,7 +1,7 @@
 // Pages of the list of snapshots, newest first. A page token names the last snapshot of its page, so that snapshots made
 // or deleted between two calls neither repeat nor hide others.
 import { status } from '@grpc/grpc-js';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { ListSnapshotsRequest } from '../../shared/proto/gen/jvs/agent/v1/ListSnapshotsRequest.ts';
 import type { Descriptor } from '../repository/repository.ts';
 import { wireSizeBound } from '../snapshot.ts';

@@ -1,7 +1,7 @@
 // Everything that changes the volume goes through here, one operation at a time: the operator's requests, taken from
 // the desired state, and what containers of the pod ask for. Exactly once is the engine's promise (the request's tag
 // is in the descriptor); this file only has to ask until it has an answer.
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Logger } from '../../shared/log.ts';
 import type { Role } from '../../shared/proto/gen/jvs/agent/v1/Role.ts';
 import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';

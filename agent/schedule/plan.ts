@@ -1,7 +1,7 @@
 // What a schedule asks for now. Pure: the caller keeps the state (beside the rest of what it must not forget), takes
 // the snapshot that is due, and plans again when `next` comes, when a run ends and when the spec changes.
 import { createHash } from 'node:crypto';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { validateSchedule } from '../../shared/cron.ts';
 import { nextRun } from './next.ts';
 

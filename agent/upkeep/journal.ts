@@ -1,6 +1,6 @@
 // What the operator has to hear although nobody may have listened when it happened: told again on every connect, known
 // by its ids.
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Clock } from '../clock.ts';
 import type { StateStore } from './state.ts';
 
@@ -10,7 +10,7 @@ const happening = z.object({ id: z.string(), time: z.string(), reason: z.string(
 const journalSchema = z.object({
   /** Of retention's, some may still be on the volume: they are written down before they go. */
   removed: z.array(happening),
-  notices: z.array(happening.extend({ warning: z.boolean() })),
+  notices: z.array(z.extend(happening, { warning: z.boolean() })),
 });
 export type JournalEntries = Readonly<z.infer<typeof journalSchema>>;
 

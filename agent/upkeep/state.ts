@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Logger } from '../../shared/log.ts';
 import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
 
@@ -14,7 +14,7 @@ export const rulesSchema = z.object({
       timeZone: z.string(),
       tags: z.array(z.string()),
       suspend: z.boolean(),
-      skipUnchanged: z.boolean().default(false),
+      skipUnchanged: z._default(z.boolean(), false),
       startingDeadlineSeconds: z.optional(z.number()),
     }),
   ),
@@ -81,7 +81,7 @@ export class StateStore {
   }
 
   /** undefined where there is none, or none that can be read. */
-  async load<T>(name: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  async load<T>(name: string, schema: z.ZodMiniType<T>): Promise<T | undefined> {
     const path = join(this.#folder, `${name}.json`);
     try {
       return schema.parse(JSON.parse(await readFile(path, 'utf8')));

@@ -1,6 +1,6 @@
 // Reads every snapshot again, slowly and one after another, while there is nothing else to do: what the storage has
 // damaged is found before somebody needs it.
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Logger } from '../../shared/log.ts';
 import type { Clock } from '../clock.ts';
 import type { Executor } from '../executor/executor.ts';
