@@ -157,9 +157,9 @@ export const snapshotStatusSchema = z
       })
       .partial()
       .meta({ description: 'What became of restoreOnCreate.' }),
-    keepReasons: z.array(z.string()).meta({ description: 'Why retention keeps it. Not filled in yet.' }),
+    keepReasons: z.array(z.string()).meta({ description: 'Why retention keeps it.' }),
     verifiedAt: time.meta({
-      description: 'When its files were last read and compared with its hash. Not filled in yet.',
+      description: 'When its files were last read and compared with its hash.',
     }),
     conditions: conditionsSchema,
   })

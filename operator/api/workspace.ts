@@ -136,7 +136,7 @@ const autoSnapshot = z
     skipUnchanged: z
       .boolean()
       .default(false)
-      .meta({ description: 'Takes no snapshot when nothing has changed. Not acted on yet.' }),
+      .meta({ description: 'Takes no snapshot when nothing has changed.' }),
     startingDeadlineSeconds: int32(0)
       .optional()
       .meta({ description: 'A run that is this late is left out.' }),
