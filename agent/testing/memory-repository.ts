@@ -6,6 +6,7 @@ import {
   type RepositoryInfo,
   type SnapshotOptions,
   type Verification,
+  type VerifyOptions,
   type Worktree,
 } from '../repository/repository.ts';
 import type { VolumeRepository } from '../volume/volume.ts';
@@ -17,6 +18,8 @@ export class MemoryRepository implements VolumeRepository {
   readonly failures: Error[] = [];
   /** snapshot() waits for it before it publishes. */
   gate: Promise<void> = Promise.resolve();
+  /** Nothing has changed since the head. */
+  unchanged = false;
   running = 0;
   mostRunning = 0;
   closed = false;
@@ -44,6 +47,8 @@ export class MemoryRepository implements VolumeRepository {
       this.#fail();
       const made = this.disk.find(({ tags }) => requestTag !== undefined && tags?.includes(requestTag));
       if (made) return made;
+      const head = this.disk.findLast(({ worktree_name }) => worktree_name === worktree);
+      if (options.unlessUnchanged && this.unchanged && head) return head;
       const descriptor = fakeDescriptor({
         parent_id: await this.head(worktree),
         worktree_name: worktree,
@@ -91,7 +96,7 @@ export class MemoryRepository implements VolumeRepository {
     this.disk.splice(this.disk.indexOf(await this.get(id)), 1);
   }
 
-  async verify(id: string): Promise<Verification> {
+  async verify(id: string, _options?: VerifyOptions): Promise<Verification> {
     const { integrity_state } = await this.get(id);
     const valid = integrity_state === 'verified';
     return { snapshotId: id, descriptorValid: valid, payloadValid: true };

@@ -1,12 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
-import { systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import { Events } from '../events.ts';
 import { Executor } from '../executor/executor.ts';
+import { RepositoryError } from '../repository/repository.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 import { Volume } from '../volume/volume.ts';
 import { Upkeep } from './upkeep.ts';
@@ -42,7 +43,11 @@ function start(): { executor: Executor; upkeep: Upkeep; volume: Volume } {
   } as const;
   const volume = new Volume(options);
   const executor = new Executor({ volume, events: new Events(), log });
-  const clock = { ...systemClock, now: () => now };
+  const clock: Clock = {
+    now: () => now,
+    // Looks again at once: what should happen at `now` does.
+    sleep: (milliseconds, signal) => systemClock.sleep(Math.min(milliseconds, 5), signal),
+  };
   const verify = { bytesPerSecond: 1e9, intervalMs: 86_400_000 };
   const upkeep = new Upkeep({
     ...{ workspace: 'team/ml', path: directory, volume, executor, log },
@@ -78,12 +83,6 @@ const everyMinute = {
 };
 const origins = () => repository.disk.map(({ agent }) => agent?.origin);
 
-/** The clock goes on, and upkeep looks: as its timer would make it. */
-function tick(executor: Executor, state: DesiredState, time: string): void {
-  now = new Date(time);
-  executor.setDesired(state);
-}
-
 test('the schedule takes its snapshots, says when the next is due, and takes none twice', async () => {
   const state = desired({ schedule: everyMinute });
   const { executor, upkeep } = start();
@@ -91,14 +90,14 @@ test('the schedule takes its snapshots, says when the next is due, and takes non
   await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
   expect(Number(upkeep.view.status.nextSnapshotTime?.seconds) * 1000).toBeGreaterThan(now.getTime());
   expect(repository.disk).toEqual([]);
-  tick(executor, state, '2026-11-24T10:01:10Z');
+  now = new Date('2026-11-24T10:01:10Z');
   await vi.waitFor(() => expect(origins()).toEqual(['auto']), within);
   expect(repository.disk[0]?.tags).toEqual([
     'checkpoint',
     `auto-${Date.parse('2026-11-24T10:01:00Z') / 1000}`,
   ]);
-  tick(executor, state, '2026-11-24T10:01:20Z');
-  tick(executor, state, '2026-11-24T10:02:10Z');
+  now = new Date('2026-11-24T10:01:20Z');
+  now = new Date('2026-11-24T10:02:10Z');
   await vi.waitFor(() => expect(origins()).toEqual(['auto', 'auto']), within);
 });
 
@@ -139,7 +138,8 @@ test('suspended, nothing is due; a standby keeps still', async () => {
   executor.setDesired(desired({ schedule: { ...everyMinute, suspend: true } }));
   await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Suspended'), within);
   expect(upkeep.view.status.nextSnapshotTime).toBeNull();
-  tick(executor, desired({ role: 'ROLE_STANDBY', schedule: everyMinute }), '2026-11-24T10:09:00Z');
+  now = new Date('2026-11-24T10:09:00Z');
+  executor.setDesired(desired({ role: 'ROLE_STANDBY', schedule: everyMinute }));
   await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBeUndefined(), within);
   expect(repository.disk).toEqual([]);
 });
@@ -205,10 +205,232 @@ test('more than half at once is held and said, until it is allowed', async () =>
   await vi.waitFor(() => expect(upkeep.view.status.heldDeletions).toBe(0), within);
 });
 
-test('a state file that can not be read costs only what it held', async () => {
+test('a state file that can not be read costs only what it held, is set aside and said', async () => {
   mkdirSync(join(directory, '.jvs/agent'), { recursive: true });
-  writeFileSync(join(directory, '.jvs/agent/schedule.json'), '{"after": 7');
+  const path = join(directory, '.jvs/agent/schedule.json');
+  writeFileSync(path, '{"after": 7');
   const { executor, upkeep } = start();
   executor.setDesired(desired({ schedule: everyMinute }));
   await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
+  expect(readFileSync(`${path}.damaged`, 'utf8')).toBe('{"after": 7');
+  expect(upkeep.view.journal.notices).toMatchObject([{ reason: 'AgentStateDamaged' }]);
+});
+
+const noticesOf = (upkeep: Upkeep, reason: string) =>
+  upkeep.view.journal.notices.filter((notice) => notice.reason === reason);
+
+test('with skipUnchanged, runs go by while nothing changes', async () => {
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ schedule: { ...everyMinute, skipUnchanged: true } }));
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
+  now = new Date('2026-11-24T10:01:10Z');
+  await vi.waitFor(() => expect(origins()).toEqual(['auto']), within);
+  repository.unchanged = true;
+  const state = join(directory, '.jvs/agent/schedule.json');
+  for (const minute of ['02', '03']) {
+    now = new Date(`2026-11-24T10:${minute}:10Z`);
+    const settled = `2026-11-24T10:${minute}:00.000Z`;
+    await vi.waitFor(() => expect(readFileSync(state, 'utf8')).toContain(settled), within);
+  }
+  expect(origins()).toEqual(['auto']);
+  repository.unchanged = false;
+  now = new Date('2026-11-24T10:04:10Z');
+  await vi.waitFor(() => expect(origins()).toEqual(['auto', 'auto']), within);
+  expect(noticesOf(upkeep, 'SnapshotMissed')).toEqual([]);
+});
+
+const nextOf = (upkeep: Upkeep) => Number(upkeep.view.status.nextSnapshotTime?.seconds) * 1000;
+
+test('a run that a shutdown interrupts is taken by the next agent, and is no failure', async () => {
+  repository.gate = new Promise(() => {});
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ schedule: everyMinute }));
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
+  now = new Date('2026-11-24T10:01:10Z');
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
+  await stop?.();
+  expect(repository.disk).toEqual([]);
+  repository.gate = Promise.resolve();
+  now = new Date('2026-11-24T10:01:40Z');
+  const second = start();
+  await vi.waitFor(() => expect(origins()).toEqual(['auto']), within);
+  expect(second.upkeep.view.journal.notices).toEqual([]);
+});
+
+test('a failure that may pass is said, and the run tried again; one that does not is said and given up', async () => {
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ schedule: { ...everyMinute, cron: '0 * * * *' } }));
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
+  repository.failures.push(new RepositoryError('VolumeFull', 'no space'));
+  now = new Date('2026-11-24T11:01:10Z');
+  await vi.waitFor(() => expect(noticesOf(upkeep, 'ScheduledSnapshotFailed')).toHaveLength(1), within);
+  expect(repository.disk).toEqual([]);
+  now = new Date('2026-11-24T11:02:20Z');
+  await vi.waitFor(() => expect(origins()).toEqual(['auto']), within);
+  expect(repository.disk[0]?.tags).toContain(`auto-${Date.parse('2026-11-24T11:00:00Z') / 1000}`);
+
+  repository.failures.push(new RepositoryError('NotFound', 'main is no directory'));
+  now = new Date('2026-11-24T12:01:10Z');
+  await vi.waitFor(() => expect(noticesOf(upkeep, 'ScheduledSnapshotFailed')).toHaveLength(2), within);
+  now = new Date('2026-11-24T12:05:00Z');
+  await vi.waitFor(() => expect(nextOf(upkeep)).toBeGreaterThan(now.getTime()), within);
+  expect(repository.disk).toHaveLength(1);
+});
+
+test('a standby that takes over goes on where the primary was', async () => {
+  const { executor, upkeep } = start();
+  const state = desired({ schedule: everyMinute });
+  executor.setDesired(state);
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
+  executor.setDesired({ ...state, role: 'ROLE_STANDBY' });
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBeUndefined(), within);
+  // Hours of another primary.
+  const after = '2026-11-24T15:00:00.000Z';
+  writeFileSync(
+    join(directory, '.jvs/agent/schedule.json'),
+    JSON.stringify({ schedule: '* * * * *', timeZone: 'UTC', after }),
+  );
+  now = new Date('2026-11-24T15:01:10Z');
+  executor.setDesired(state);
+  await vi.waitFor(() => expect(origins()).toEqual(['auto']), within);
+  expect(upkeep.view.journal.notices).toEqual([]);
+});
+
+test('removals are written down before they happen; those of others are told as theirs', async () => {
+  repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
+  const [first, second, third, fourth] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const written = () => JSON.parse(readFileSync(join(directory, '.jvs/agent/journal.json'), 'utf8')).removed;
+  const remove = repository.delete.bind(repository);
+  vi.spyOn(repository, 'delete').mockImplementation(async (id) => {
+    expect(written()).toMatchObject([{ id: first }, { id: second }]);
+    if (id === first) throw new RepositoryError('InvalidArgument', 'it is the head of worktree late');
+    await remove(id);
+  });
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ retention: keepTwo }));
+  // The one that can not go does not hold up the others.
+  await vi.waitFor(() => expect(repository.disk).toHaveLength(3), within);
+  await vi.waitFor(() => expect(noticesOf(upkeep, 'PruneFailed')).toHaveLength(1), within);
+  expect(repository.disk.map(({ snapshot_id }) => snapshot_id)).toEqual([first, third, fourth]);
+
+  repository.disk.splice(1, 1);
+  await vi.waitFor(() => {
+    const told = upkeep.view.journal.removed.map(({ id, reason }) => [id, reason]);
+    expect(told).toContainEqual([third, 'RemovedFromVolume']);
+    expect(told).toContainEqual([second, 'Pruned']);
+  }, within);
+});
+
+test('each snapshot has the reasons for which it stays', async () => {
+  repository.disk.push(...Array.from({ length: 3 }, () => fakeDescriptor()));
+  const [a, b, c] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ retention: keepTwo, pinned: [a ?? ''] }));
+  const reasons = () => [a, b, c].map((id) => upkeep.view.notes.get(id ?? '')?.keepReasons);
+  const two = 'one of the newest 2 (keepMinSnapshots)';
+  const newest = ['newest Ready snapshot of worktree main', 'head of worktree main', two];
+  await vi.waitFor(() => expect(reasons()).toEqual([['pinned'], [two], newest]), within);
+  repository.disk.push(fakeDescriptor());
+  await vi.waitFor(() => expect(reasons()).toEqual([['pinned'], undefined, [two]]), within);
+});
+
+test('what a workload took of itself makes room for more, even without a policy', async () => {
+  const agent = {
+    origin: 'self',
+    completed_at: '2026-11-24T08:00:00Z',
+    effective_engine: 'copy',
+    consistency: 'crash-consistent',
+    size: 1,
+    unique_bytes: 1,
+    entries: 1,
+  } as const;
+  repository.disk.push(...Array.from({ length: 103 }, () => fakeDescriptor({ agent })));
+  const oldest = repository.disk.slice(0, 3).map(({ snapshot_id }) => snapshot_id);
+  const { upkeep } = start();
+  await vi.waitFor(() => expect(repository.disk).toHaveLength(100), within);
+  expect(upkeep.view.journal.removed.map(({ id }) => id)).toEqual(oldest);
+});
+
+test('where nothing can be written, retention makes room all the same', async () => {
+  writeFileSync(join(directory, '.jvs/agent'), 'no folder');
+  repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
+  const { executor } = start();
+  executor.setDesired(desired({ retention: keepTwo }));
+  await vi.waitFor(() => expect(repository.disk).toHaveLength(2), within);
+});
+
+test('a policy that keeps nothing deletes nothing, and says so', async () => {
+  repository.disk.push(fakeDescriptor(), fakeDescriptor(), fakeDescriptor());
+  const nothing = {
+    ...keepTwo,
+    policy: { ...keepTwo.policy, keepMinSnapshots: 0, keepTags: [] },
+  };
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ retention: nothing, allowMassPrune: true }));
+  await vi.waitFor(() => expect(noticesOf(upkeep, 'RetentionRefused')).toHaveLength(1), within);
+  expect(repository.disk).toHaveLength(3);
+});
+
+test('an idle agent verifies what was not for long; what is damaged is said, and counts for nothing', async () => {
+  repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
+  const ids = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const newest = ids.at(-1) ?? '';
+  const damaged = new Set([newest]);
+  vi.spyOn(repository, 'verify').mockImplementation(async (snapshotId) => ({
+    snapshotId,
+    descriptorValid: true,
+    payloadValid: !damaged.has(snapshotId),
+    ...(damaged.has(snapshotId) && { error: 'the files hash to something else' }),
+  }));
+  const first = start();
+  await vi.waitFor(() => expect(first.upkeep.view.notes.size).toBe(4), within);
+  expect(repository.verify).not.toHaveBeenCalled(); // nothing is a day old
+  now = new Date('2026-11-25T12:00:00Z');
+  await vi.waitFor(() => {
+    const verified = ids.map((id) => first.upkeep.view.notes.get(id)?.verifiedAt);
+    expect(verified).toEqual(ids.map(() => now.toISOString()));
+  }, within);
+  expect(noticesOf(first.upkeep, 'SnapshotDamaged')).toMatchObject([
+    { message: expect.stringContaining(newest) },
+  ]);
+  const one = { ...keepTwo, policy: { ...keepTwo.policy, keepMinSnapshots: 1 } };
+  first.executor.setDesired(desired({ retention: one }));
+  // The newest that is good stays; the damaged one only because it is the head.
+  await vi.waitFor(
+    () => expect(repository.disk.map(({ snapshot_id }) => snapshot_id)).toEqual(ids.slice(2)),
+    within,
+  );
+  expect(first.upkeep.view.notes.get(newest)?.damage).toBe('the files hash to something else');
+  await stop?.();
+
+  // Kept for the next agent, until it is found whole again.
+  const second = start();
+  await vi.waitFor(() => expect(second.upkeep.view.notes.get(newest)?.damage).toBeDefined(), within);
+  damaged.clear();
+  now = new Date('2026-11-27T12:00:00Z');
+  await vi.waitFor(
+    () => expect(second.upkeep.view.notes.get(newest)).toMatchObject({ verifiedAt: now.toISOString() }),
+    within,
+  );
+  expect(second.upkeep.view.notes.get(newest)?.damage).toBeUndefined();
+});
+
+test('verifying gives way to what people wait for, but not for ever', async () => {
+  repository.disk.push(fakeDescriptor());
+  const signals: AbortSignal[] = [];
+  vi.spyOn(repository, 'verify').mockImplementation((_, options) => {
+    const signal = options?.signal ?? AbortSignal.abort();
+    signals.push(signal);
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(new RepositoryError('Aborted', 'aborted')));
+    });
+  });
+  now = new Date('2026-12-24T10:00:00Z');
+  const { executor, volume } = start();
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  for (let attempt = 1; attempt <= 4; attempt++) {
+    await vi.waitFor(() => expect(signals).toHaveLength(attempt), within);
+    await executor.create({ worktree: 'main' }, new AbortController().signal);
+  }
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, true, false]);
 });
