@@ -1,0 +1,29 @@
+// The agent as a process whose schedule's time passes faster: node timed-agent.ts <volume> <since> <speed>. Its clock
+// showed the real time at `since` (milliseconds since the epoch) and has run `speed` times as fast from then on.
+import { createLogger } from '../../shared/log.ts';
+import { startAgent } from '../agent.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { parseConfig } from '../config.ts';
+import { openNative } from '../repository/native/native.ts';
+
+const [volume = '', since, speed] = process.argv.slice(2);
+const [start, factor] = [Number(since), Number(speed)];
+const clock: Clock = {
+  now: () => new Date(start + (Date.now() - start) * factor),
+  sleep: (milliseconds, signal) => systemClock.sleep(milliseconds / factor, signal),
+};
+const config = parseConfig(
+  [
+    ...[`--volume=${volume}`, '--workspace=ml', '--namespace=team'],
+    ...['--debug-address=127.0.0.1:0', '--health-port=0'],
+  ],
+  {},
+);
+const log = createLogger('agent');
+const agent = await startAgent(
+  config,
+  (engine) => openNative({ volume, engine, holder: 'timed', log }),
+  log,
+  clock,
+);
+process.on('SIGTERM', () => void agent.stop(10_000).then(() => process.exit(0)));
