@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { fakeDescriptor } from '../testing/memory-repository.ts';
 import { Counter, exposition, Gauge, Histogram } from './exposition.ts';
+import { gaugesOf } from './gauges.ts';
 import { Meters } from './meters.ts';
 
 test('the text format', () => {
@@ -46,4 +48,27 @@ test('a snapshot is counted with what was copied and what was linked', () => {
   expect(text).toContain('jvs_agent_snapshot_duration_seconds_bucket{le="2.5"} 1');
   // There from the start, so that rate() sees the first one.
   expect(text).toContain('jvs_agent_snapshots_total{result="failure",origin="manual"} 0');
+});
+
+test('every metric of an agent in config/prometheus exists, and every notice is in the runbook', () => {
+  const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+  const state = { volume: { state: { snapshots: [] } }, linked: () => false };
+  const upkeep = {
+    view: { status: {}, journal: { removed: [], notices: [] }, notes: new Map() },
+    decisions: { keep: 0, delete: 0, held: 0 },
+  };
+  const known = [...new Meters().all(), ...gaugesOf({ ...state, upkeep })].map(({ name }) => name);
+  for (const file of ['rules.yaml', 'dashboard.json']) {
+    expect(known).toEqual(
+      expect.arrayContaining([...(read(`config/prometheus/${file}`).match(/\bjvs_agent_\w+/g) ?? [])]),
+    );
+  }
+  const sources = ['scheduler', 'pruner', 'verifier', 'upkeep'].map((name) =>
+    read(`agent/upkeep/${name}.ts`),
+  );
+  const reasons = sources.flatMap((source) =>
+    [...source.matchAll(/notice\([^']*?'([A-Z]\w+)'/g)].map(([, reason]) => reason),
+  );
+  expect(reasons.length).toBeGreaterThan(5);
+  for (const reason of reasons) expect(read('docs/operations.md')).toContain(`\`${reason}\``);
 });
