@@ -19,7 +19,7 @@ const options = {
   'shutdown-grace': { variable: 'JVS_SHUTDOWN_GRACE', help: 'seconds for a running snapshot to end (20)' },
   'verify-bytes-per-second': {
     variable: 'JVS_VERIFY_BYTES_PER_SECOND',
-    help: 'read at most so fast to verify snapshots while idle; 0: never (16777216)',
+    help: 'read at most so fast to verify snapshots while idle; 0: never (8388608)',
   },
   'verify-interval': {
     variable: 'JVS_VERIFY_INTERVAL',
@@ -69,7 +69,7 @@ const schema = z.object({
   'debug-address': z._default(address, '127.0.0.1:7443'),
   'health-port': z._default(integer(0, 65535), 7444),
   'shutdown-grace': z._default(integer(0, 3600), 20),
-  'verify-bytes-per-second': z._default(integer(0, 999_999_999), 16 * 1024 * 1024),
+  'verify-bytes-per-second': z._default(integer(0, 999_999_999), 8 * 1024 * 1024),
   'verify-interval': z._default(duration, parseDuration('168h')),
   'log-level': z._default(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'must be a level of pino, such as info'),
