@@ -16,6 +16,8 @@ function format(timeZone: string): Intl.DateTimeFormat {
  * @throws RangeError for an unknown zone or an instant out of range
  */
 export function offsetAt(timeZone: string, instant: number): number {
+  // ICU and its tables are megabytes, and most schedules have no need of them.
+  if (timeZone === 'UTC') return 0;
   const match = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(format(timeZone).format(instant));
   if (!match) throw new RangeError(`${timeZone} has no offset at ${instant}`);
   const [, sign, hours = 0, minutes = 0, seconds = 0] = match;
