@@ -122,14 +122,16 @@ const tagSyntax = [
   '^[a-zA-Z0-9._-]+$',
   'must consist of letters, digits, dots, hyphens and underscores',
 ] as const;
-const tagPrefix = 'must not start with k8s-, which is kept for the operator';
+const reservedTag = '^(k8s-|auto-[0-9]+$)';
+const tagReserved =
+  'must not start with k8s-, nor be auto- and a number: those are kept for requests and for the schedule';
 
 export const tag = text(...tagSyntax, 64);
 
 /** A tag that users may give. */
 export const userTag = tag
-  .refine((value) => !value.startsWith('k8s-'), tagPrefix)
-  .meta(rules(matches(...tagSyntax), { rule: "!self.startsWith('k8s-')", message: tagPrefix }));
+  .refine((value) => !new RegExp(reservedTag).test(value), tagReserved)
+  .meta(rules(matches(...tagSyntax), { rule: `!self.matches('${reservedTag}')`, message: tagReserved }));
 
 /** A time as Kubernetes writes it: RFC 3339, UTC. */
 export const time = z.string().meta({ format: 'date-time' });

@@ -168,6 +168,7 @@ describe('refused, with the path of the field', () => {
     ['spec.tags[1]', { tags: ['ok', 'not ok'] }],
     ['spec.tags[0]', { tags: [''] }],
     ['spec.tags[0]', { tags: ['k8s-0b8a'] }],
+    ['spec.tags[0]', { tags: ['auto-1795507920'] }],
     ['spec.tags[0]', { tags: ['x'.repeat(65)] }],
     ['spec.tags[1]', { tags: ['a', 'a'] }],
     ['spec.template', { template: 'other' }],
