@@ -65,8 +65,7 @@ export function createMirrorController(dependencies: Dependencies): Controller {
 
     const resources = informers.snapshots.byIndex('workspace', key);
     const plan = planMirror({ workspace, agent, resources }, historyLimit, givenUp(key));
-    for (const gone of plan.gone) await end(workspace, gone, signal);
-    tell(workspace, plan.gone);
+    await endAll(workspace, plan.gone, signal);
     for (const snapshot of plan.create) await create(workspace, snapshot, signal);
     for (const { metadata } of plan.surplus) {
       // A pin of this moment must win.
@@ -113,12 +112,22 @@ export function createMirrorController(dependencies: Dependencies): Controller {
     }
   }
 
-  /** People that watch see it go. */
+  /** Says of each that it removed, and only once: the cache may show for a while what has gone already. */
+  async function endAll(workspace: Workspace, all: readonly Gone[], signal: AbortSignal): Promise<void> {
+    const ended: Gone[] = [];
+    try {
+      for (const gone of all) if (await end(workspace, gone, signal)) ended.push(gone);
+    } finally {
+      tell(workspace, ended);
+    }
+  }
+
+  /** People that watch see it go. False when it had gone. */
   async function end(
     workspace: Workspace,
     { resource, reason, message }: Gone,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { metadata } = resource;
     const status = { phase: 'Expiring', message: sentence(reason, message) };
     try {
@@ -131,10 +140,12 @@ export function createMirrorController(dependencies: Dependencies): Controller {
       await client.delete(snapshots, metadata, { uid: metadata.uid, signal });
     } catch (error) {
       // Gone, or another of that name: not the one that is meant.
-      if (!ApiError.is(error, 'NotFound') && !ApiError.is(error, 'Conflict')) throw error;
+      if (ApiError.is(error, 'NotFound') || ApiError.is(error, 'Conflict')) return false;
+      throw error;
     }
     meters.removed.inc({ reason: reason === 'Pruned' ? reason : 'RemovedFromVolume' });
     log.info({ workspace: keyOf(workspace), snapshot: metadata.name, reason }, 'a snapshot has gone');
+    return true;
   }
 
   /** An event for each reason, whatever their number. */
