@@ -1,8 +1,7 @@
 // Indexes a snapshot that the filesystem cloned as a whole, and takes out of it what no snapshot holds. Files
 // are read in the clone, where they do not change, unless the payload's own stat tells that they are known.
-import { createHash } from 'node:crypto';
 import { readContent } from './copy.ts';
-import { READY, walkKey } from './format/payload.ts';
+import { READY, sha256, walkKey } from './format/payload.ts';
 import { type Directory, type Entry, OpenFile, openPath } from './fs/directory.ts';
 import { asRepositoryError } from './fs/errors.ts';
 import type { FileRecord, IndexCursor, Known } from './index-file.ts';
@@ -59,7 +58,7 @@ export class CloneIndexer {
     const { index, meter } = this.#options;
     switch (entry.kind) {
       case 'dir': {
-        index.add({ kind: 'dir', name, mode: entry.mode, hash: sha256(Buffer.from(name, 'latin1')) });
+        index.add({ kind: 'dir', name, mode: entry.mode, hash: sha256(name) });
         this.result.entries++;
         using from = payload?.tryOpenDirectory(name);
         using directory = clone.openDirectory(name);
@@ -141,8 +140,4 @@ export class CloneIndexer {
     using file = new OpenFile(clone, name);
     return readContent(file.fd, file.stat().size, (bytes) => this.#options.meter.add(bytes, 0)).hash;
   }
-}
-
-function sha256(bytes: Buffer): Buffer {
-  return createHash('sha256').update(bytes).digest();
 }

@@ -3,7 +3,6 @@
 // frames one after another, which every decoder reads; their sizes stand in fields that decoders skip, so that
 // no piece's end has to be searched for and memory stays bounded.
 import { createHash } from 'node:crypto';
-import { readSync, writeSync } from 'node:fs';
 import {
   crc32,
   deflateRawSync,
@@ -14,6 +13,7 @@ import {
 } from 'node:zlib';
 import { type Compression, RepositoryError } from '../repository.ts';
 import type { Content } from './copy.ts';
+import { readFully, writeFully } from './fs/io.ts';
 
 const PIECE = 4 << 20;
 /** A piece that does not get smaller grows by less. */
@@ -109,7 +109,10 @@ export function compressContent(
     const length = readFully(from, piece);
     // An empty file is one empty piece.
     if (length === 0 && !first) return written;
-    for (const part of codec.encode(piece.subarray(0, length), level)) written += writeAll(to, part);
+    for (const part of codec.encode(piece.subarray(0, length), level)) {
+      writeFully(to, part);
+      written += part.length;
+    }
     onBytes(length);
     if (length < PIECE) return written;
   }
@@ -132,7 +135,7 @@ export function decompressContent(
   for (let length = readFully(from, header); length > 0; length = readFully(from, header)) {
     const bytes = decodePiece(from, codec, header.subarray(0, length));
     digest.update(bytes);
-    if (to !== undefined) writeAll(to, bytes);
+    if (to !== undefined) writeFully(to, bytes);
     size += bytes.length;
     onBytes(bytes.length);
   }
@@ -153,19 +156,4 @@ function decodePiece(from: number, codec: Codec, header: Buffer): Buffer {
 
 function damaged(what: string, cause?: unknown): RepositoryError {
   return new RepositoryError('DamagedRepository', `a compressed file can not be read: ${what}`, { cause });
-}
-
-function readFully(fd: number, buffer: Buffer): number {
-  let done = 0;
-  while (done < buffer.length) {
-    const n = readSync(fd, buffer, done, buffer.length - done, null);
-    if (n === 0) break;
-    done += n;
-  }
-  return done;
-}
-
-function writeAll(fd: number, bytes: Buffer): number {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-  return bytes.length;
 }

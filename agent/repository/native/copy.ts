@@ -1,6 +1,7 @@
 // Contents of files: copied and hashed in one pass, holes kept.
 import { createHash, hash } from 'node:crypto';
-import { ftruncateSync, readSync, writeSync } from 'node:fs';
+import { ftruncateSync, readSync } from 'node:fs';
+import { writeFully } from './fs/io.ts';
 
 const CHUNK = 1 << 20;
 const PAGE = 4096;
@@ -33,7 +34,7 @@ export function readContent(
     if (n === 0) break;
     const piece = whole ? chunk.subarray(done, done + n) : chunk.subarray(0, n);
     digest?.update(piece);
-    if (to) (to.sparse ? writeSparse : writeAll)(to.fd, piece, done);
+    if (to) (to.sparse ? writeSparse : writeFully)(to.fd, piece, done);
     done += n;
     onBytes(n);
   }
@@ -44,20 +45,14 @@ export function readContent(
   };
 }
 
-function writeAll(fd: number, bytes: Buffer, position: number): void {
-  for (let done = 0; done < bytes.length; ) {
-    done += writeSync(fd, bytes, done, bytes.length - done, position + done);
-  }
-}
-
 function writeSparse(fd: number, bytes: Buffer, position: number): void {
   zeros ??= Buffer.alloc(PAGE);
   let start = 0;
   for (let at = 0; at < bytes.length; at += PAGE) {
     const page = bytes.subarray(at, at + PAGE);
     if (!page.equals(zeros.subarray(0, page.length))) continue;
-    if (at > start) writeAll(fd, bytes.subarray(start, at), position + start);
+    if (at > start) writeFully(fd, bytes.subarray(start, at), position + start);
     start = at + page.length;
   }
-  if (start < bytes.length) writeAll(fd, bytes.subarray(start), position + start);
+  if (start < bytes.length) writeFully(fd, bytes.subarray(start), position + start);
 }

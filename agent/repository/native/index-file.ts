@@ -1,10 +1,11 @@
 // The index of a worktree: what its last snapshot saw of every entry, in walk order, as a stream of records, so
 // that neither writing it nor merging it with the next walk holds more than a block in memory. It is a cache:
 // every block carries a checksum, and reading ends quietly at the first that does not match.
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import * as z from 'zod/mini';
 import { ENTRY_TYPES, type EntryType, isHashed, PayloadHash, walkKey } from './format/payload.ts';
+import { readFully, writeFully } from './fs/io.ts';
 
 export interface IndexHeader {
   version: 1;
@@ -98,9 +99,7 @@ export class IndexWriter implements Disposable {
     const content = this.#block.subarray(PREFIX, this.#used);
     this.#block.writeUInt32LE(content.length, 0);
     this.#block.writeUInt32LE(crc32(content), 4);
-    for (let done = 0; done < this.#used; ) {
-      done += writeSync(this.#fd, this.#block, done, this.#used - done, this.#position + done);
-    }
+    writeFully(this.#fd, this.#block.subarray(0, this.#used), this.#position);
     this.#position += this.#used;
     this.#used = PREFIX;
   }
@@ -201,16 +200,6 @@ function readBlock(fd: number): Buffer | undefined {
   const block = Buffer.allocUnsafeSlow(length);
   if (readFully(fd, block) < length || crc32(block) !== prefix.readUInt32LE(4)) return undefined;
   return block;
-}
-
-function readFully(fd: number, buffer: Buffer): number {
-  let done = 0;
-  while (done < buffer.length) {
-    const n = readSync(fd, buffer, done, buffer.length - done, null);
-    if (n === 0) break;
-    done += n;
-  }
-  return done;
 }
 
 export interface Known {

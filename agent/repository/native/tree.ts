@@ -1,12 +1,11 @@
 // Copies a payload into a new snapshot and writes its index. What did not change since the index at hand is
 // neither read nor copied.
-import { createHash } from 'node:crypto';
 import { closeSync, constants, copyFileSync, readSync } from 'node:fs';
 import { RepositoryError } from '../repository.ts';
 import { codecOf, decompressContent } from './compression.ts';
 import type { Meter } from './control.ts';
 import { readContent } from './copy.ts';
-import { READY, walkKey } from './format/payload.ts';
+import { READY, sha256, walkKey } from './format/payload.ts';
 import { sameAttributes } from './fs/attributes.ts';
 import { type Directory, type Entry, OpenFile, openPath, setMetadata, statOf } from './fs/directory.ts';
 import { asRepositoryError, hasCode } from './fs/errors.ts';
@@ -173,7 +172,7 @@ export class TreeCopier {
         const linkTarget = readlink(source, name);
         target.symlink(linkTarget, name);
         target.setLinkMetadata(name, entry);
-        const hash = createHash('sha256').update(linkTarget).digest();
+        const hash = sha256(linkTarget);
         index.add({ kind: 'symlink', name, mode: entry.mode, hash });
         this.result.entries++;
         break;
@@ -366,10 +365,6 @@ export class TreeCopier {
     setMetadata(to.fd, before, from);
     return { hash, size, copy: to.stat(), atomic: true };
   }
-}
-
-function sha256(name: string): Buffer {
-  return createHash('sha256').update(name, 'latin1').digest();
 }
 
 function readlink(directory: Directory, name: string): Buffer {

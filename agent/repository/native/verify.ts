@@ -1,10 +1,17 @@
-import { createHash } from 'node:crypto';
 import { type Descriptor, RepositoryError, type Verification } from '../repository.ts';
 import { codecOf, decompressContent } from './compression.ts';
 import type { Meter } from './control.ts';
 import { type Content, readContent } from './copy.ts';
 import { descriptorChecksum } from './format/descriptor.ts';
-import { ENTRY_TYPES, type EntryType, isHashed, PayloadHash, READY, walkKey } from './format/payload.ts';
+import {
+  ENTRY_TYPES,
+  type EntryType,
+  isHashed,
+  PayloadHash,
+  READY,
+  sha256,
+  walkKey,
+} from './format/payload.ts';
 import { Directory, OpenFile } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import type { Layout } from './layout.ts';
@@ -61,14 +68,14 @@ function addLines(
     const hashed = isHashed(name);
     switch (entry.kind) {
       case 'dir': {
-        if (type === 'dir' && hashed) hash.add('dir', path, entry.mode, sha256(name));
+        if (type === 'dir' && hashed) hash.add('dir', path, entry.mode, sha256(name).toString('hex'));
         using below = directory.openDirectory(name);
         addLines(below, `${path}/`, type, hash, meter, compression);
         break;
       }
       case 'symlink':
         if (type === 'symlink' && hashed) {
-          hash.add('symlink', path, entry.mode, sha256(directory.readlink(name)));
+          hash.add('symlink', path, entry.mode, sha256(directory.readlink(name)).toString('hex'));
         }
         break;
       case 'file':
@@ -96,11 +103,6 @@ export function withoutSuffix(stored: string, compression: string): string {
   const { suffix } = codecOf(compression);
   if (stored.endsWith(suffix)) return stored.slice(0, -suffix.length);
   throw damaged(stored, 'is not compressed, in a compressed snapshot');
-}
-
-function sha256(bytes: string | Buffer): string {
-  const hash = createHash('sha256');
-  return (typeof bytes === 'string' ? hash.update(bytes, 'latin1') : hash.update(bytes)).digest('hex');
 }
 
 function damaged(path: string, what: string): RepositoryError {

@@ -18,6 +18,12 @@ export function walkKey(name: string, isDirectory: boolean): string {
   return isDirectory ? `${name}/` : `${name}:`;
 }
 
+/** What stands for the content of a directory, its base name, and of a link, its target. Names are latin1 strings. */
+export function sha256(bytes: string | Buffer): Buffer {
+  const hash = createHash('sha256');
+  return (typeof bytes === 'string' ? hash.update(bytes, 'latin1') : hash.update(bytes)).digest();
+}
+
 /** `mode` with any higher bits; `hash` is hex; `size` is given for files. */
 export function entryLine(type: EntryType, path: string, mode: number, hash: string, size?: number): string {
   const bits = (mode & 0o777).toString(8).padStart(4, '0');
