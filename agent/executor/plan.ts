@@ -1,7 +1,8 @@
 // Which of the operator's requests is next. Pure: time and random are given.
+
+import { type Backoff, backoffMs } from '../../shared/backoff.ts';
 import type { RequestUpdateInput } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
 import type { SnapshotRequest } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
-import { backoff } from '../backoff.ts';
 import { RepositoryError } from '../repository/repository.ts';
 import { VolumeUnavailable } from '../volume/volume.ts';
 
@@ -41,7 +42,7 @@ export function planNext(requests: Requests, now: number): Next {
   return Number.isFinite(wakeAt) ? { wakeAt } : undefined;
 }
 
-const retry = { base: 1000, cap: 60_000 };
+const retry: Backoff = { baseMs: 1000, capMs: 60_000 };
 
 /** Where a request stands after an attempt that failed. */
 export function afterFailure(
@@ -73,7 +74,7 @@ export function afterFailure(
     phase: 'waiting',
     attempts: state.attempts + 1,
     // Never at once: a full volume or a busy lease does not change within milliseconds.
-    notBefore: now + retry.base / 2 + backoff(state.attempts, { ...retry, random }),
+    notBefore: now + retry.baseMs / 2 + backoffMs(retry, state.attempts, random),
     update: { uid: request.uid, phase: 'PHASE_WAITING', reason, message },
   };
 }

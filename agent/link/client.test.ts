@@ -54,7 +54,7 @@ async function start({ scanIntervalMs = 20, disk = [] as Descriptor[] } = {}) {
     upkeep: new Upkeep({ workspace: 'team/ml', path: '/nonexistent', volume, executor, log }),
     events,
     log,
-    retry: { base: 50, cap: 200 },
+    retry: { baseMs: 50, capMs: 200 },
   });
   const controller = new AbortController();
   const volumeRuns = volume.run(controller.signal);

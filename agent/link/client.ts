@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { credentials, Metadata, status } from '@grpc/grpc-js';
+import { type Backoff, backoffMs } from '../../shared/backoff.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { HelloInput } from '../../shared/proto/gen/jvs/link/v1/Hello.ts';
 import type { LinkClient as Stub } from '../../shared/proto/gen/jvs/link/v1/Link.ts';
 import { loadLink } from '../../shared/proto/load.ts';
 import { version } from '../../shared/version.ts';
-import { backoff } from '../backoff.ts';
 import type { Config } from '../config.ts';
 import type { Events } from '../events.ts';
 import type { Executor } from '../executor/executor.ts';
@@ -32,7 +32,7 @@ export interface LinkOptions {
   events: Events;
   log: Logger;
   /** Of the waits between attempts, milliseconds. */
-  retry?: { base: number; cap: number };
+  retry?: Backoff;
 }
 
 /** Codes that another attempt a second later will not change. */
@@ -66,7 +66,7 @@ export class LinkClient {
   #state: LinkState = { connected: false, problem: 'The operator has not been reached yet' };
 
   constructor(options: LinkOptions) {
-    this.#options = { retry: { base: 1000, cap: 30_000 }, ...options };
+    this.#options = { retry: { baseMs: 1000, capMs: 30_000 }, ...options };
     const { workspace, pod, node } = options.config;
     this.#hello = { version, workspace, pod, node, session: randomUUID() };
   }
@@ -77,14 +77,14 @@ export class LinkClient {
 
   /** Connects again and again until aborted; then hangs up properly, so that another agent can take over at once. */
   async run(signal: AbortSignal): Promise<void> {
-    const { base, cap } = this.#options.retry;
+    const { baseMs, capMs } = this.#options.retry;
     for (let attempt = 0; !signal.aborted; attempt++) {
       const ending = await this.#connect(signal);
       if (signal.aborted) break;
       this.#set({ connected: false, problem: this.#explain(ending) });
       if (ending.connectedMs >= stableMs) attempt = 0;
       const factor = slow.has(ending.code) ? slowness : 1;
-      const wait = backoff(attempt, { base: base * factor, cap: cap * (factor > 1 ? 2 : 1) });
+      const wait = backoffMs({ baseMs: baseMs * factor, capMs: capMs * (factor > 1 ? 2 : 1) }, attempt);
       await sleep(wait, undefined, { signal }).catch(() => {}); // aborted: the loop ends
     }
     this.#set({ connected: false, problem: 'The agent is shutting down' });

@@ -1,8 +1,8 @@
 // What is on the volume, as last seen. The disk is the truth: other programs change it too, so it is looked at
 // again and again; what this agent made itself is known at once.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Backoff, backoffMs } from '../../shared/backoff.ts';
 import type { Logger } from '../../shared/log.ts';
-import { backoff } from '../backoff.ts';
 import { Emitter } from '../emitter.ts';
 import {
   type Descriptor,
@@ -62,7 +62,7 @@ export interface VolumeOptions {
   listIntervalMs?: number;
 }
 
-const transientRetry = { base: 500, cap: 15_000 };
+const transientRetry: Backoff = { baseMs: 500, capMs: 15_000 };
 const terminalRetryMs = 30_000;
 
 export class Volume {
@@ -104,7 +104,7 @@ export class Volume {
     let unwatch = () => {};
     try {
       for (let attempt = 0; !(await this.#open(signal)); attempt++) {
-        const wait = this.#transient ? backoff(attempt, transientRetry) : terminalRetryMs;
+        const wait = this.#transient ? backoffMs(transientRetry, attempt) : terminalRetryMs;
         await sleep(wait, undefined, { signal });
       }
       unwatch = watchForHints({ path, onHint: () => void this.refresh(), log });

@@ -1,7 +1,8 @@
+import { type Backoff, backoffMs } from '../../shared/backoff.ts';
 import type { Logger } from '../../shared/log.ts';
-import { type Backoff, backoffMs, pause } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { ApiError, TerminalError, Unreachable } from './errors.ts';
+import { pause } from './pause.ts';
 import { WorkQueue } from './queue.ts';
 
 /** Nothing, or when to look at the key again at the latest, in milliseconds. */

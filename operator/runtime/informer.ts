@@ -1,8 +1,9 @@
 // Keeps a copy of a kind's objects, true to the API server through restarts of either side.
+import { type Backoff, backoffMs } from '../../shared/backoff.ts';
 import type { Logger } from '../../shared/log.ts';
-import { type Backoff, backoffMs, pause } from './backoff.ts';
 import type { KubeClient } from './client.ts';
 import { ApiError } from './errors.ts';
+import { pause } from './pause.ts';
 import { type Indexes, Store } from './store.ts';
 import { type KubeObject, keyOf, type Resource, type Selection } from './types.ts';
 

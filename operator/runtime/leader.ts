@@ -1,10 +1,10 @@
 // One leader at a time, by a Lease. Spans are measured on our own clock: the times in the Lease are for people to read.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../shared/log.ts';
-import { pause } from './backoff.ts';
 import type { CallOptions, KubeClient } from './client.ts';
 import { ApiError } from './errors.ts';
 import { microTime } from './micro-time.ts';
+import { pause } from './pause.ts';
 import { type Lease, leases } from './resources.ts';
 
 export interface LeaderElectionOptions {

@@ -77,7 +77,7 @@ async function startAgent(pod: string, port = link.port) {
     upkeep: new Upkeep({ workspace: 'team/ml', path: '/nonexistent', volume, executor, log }),
     events: new Events(),
     log,
-    retry: { base: 50, cap: 200 },
+    retry: { baseMs: 50, capMs: 200 },
   });
   const controller = new AbortController();
   const volumeRuns = volume.run(controller.signal);
