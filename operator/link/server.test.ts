@@ -93,9 +93,12 @@ async function connected(pod: string, session?: string): Promise<TestAgent> {
 describe('an agent with the token of its pod', () => {
   it('is told the whole desired state and is heard', async () => {
     const desired = { engine: 'copy', snapshots: [] };
+    const nothingElse = { schedule: null, retention: null, pinned: [], allowMassPrune: false };
     link.agents.setDesired('ns/ws', desired);
     const agent = await connected('a');
-    await vi.waitFor(() => expect(agent.desired).toMatchObject({ role: 'ROLE_PRIMARY', ...desired }));
+    await vi.waitFor(() =>
+      expect(agent.desired).toEqual({ role: 'ROLE_PRIMARY', ...desired, ...nothingElse }),
+    );
     agent.send({ inventory: { snapshots: [snapshotOf('s1')], last: false } });
     agent.send({ inventory: { snapshots: [snapshotOf('s2', 'uid-2')], last: true } });
     agent.send({ status: { repositoryId: 'repo', snapshotCount: 2 } });
