@@ -1,6 +1,6 @@
 // grpcurl against an agent's debug server, through the API server's port-forward.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { run } from './kubectl.ts';
+import { output } from './cluster/process.ts';
 
 export interface Forward extends AsyncDisposable {
   /** 127.0.0.1:port of this machine. */
@@ -34,10 +34,10 @@ async function ended(child: ChildProcess): Promise<void> {
 
 /** Services by name: `grpcurl list`. */
 export const grpcList = async ({ address }: Forward): Promise<string[]> =>
-  (await run('grpcurl', ['-plaintext', address, 'list'])).trim().split('\n');
+  (await output('grpcurl', ['-plaintext', address, 'list'])).trim().split('\n');
 
 /** A unary call; `method` as in Agent/GetStatus of jvs.agent.v1. @throws Error with the gRPC status */
 export async function grpcCall<T>({ address }: Forward, method: string, request: object = {}): Promise<T> {
   const service = method.includes('.') ? method : `jvs.agent.v1.${method}`;
-  return JSON.parse(await run('grpcurl', ['-plaintext', '-d', JSON.stringify(request), address, service]));
+  return JSON.parse(await output('grpcurl', ['-plaintext', '-d', JSON.stringify(request), address, service]));
 }

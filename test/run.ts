@@ -6,9 +6,9 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const started = Date.now();
-const cluster = ['node', 'test/cluster/cli.ts'];
+const cluster = 'test/cluster/cli.ts';
 // A cluster that somebody works with stays up.
-const wasUp = spawnSync('node', ['test/cluster/cli.ts', 'status'], { cwd: root }).status === 0;
+const wasUp = spawnSync('node', [cluster, 'status'], { cwd: root }).status === 0;
 let passed = 0;
 let failed = 0;
 
@@ -42,7 +42,7 @@ check('generated files', ['node', 'hack/generate.ts', '--check']);
 suite('unit tests', ['vitest', 'run', '--project', 'unit']);
 suite('integration tests, on a real API server', ['vitest', 'run', '--project', 'integration']);
 suite('e2e tests, on a real node', ['node', 'test/e2e/run.ts']);
-if (!wasUp) run('clean up', [...cluster, 'down']);
+if (!wasUp) run('clean up', ['node', cluster, 'down']);
 
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -4,6 +4,7 @@ import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUp
 import { parseSnapshot, type Snapshot } from '../api/snapshot.ts';
 import { parseWorkspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
+import { agentOf, onDisk as diskSnapshot } from '../mirror/testing.ts';
 import { type Observed, planSnapshot } from './plan.ts';
 import { planDesired, planRequest } from './request.ts';
 
@@ -27,42 +28,17 @@ function snapshotOf(spec: object = {}, metadata: object = {}, status?: object): 
   });
 }
 
-const onDisk: DiskSnapshot = {
+const onDisk = diskSnapshot(0, {
   id,
-  parentId: '',
-  worktree: 'main',
   createdAt: { seconds: 1795507921, nanos: 5 },
   completedAt: { seconds: 1795507922, nanos: 0 },
-  note: '',
   tags: ['k8s-uid-1'],
-  engine: 'copy',
-  effectiveEngine: 'copy',
-  payloadRootHash: 'h',
-  descriptorChecksum: 'c',
-  integrity: 'INTEGRITY_VERIFIED',
-  consistency: 'CONSISTENCY_CRASH_CONSISTENT',
   origin: 'manual',
-  sizeBytes: 12,
-  uniqueBytes: 3,
-  fileCount: 1,
-  skippedCount: 0,
   requestUid: 'uid-1',
-  keepReasons: [],
-  verifiedAt: null,
-};
+});
 
-function agentWith(snapshots: DiskSnapshot[], requests: Partial<RequestUpdate>[] = []): ConnectedAgent {
-  return {
-    pod: 'p',
-    node: 'n',
-    version: '0.1.0',
-    session: 's',
-    connectedAt: now,
-    lastSeen: now,
-    inventoryComplete: true,
-    snapshots: new Map(snapshots.map((snapshot) => [snapshot.id, snapshot])),
-    removed: new Map(),
-    notices: new Map(),
+const agentWith = (snapshots: DiskSnapshot[], requests: Partial<RequestUpdate>[] = []): ConnectedAgent =>
+  agentOf(snapshots, {
     requests: new Map(
       requests.map((update) => [
         'uid-1',
@@ -77,8 +53,7 @@ function agentWith(snapshots: DiskSnapshot[], requests: Partial<RequestUpdate>[]
         },
       ]),
     ),
-  };
-}
+  });
 
 const plan = (more: Partial<Observed>) =>
   planSnapshot({ snapshot: snapshotOf(), workspace, byName: () => undefined, ...more }, now);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseWorkspace, type Workspace } from '../api/workspace.ts';
-import type { ConnectedAgent } from '../link/agents.ts';
+import { agentOf } from '../mirror/testing.ts';
 import type { PersistentVolumeClaim } from '../runtime/resources.ts';
 import { claimOf, deploymentOf } from './objects.ts';
 import { type Action, finalizer, type Observed, planActions } from './plan.ts';
@@ -47,35 +47,7 @@ const running = (workspace: Workspace, ready = workspace.spec.replicas): Partial
   };
 };
 
-const agent: ConnectedAgent = {
-  pod: 'jvs-ml-1',
-  node: 'n1',
-  version: '0.1.0',
-  session: 's',
-  connectedAt: now,
-  lastSeen: now,
-  inventoryComplete: true,
-  snapshots: new Map(),
-  requests: new Map(),
-  removed: new Map(),
-  notices: new Map(),
-  status: {
-    repositoryId: 'r',
-    currentSnapshotId: '',
-    effectiveEngine: 'copy',
-    engineFallback: '',
-    filesystem: 'ext4',
-    usage: { usedBytes: 10, capacityBytes: 100 },
-    problem: '',
-    problemReason: '',
-    snapshotCount: 0,
-    nextSnapshotTime: null,
-    scheduleReason: '',
-    scheduleMessage: '',
-    heldDeletions: 0,
-    damaged: [],
-  },
-};
+const agent = agentOf([], { pod: 'jvs-ml-1', node: 'n1', connectedAt: now, lastSeen: now });
 
 const types = (actions: Action[]) => actions.map(({ type }) => type);
 const conditionOf = (observed: Observed, type: string) =>

@@ -1,6 +1,6 @@
 import { insideCluster } from './cluster.ts';
 import { enter } from './lifecycle.ts';
-import { ended, output } from './process.ts';
+import { collect, output } from './process.ts';
 
 /**
  * Gives an image to the node's containerd, from inside the cluster or outside. `key` names the content: what
@@ -18,16 +18,5 @@ export async function loadImage(image: string, archive: string, key: string): Pr
 async function ctr(...args: string[]): Promise<string> {
   const command = ['ctr', '--namespace', 'k8s.io', ...args];
   if (insideCluster()) return output('ctr', command.slice(1));
-  const child = await enter(command, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.on('data', (data) => {
-    stdout += data;
-  });
-  child.stderr?.on('data', (data) => {
-    stderr += data;
-  });
-  await ended(child);
-  if (child.exitCode !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
-  return stdout;
+  return collect(await enter(command, { stdio: ['ignore', 'pipe', 'pipe'] }), command.join(' '));
 }

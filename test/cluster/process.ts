@@ -50,26 +50,33 @@ export function ended(child: ChildProcess): Promise<void> {
 }
 
 /** Runs a program to its end and gives its standard output; a failure carries its standard error. */
-export function output(
+export async function output(
   program: string,
   args: readonly string[],
-  options: SpawnOptions = {},
+  { input, ...options }: SpawnOptions & { input?: string } = {},
 ): Promise<string> {
+  const stdin = input === undefined ? 'ignore' : 'pipe';
+  const child = spawn(program, args, { ...options, stdio: [stdin, 'pipe', 'pipe'] });
+  child.stdin?.on('error', () => {}); // it may end without reading
+  child.stdin?.end(input);
+  return collect(child, `${program} ${args.join(' ')}`);
+}
+
+/** What a child with piped output prints until its end; `what` names it in the error when it fails. */
+export function collect(child: ChildProcess, what: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
-    child.stdout?.on('data', (data) => {
+    child.stdout?.setEncoding('utf8').on('data', (data) => {
       stdout += data;
     });
-    child.stderr?.on('data', (data) => {
+    child.stderr?.setEncoding('utf8').on('data', (data) => {
       stderr += data;
     });
     child.once('error', reject);
     child.once('close', (code, signal) => {
       if (code === 0) resolve(stdout);
-      else
-        reject(new Error(`${program} ${args.join(' ')}: ${signal ?? `exit ${code}`}\n${stderr || stdout}`));
+      else reject(new Error(`${what}: ${signal ?? `exit ${code}`}\n${stderr || stdout}`));
     });
   });
 }

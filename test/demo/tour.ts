@@ -1,6 +1,8 @@
 // What the demo shows, against the current kubeconfig: each command as a person would type it, and what it prints.
+
+import { output } from '../cluster/process.ts';
 import { type Forward, forwardAgent } from '../grpcurl.ts';
-import { eventually, get, kinds, run } from '../kubectl.ts';
+import { eventually, get, kinds } from '../kubectl.ts';
 
 // Not among the samples that are applied at once: it is of files that the container writes first.
 const trainingSnapshot = 'config/samples/training-snapshot.yaml';
@@ -59,7 +61,7 @@ const ready = (...objects: string[]) =>
 
 async function shell(command: string, ...args: string[]): Promise<true> {
   console.log(`\n$ ${[command, ...args].map(quote).join(' ')}`);
-  console.log((await run(command, args)).trimEnd());
+  console.log((await output(command, args)).trimEnd());
   return true;
 }
 
@@ -68,7 +70,7 @@ async function grpcurl({ address }: Forward, ...args: string[]): Promise<void> {
   const method = args.at(-1) ?? '';
   const shown = ['grpcurl', '-plaintext', ...options, 'localhost:7443', method];
   console.log(`\n$ ${shown.map(quote).join(' ')}`);
-  console.log((await run('grpcurl', ['-plaintext', ...options, address, method])).trimEnd());
+  console.log((await output('grpcurl', ['-plaintext', ...options, address, method])).trimEnd());
 }
 
 const quote = (word: string): string =>

@@ -11,8 +11,9 @@ import {
   stopApiServer,
   volumePath,
 } from '../cluster/cluster.ts';
+import { output } from '../cluster/process.ts';
 import { forwardAgent, grpcCall } from '../grpcurl.ts';
-import { apply, eventually, get, kinds, kubectl, run } from '../kubectl.ts';
+import { apply, eventually, get, kinds, kubectl } from '../kubectl.ts';
 import {
   applySnapshot,
   conditionOf,
@@ -119,7 +120,7 @@ test('a minute without an API server loses nothing and needs no restart of the o
   await stopApiServer('kill');
   const outage = new Promise((resolve) => setTimeout(resolve, 60_000));
   // As a container of the pod would call it: no kubectl works now.
-  const made = await run('nsenter', [
+  const made = await output('nsenter', [
     ...['-t', String(pid), '-n', 'grpcurl', '-plaintext', '-d', '{"note": "alone"}'],
     ...['127.0.0.1:7443', 'jvs.agent.v1.Agent/CreateSnapshot'],
   ]);
@@ -164,7 +165,7 @@ test("somebody's own .jvs is left alone, and the Workspace says so", async () =>
 test('a full volume fails no Snapshot: it waits, leaves nothing behind, and goes on when there is space', async () => {
   const volume = join(tmpdir(), `full-${namespace}`);
   await mkdir(volume);
-  await run('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=0777', 'tmpfs', volume]);
+  await output('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=0777', 'tmpfs', volume]);
   try {
     await useStaticVolume('full', volume);
     await createWorkspace(namespace, 'full', {
@@ -192,7 +193,7 @@ test('a full volume fails no Snapshot: it waits, leaves nothing behind, and goes
   } finally {
     await kubectl('-n', namespace, 'delete', kinds.workspace, 'full', '--timeout=90s');
     await kubectl('delete', 'pv', `full-${namespace}`, '--wait=false');
-    await run('umount', ['--lazy', volume]);
+    await output('umount', ['--lazy', volume]);
     await rm(volume, { recursive: true });
   }
 });
