@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { customResourceDefinition } from '../operator/api/crd.ts';
 import { referenceOf } from '../operator/api/reference.ts';
+import { restoreDefinition } from '../operator/api/restore.ts';
 import { snapshotDefinition } from '../operator/api/snapshot.ts';
 import { workspaceDefinition } from '../operator/api/workspace.ts';
 
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
 
-const definitions = [workspaceDefinition, snapshotDefinition];
+const definitions = [workspaceDefinition, snapshotDefinition, restoreDefinition];
 
 const targets: { path: string; source: string; write: (directory: string) => void }[] = [
   {

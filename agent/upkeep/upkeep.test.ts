@@ -71,6 +71,12 @@ const desired = (fields: Partial<DesiredState>): DesiredState => ({
   retention: null,
   pinned: [],
   allowMassPrune: false,
+  restores: [],
+  deletions: [],
+  hooks: null,
+  finalSnapshot: false,
+  initial: null,
+  exports: [],
   ...fields,
 });
 
@@ -184,6 +190,9 @@ test('the snapshot of a request that the operator still asks for stays, so that 
     tags: [],
     engine: '',
     expectedParent: '',
+    compression: null,
+    partialPaths: [],
+    origin: '',
   };
   const { executor, upkeep } = start();
   executor.setDesired(desired({ retention: keepTwo, snapshots: [request] }));

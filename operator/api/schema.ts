@@ -114,6 +114,18 @@ export function pathSegment(without = ''): string {
   return `(${notDot}${any}*|[.]${notDot}${any}*|[.][.]${any}+)`;
 }
 
+export const worktreeName = text(
+  '^[.]?[a-zA-Z0-9_-]+([.][a-zA-Z0-9_-]+)*[.]?$',
+  'must consist of letters, digits, hyphens, underscores and single dots, and not be a dot alone',
+  128,
+);
+
+export const snapshotId = text(
+  '^[0-9]{13}-[0-9a-f]{8}$',
+  'must be the id of a snapshot: 13 digits, a hyphen and 8 hexadecimal digits',
+  22,
+);
+
 export const engine = z.enum(['juicefs-clone', 'reflink-copy', 'copy']);
 
 export const template = z.enum(['pre-experiment', 'pre-deploy', 'checkpoint', 'work', 'release', 'archive']);

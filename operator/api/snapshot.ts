@@ -13,18 +13,14 @@ import {
   pathSegment,
   rules,
   set,
+  snapshotId,
   string,
   template,
   text,
   time,
   userTag,
+  worktreeName,
 } from './schema.ts';
-
-const worktree = text(
-  '^[.]?[a-zA-Z0-9_-]+([.][a-zA-Z0-9_-]+)*[.]?$',
-  'must consist of letters, digits, hyphens, underscores and single dots, and not be a dot alone',
-  128,
-);
 
 const noteBytes = 32 * 1024;
 
@@ -73,20 +69,14 @@ export const snapshotSpecSchema = z
       .boolean()
       .default(false)
       .meta({ description: 'Makes a worktree of the snapshot at once. Not acted on yet.' }),
-    restoreWorktree: worktree
+    restoreWorktree: worktreeName
       .optional()
       .meta({ description: 'Name of the worktree that restoreOnCreate makes. Not acted on yet.' }),
-    snapshotID: text(
-      '^[0-9]{13}-[0-9a-f]{8}$',
-      'must be the id of a snapshot: 13 digits, a hyphen and 8 hexadecimal digits',
-      22,
-    )
-      .optional()
-      .meta({
-        description:
-          'Id of a snapshot that is on the volume already. Then this object shows that one and none is taken; note, tags and worktree say nothing new. The operator makes such objects, named after workspace and id, for snapshots that were not asked for by a Snapshot: of the schedule, by the workload, by hand. Deleting one leaves the data where it is, and the operator makes it again. Make one yourself, under another name, to show and pin a snapshot that is too old to be shown.',
-      }),
-    worktree: worktree.default('main').meta({ description: 'Worktree that the snapshot is taken of.' }),
+    snapshotID: snapshotId.optional().meta({
+      description:
+        'Id of a snapshot that is on the volume already. Then this object shows that one and none is taken; note, tags and worktree say nothing new. The operator makes such objects, named after workspace and id, for snapshots that were not asked for by a Snapshot: of the schedule, by the workload, by hand. Deleting one leaves the data where it is, and the operator makes it again. Make one yourself, under another name, to show and pin a snapshot that is too old to be shown.',
+    }),
+    worktree: worktreeName.default('main').meta({ description: 'Worktree that the snapshot is taken of.' }),
     pinned: z.boolean().default(false).meta({
       description: 'Keeps the snapshot from being pruned, and this object from going. May be changed.',
     }),

@@ -287,6 +287,21 @@ export const workspaceStatusSchema = z
       })
       .partial()
       .meta({ description: 'The agent that makes the snapshots.' }),
+    worktrees: z
+      .array(
+        z
+          .object({
+            name: z.string().meta({ description: 'main, or the directory of that name in worktrees.' }),
+            base: z.string().meta({ description: 'Id of the snapshot that it was made of.' }),
+            head: z.string().meta({ description: 'Id of the snapshot that its files came from.' }),
+            latest: z.string().meta({
+              description: 'Id of its newest snapshot; another than head after an older one was restored.',
+            }),
+          })
+          .partial()
+          .required({ name: true }),
+      )
+      .meta({ description: 'The worktrees on the volume, main first; at most 100.' }),
     conditions: conditionsSchema,
   })
   .partial()

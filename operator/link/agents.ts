@@ -1,12 +1,17 @@
 // What the controllers see of the agents that are connected, and what they ask of them.
 import type { Snapshot } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
 import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
+import type { DeletionInput } from '../../shared/proto/gen/jvs/link/v1/Deletion.ts';
+import type { ExportInput } from '../../shared/proto/gen/jvs/link/v1/Export.ts';
+import type { HooksInput } from '../../shared/proto/gen/jvs/link/v1/Hooks.ts';
+import type { InitialInput } from '../../shared/proto/gen/jvs/link/v1/Initial.ts';
 import type { Notice } from '../../shared/proto/gen/jvs/link/v1/Notice.ts';
 import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
+import type { RestoreRequestInput } from '../../shared/proto/gen/jvs/link/v1/RestoreRequest.ts';
 import type { RetentionInput } from '../../shared/proto/gen/jvs/link/v1/Retention.ts';
 import type { ScheduleInput } from '../../shared/proto/gen/jvs/link/v1/Schedule.ts';
 import type { SnapshotRemoved } from '../../shared/proto/gen/jvs/link/v1/SnapshotRemoved.ts';
-import type { SnapshotRequest } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
+import type { SnapshotRequestInput } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
 
 /** A connected agent. Replaced, never changed, when something about it changes. */
 export interface ConnectedAgent {
@@ -21,7 +26,7 @@ export interface ConnectedAgent {
   readonly inventoryComplete: boolean;
   /** By snapshot id. */
   readonly snapshots: ReadonlyMap<string, Snapshot>;
-  /** Latest word on requests that are not finished, by the Snapshot resource's uid. */
+  /** Latest word on requests that are not finished, by the request's uid. */
   readonly requests: ReadonlyMap<string, RequestUpdate>;
   /** Why snapshots are gone, by id, for those of which it said so; none of them is in `snapshots`. */
   readonly removed: ReadonlyMap<string, SnapshotRemoved>;
@@ -29,10 +34,19 @@ export interface ConnectedAgent {
   readonly notices: ReadonlyMap<string, Notice>;
 }
 
+/** A request is known by its uid. */
+export type Identified<T> = T & { uid: string };
+
 /** All of a workspace that the operator wants of its agents; the role is added per agent. */
 export interface Desired {
   engine: string;
-  snapshots: SnapshotRequest[];
+  snapshots: Identified<SnapshotRequestInput>[];
+  restores?: Identified<RestoreRequestInput>[];
+  deletions?: Identified<DeletionInput>[];
+  hooks?: HooksInput;
+  finalSnapshot?: boolean;
+  initial?: InitialInput;
+  exports?: ExportInput[];
   schedule?: ScheduleInput;
   retention?: RetentionInput;
   /** Ids that retention must not delete. */

@@ -4,9 +4,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
 import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
 import type { OperatorMessageInput } from '../../shared/proto/gen/jvs/link/v1/OperatorMessage.ts';
-import type { SnapshotRequest } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
+import type { SnapshotRequestInput } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
 import { loadLink } from '../../shared/proto/load.ts';
 import { limits } from './agent-state.ts';
+import type { Identified } from './agents.ts';
 import type { Refusal } from './refusal.ts';
 import { LINGER_MS, Registry, type Session } from './registry.ts';
 import { helloOf, quietLog, snapshotOf } from './testing.ts';
@@ -53,7 +54,7 @@ function join(pod: string, { uid = `uid-of-${pod}`, session = 's' } = {}): FakeA
   return agent;
 }
 
-const requestOf = (uid: string, note = ''): SnapshotRequest => ({
+const requestOf = (uid: string, note = ''): Identified<SnapshotRequestInput> => ({
   uid,
   name: uid,
   worktree: 'main',

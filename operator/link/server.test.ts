@@ -93,7 +93,10 @@ async function connected(pod: string, session?: string): Promise<TestAgent> {
 describe('an agent with the token of its pod', () => {
   it('is told the whole desired state and is heard', async () => {
     const desired = { engine: 'copy', snapshots: [] };
-    const nothingElse = { schedule: null, retention: null, pinned: [], allowMassPrune: false };
+    const nothingElse = {
+      ...{ schedule: null, retention: null, pinned: [], allowMassPrune: false, restores: [], deletions: [] },
+      ...{ hooks: null, finalSnapshot: false, initial: null, exports: [] },
+    };
     link.agents.setDesired('ns/ws', desired);
     const agent = await connected('a');
     await vi.waitFor(() =>

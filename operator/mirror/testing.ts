@@ -52,6 +52,9 @@ export const statusOf = (more: Partial<AgentStatus> = {}): AgentStatus => ({
   scheduleMessage: '',
   heldDeletions: 0,
   damaged: [],
+  worktrees: [],
+  transferCertificateSha256: '',
+  awaitsInitial: false,
   ...more,
 });
 

@@ -47,6 +47,7 @@ const agentWith = (snapshots: DiskSnapshot[], requests: Partial<RequestUpdate>[]
           phase: 'PHASE_UNSPECIFIED',
           reason: '',
           message: '',
+          preRestoreSnapshotId: '',
           bytesDone: 0,
           bytesTotal: 0,
           ...update,

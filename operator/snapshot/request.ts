@@ -2,10 +2,10 @@
 import { parseDuration } from '../../shared/duration.ts';
 import type { RetentionInput } from '../../shared/proto/gen/jvs/link/v1/Retention.ts';
 import type { ScheduleInput } from '../../shared/proto/gen/jvs/link/v1/Schedule.ts';
-import type { SnapshotRequest } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
+import type { SnapshotRequestInput } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
 import { type Snapshot, templateTags } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
-import type { Desired } from '../link/agents.ts';
+import type { Desired, Identified } from '../link/agents.ts';
 
 /** A request that can not be made as things stand, and what would change that. */
 export interface Blocked {
@@ -31,7 +31,7 @@ const snapshotId = /^\d{13}-[0-9a-f]{8}$/;
 export function planRequest(
   snapshot: Snapshot,
   byName: (name: string) => Snapshot | undefined,
-): SnapshotRequest | Blocked {
+): Identified<SnapshotRequestInput> | Blocked {
   const { spec, metadata } = snapshot;
   let expectedParent = spec.sourceSnapshot ?? '';
   if (expectedParent && !snapshotId.test(expectedParent)) {

@@ -4,7 +4,7 @@ import type { Long } from '@grpc/proto-loader';
 
 export interface ProgressInput {
   /**
-   * snapshot, verify
+   * snapshot, restore, fork, delete, initial
    */
   'operation'?: (string);
   'requestUid'?: (string);
@@ -16,7 +16,7 @@ export interface ProgressInput {
 
 export interface Progress {
   /**
-   * snapshot, verify
+   * snapshot, restore, fork, delete, initial
    */
   'operation': (string);
   'requestUid': (string);

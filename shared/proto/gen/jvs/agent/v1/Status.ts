@@ -2,6 +2,8 @@
 
 import type { RoleInput as _jvs_agent_v1_RoleInput, Role as _jvs_agent_v1_Role } from '../../../jvs/agent/v1/Role.ts';
 import type { UsageInput as _jvs_agent_v1_UsageInput, Usage as _jvs_agent_v1_Usage } from '../../../jvs/agent/v1/Usage.ts';
+import type { TimestampInput as _google_protobuf_TimestampInput, Timestamp as _google_protobuf_Timestamp } from '../../../google/protobuf/Timestamp.ts';
+import type { WorktreeInput as _jvs_agent_v1_WorktreeInput, Worktree as _jvs_agent_v1_Worktree } from '../../../jvs/agent/v1/Worktree.ts';
 
 export interface StatusInput {
   'version'?: (string);
@@ -40,6 +42,19 @@ export interface StatusInput {
    * Why there is no stream to the operator, and what to do; empty while connected. Snapshots go on without it.
    */
   'linkProblem'?: (string);
+  /**
+   * when the schedule will really run; absent without one
+   */
+  'nextSnapshotTime'?: (_google_protobuf_TimestampInput | null);
+  /**
+   * that wait for annotation jvs.io/allow-mass-prune
+   */
+  'heldDeletions'?: (number);
+  /**
+   * ids of snapshots that no longer verify
+   */
+  'damaged'?: (string)[];
+  'worktrees'?: (_jvs_agent_v1_WorktreeInput)[];
 }
 
 export interface Status {
@@ -79,4 +94,17 @@ export interface Status {
    * Why there is no stream to the operator, and what to do; empty while connected. Snapshots go on without it.
    */
   'linkProblem': (string);
+  /**
+   * when the schedule will really run; absent without one
+   */
+  'nextSnapshotTime': (_google_protobuf_Timestamp | null);
+  /**
+   * that wait for annotation jvs.io/allow-mass-prune
+   */
+  'heldDeletions': (number);
+  /**
+   * ids of snapshots that no longer verify
+   */
+  'damaged': (string)[];
+  'worktrees': (_jvs_agent_v1_Worktree)[];
 }

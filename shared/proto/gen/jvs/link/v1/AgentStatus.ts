@@ -2,6 +2,7 @@
 
 import type { UsageInput as _jvs_agent_v1_UsageInput, Usage as _jvs_agent_v1_Usage } from '../../../jvs/agent/v1/Usage.ts';
 import type { TimestampInput as _google_protobuf_TimestampInput, Timestamp as _google_protobuf_Timestamp } from '../../../google/protobuf/Timestamp.ts';
+import type { WorktreeInput as _jvs_agent_v1_WorktreeInput, Worktree as _jvs_agent_v1_Worktree } from '../../../jvs/agent/v1/Worktree.ts';
 
 export interface AgentStatusInput {
   'repositoryId'?: (string);
@@ -45,6 +46,18 @@ export interface AgentStatusInput {
    * ids of snapshots that no longer verify, at most 100
    */
   'damaged'?: (string)[];
+  /**
+   * at most 1000, main first
+   */
+  'worktrees'?: (_jvs_agent_v1_WorktreeInput)[];
+  /**
+   * SHA-256 of the DER certificate that this agent serves exports with, hexadecimal; empty where it serves none.
+   */
+  'transferCertificateSha256'?: (string);
+  /**
+   * user containers wait until DesiredState.initial is carried out
+   */
+  'awaitsInitial'?: (boolean);
 }
 
 export interface AgentStatus {
@@ -89,4 +102,16 @@ export interface AgentStatus {
    * ids of snapshots that no longer verify, at most 100
    */
   'damaged': (string)[];
+  /**
+   * at most 1000, main first
+   */
+  'worktrees': (_jvs_agent_v1_Worktree)[];
+  /**
+   * SHA-256 of the DER certificate that this agent serves exports with, hexadecimal; empty where it serves none.
+   */
+  'transferCertificateSha256': (string);
+  /**
+   * user containers wait until DesiredState.initial is carried out
+   */
+  'awaitsInitial': (boolean);
 }

@@ -15,6 +15,10 @@ export const _jvs_link_v1_RequestUpdate_Phase = {
    * not now, and why; the agent tries again by itself
    */
   PHASE_WAITING: 'PHASE_WAITING',
+  /**
+   * of restores; of a snapshot and a deletion the inventory is the word
+   */
+  PHASE_DONE: 'PHASE_DONE',
 } as const;
 
 export type _jvs_link_v1_RequestUpdate_PhaseInput =
@@ -32,12 +36,17 @@ export type _jvs_link_v1_RequestUpdate_PhaseInput =
    */
   | 'PHASE_WAITING'
   | 3
+  /**
+   * of restores; of a snapshot and a deletion the inventory is the word
+   */
+  | 'PHASE_DONE'
+  | 4
 
 export type _jvs_link_v1_RequestUpdate_Phase = typeof _jvs_link_v1_RequestUpdate_Phase[keyof typeof _jvs_link_v1_RequestUpdate_Phase]
 
 export interface RequestUpdateInput {
   /**
-   * of the Snapshot resource
+   * of the request
    */
   'uid'?: (string);
   'phase'?: (_jvs_link_v1_RequestUpdate_PhaseInput);
@@ -51,11 +60,15 @@ export interface RequestUpdateInput {
   'message'?: (string);
   'bytesDone'?: (number | string | Long);
   'bytesTotal'?: (number | string | Long);
+  /**
+   * of a restore in place, as soon as it is there
+   */
+  'preRestoreSnapshotId'?: (string);
 }
 
 export interface RequestUpdate {
   /**
-   * of the Snapshot resource
+   * of the request
    */
   'uid': (string);
   'phase': (_jvs_link_v1_RequestUpdate_Phase);
@@ -69,4 +82,8 @@ export interface RequestUpdate {
   'message': (string);
   'bytesDone': (number);
   'bytesTotal': (number);
+  /**
+   * of a restore in place, as soon as it is there
+   */
+  'preRestoreSnapshotId': (string);
 }

@@ -1,5 +1,6 @@
 // Original file: proto/jvs/link/v1/link.proto
 
+import type { CompressionInput as _jvs_link_v1_CompressionInput, Compression as _jvs_link_v1_Compression } from '../../../jvs/link/v1/Compression.ts';
 
 export interface SnapshotRequestInput {
   'uid'?: (string);
@@ -15,6 +16,18 @@ export interface SnapshotRequestInput {
    * snapshot id; fails when the worktree's head is another
    */
   'expectedParent'?: (string);
+  /**
+   * absent: none
+   */
+  'compression'?: (_jvs_link_v1_CompressionInput | null);
+  /**
+   * below the worktree; all of it where empty
+   */
+  'partialPaths'?: (string)[];
+  /**
+   * manual where empty, or final
+   */
+  'origin'?: (string);
 }
 
 export interface SnapshotRequest {
@@ -31,4 +44,16 @@ export interface SnapshotRequest {
    * snapshot id; fails when the worktree's head is another
    */
   'expectedParent': (string);
+  /**
+   * absent: none
+   */
+  'compression': (_jvs_link_v1_Compression | null);
+  /**
+   * below the worktree; all of it where empty
+   */
+  'partialPaths': (string)[];
+  /**
+   * manual where empty, or final
+   */
+  'origin': (string);
 }
