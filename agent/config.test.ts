@@ -18,6 +18,8 @@ test('with nothing given it serves /jvs, without a link', () => {
     engine: 'copy',
     'debug-address': '127.0.0.1:7443',
     'health-port': 7444,
+    'transfer-port': 7445,
+    worktree: 'main',
   });
   expect(config['link-address']).toBeUndefined();
   expect(config.pod).not.toBe('');

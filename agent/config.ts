@@ -10,12 +10,21 @@ const options = {
   namespace: { variable: 'JVS_NAMESPACE', help: 'namespace of the Workspace' },
   pod: { variable: 'JVS_POD', help: 'name of this pod (the host name)' },
   node: { variable: 'JVS_NODE', help: 'name of the node' },
+  worktree: { variable: 'JVS_WORKTREE', help: 'what user containers work in, and wait for (main)' },
+  'initial-snapshot': {
+    variable: 'JVS_INITIAL_SNAPSHOT',
+    help: 'Snapshot that main is to hold before user containers start',
+  },
   engine: { variable: 'JVS_ENGINE', help: 'copy, reflink-copy or juicefs-clone (copy)' },
   'link-address': { variable: 'JVS_LINK_ADDRESS', help: 'host:port of the operator; without it, no link' },
   'link-token-file': { variable: 'JVS_LINK_TOKEN_FILE', help: '(/var/run/jvs-link/token)' },
   'link-ca-file': { variable: 'JVS_LINK_CA_FILE', help: '(/var/run/jvs-link/ca.crt)' },
   'debug-address': { variable: 'JVS_DEBUG_ADDRESS', help: 'host:port of the debug API (127.0.0.1:7443)' },
   'health-port': { variable: 'JVS_HEALTH_PORT', help: 'port of the probes, on all addresses (7444)' },
+  'transfer-port': {
+    variable: 'JVS_TRANSFER_PORT',
+    help: 'port where other agents fetch snapshots, on all addresses (7445)',
+  },
   'shutdown-grace': { variable: 'JVS_SHUTDOWN_GRACE', help: 'seconds for a running snapshot to end (20)' },
   'verify-bytes-per-second': {
     variable: 'JVS_VERIFY_BYTES_PER_SECOND',
@@ -59,6 +68,8 @@ const schema = z.object({
   namespace: z._default(z.string(), ''),
   pod: z._default(z.string(), hostname),
   node: z._default(z.string(), ''),
+  worktree: z._default(z.string(), 'main'),
+  'initial-snapshot': z.optional(z.string()),
   engine: z._default(
     z.enum(['copy', 'reflink-copy', 'juicefs-clone'], 'must be copy, reflink-copy or juicefs-clone'),
     'copy',
@@ -68,6 +79,7 @@ const schema = z.object({
   'link-ca-file': z._default(absolute, '/var/run/jvs-link/ca.crt'),
   'debug-address': z._default(address, '127.0.0.1:7443'),
   'health-port': z._default(integer(0, 65535), 7444),
+  'transfer-port': z._default(integer(0, 65535), 7445),
   'shutdown-grace': z._default(integer(0, 3600), 20),
   'verify-bytes-per-second': z._default(integer(0, 999_999_999), 8 * 1024 * 1024),
   'verify-interval': z._default(duration, parseDuration('168h')),
@@ -129,7 +141,7 @@ function parseFlags(argv: readonly string[]): Partial<Record<Option, string>> {
 /** The options of the agent process, one a line. */
 export function usage(): string {
   const lines = Object.entries(options).map(
-    ([name, { variable, help }]) => `  --${name.padEnd(16)} ${variable.padEnd(20)} ${help}`,
+    ([name, { variable, help }]) => `  --${name.padEnd(24)} ${variable.padEnd(28)} ${help}`,
   );
   return `Usage: jvs-agent [run] [--flag value …]\n\n${lines.join('\n')}\n`;
 }

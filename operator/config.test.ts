@@ -12,6 +12,21 @@ test('only the agent image has to be given', () => {
   expect(() => parseConfig([], {})).toThrow(/JVS_AGENT_IMAGE \(--agent-image\)/);
 });
 
+test('agents verify as they do by themselves unless it is said otherwise', () => {
+  const { agent } = parseConfig([], { ...required, JVS_AGENT_VERIFY_BYTES_PER_SECOND: '' });
+  expect([agent.verifyBytesPerSecond, agent.verifyInterval]).toEqual([undefined, undefined]);
+  const asked = { JVS_AGENT_VERIFY_BYTES_PER_SECOND: '0', JVS_AGENT_VERIFY_INTERVAL: '30d' };
+  expect(parseConfig([], { ...required, ...asked }).agent).toMatchObject({
+    verifyBytesPerSecond: 0,
+    verifyInterval: '30d',
+  });
+  for (const bad of ['weekly', '0s']) {
+    expect(() => parseConfig(['--agent-verify-interval', bad], required)).toThrow(
+      /JVS_AGENT_VERIFY_INTERVAL .*must be a duration/,
+    );
+  }
+});
+
 test('flags win over the environment', () => {
   const config = parseConfig(['--link-port', '1234'], { ...required, JVS_LINK_PORT: '4321' });
   expect(config.ports.link).toBe(1234);

@@ -1,9 +1,17 @@
 // The operator's configuration: flags and environment, checked once.
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { parseDuration } from '../shared/duration.ts';
 
 const port = z.coerce.number().int().min(0).max(65535);
 const quantity = z.string().regex(/^[0-9.]+(m|[KMGTPE]i?)?$/, 'must be a quantity such as 64Mi or 50m');
+const duration = z.string().refine((text) => {
+  try {
+    return parseDuration(text) > 0;
+  } catch {
+    return false;
+  }
+}, 'must be a duration such as 48h or 7d');
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
 const schema = z.object({
@@ -18,6 +26,9 @@ const schema = z.object({
   JVS_AGENT_CPU_LIMIT: quantity.or(z.literal('')).default(''),
   JVS_AGENT_MEMORY_LIMIT: quantity.default('512Mi'),
   JVS_AGENT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+  /** How fast idle agents read snapshots to verify them, 0 for never, and how often each; the agent's defaults without. */
+  JVS_AGENT_VERIFY_BYTES_PER_SECOND: z.coerce.number().int().min(0).max(999_999_999).optional(),
+  JVS_AGENT_VERIFY_INTERVAL: duration.optional(),
   /** host:port that agents dial. */
   JVS_LINK_ADDRESS: z
     .string()
@@ -49,7 +60,8 @@ export function parseConfig(argv: readonly string[], environment: Record<string,
     args: [...argv],
     options: Object.fromEntries(names.map((name) => [flagOf(name), { type: 'string' as const }])),
   });
-  const given = names.map((name) => [name, values[flagOf(name)] ?? environment[name]]);
+  // An empty variable is one that a manifest left open.
+  const given = names.map((name) => [name, values[flagOf(name)] ?? (environment[name] || undefined)]);
   const result = schema.safeParse(Object.fromEntries(given));
   if (!result.success) {
     const problems = result.error.issues.map(({ path, message }) => {
@@ -73,6 +85,8 @@ export function parseConfig(argv: readonly string[], environment: Record<string,
       },
       linkAddress: c.JVS_LINK_ADDRESS ?? `jvs-operator.${c.JVS_NAMESPACE}.svc:8443`,
       logLevel: c.JVS_AGENT_LOG_LEVEL,
+      verifyBytesPerSecond: c.JVS_AGENT_VERIFY_BYTES_PER_SECOND,
+      verifyInterval: c.JVS_AGENT_VERIFY_INTERVAL,
     },
     webhookUrl: c.JVS_WEBHOOK_URL,
     certificateNames: c.JVS_CERTIFICATE_NAMES,

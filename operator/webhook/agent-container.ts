@@ -11,8 +11,9 @@ export const agentName = 'jvs-agent';
 export const agentPlaceholder = 'jvs-agent';
 const debugPort = 7443;
 const healthPort = 7444;
+const transferPort = 7445;
 /** Of the whole pod, whose containers share one network. */
-export const agentPorts: readonly number[] = [debugPort, healthPort];
+export const agentPorts: readonly number[] = [debugPort, healthPort, transferPort];
 
 /** What the operator's configuration says about agents. */
 export interface AgentConfig {
@@ -22,6 +23,9 @@ export interface AgentConfig {
   /** `host:port` of the operator's link. */
   linkAddress: string;
   logLevel: string;
+  /** Of the slow check of snapshots; where they are absent, the agent's own defaults. */
+  verifyBytesPerSecond?: number;
+  verifyInterval?: string;
 }
 
 export interface User {
@@ -68,7 +72,9 @@ export interface AgentParts {
   config: AgentConfig;
   options: PodOptions;
   user: User;
-  workspace: { name: string; engine: string };
+  workspace: { name: string; engine: string; initialSnapshot?: string };
+  /** Time from SIGTERM to SIGKILL that the pod gives its containers. */
+  graceSeconds: number;
   /** A native sidecar; else the pod's only container. */
   sidecar: boolean;
 }
@@ -87,6 +93,7 @@ export function completeAgent(stated: Container | undefined, parts: AgentParts):
     name: agentName,
     image,
     imagePullPolicy,
+    ports: ports(stated),
     env: environment(stated, parts),
     resources: resources(stated, parts),
     securityContext: { ...securityContext(parts.user), ...stated?.securityContext, ...identity(parts.user) },
@@ -109,9 +116,23 @@ function probes(): Probes {
   };
 }
 
+type Ports = NonNullable<Container['ports']>;
+
+/** By name, for who scrapes the agent and for network policies; the debug API is on the loopback. */
+function ports(stated: Container | undefined): Ports {
+  const own = [
+    { name: 'metrics', containerPort: healthPort },
+    { name: 'transfer', containerPort: transferPort },
+  ];
+  const before = stated?.ports ?? [];
+  const taken = new Set(before.map(({ containerPort }) => containerPort));
+  return [...before, ...own.filter(({ containerPort }) => !taken.has(containerPort))];
+}
+
 type Env = NonNullable<Container['env']>;
 
-function environment(stated: Container | undefined, { config, options, workspace }: AgentParts): Env {
+function environment(stated: Container | undefined, parts: AgentParts): Env {
+  const { config, options, workspace } = parts;
   const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   const own: Env = [
     { name: 'JVS_VOLUME', value: volumeRoot },
@@ -125,12 +146,25 @@ function environment(stated: Container | undefined, { config, options, workspace
     { name: 'JVS_LINK_CA_FILE', value: `${linkRoot}/ca.crt` },
     { name: 'JVS_DEBUG_ADDRESS', value: `127.0.0.1:${debugPort}` },
     { name: 'JVS_HEALTH_PORT', value: String(healthPort) },
+    { name: 'JVS_TRANSFER_PORT', value: String(transferPort) },
+    { name: 'JVS_SHUTDOWN_GRACE', value: String(shutdownGrace(parts.graceSeconds)) },
+    ...given('JVS_VERIFY_BYTES_PER_SECOND', config.verifyBytesPerSecond),
+    ...given('JVS_VERIFY_INTERVAL', config.verifyInterval),
+    ...given('JVS_INITIAL_SNAPSHOT', workspace.initialSnapshot),
+    ...given('JVS_WORKTREE', options.worktree),
     { name: 'LOG_LEVEL', value: config.logLevel },
   ];
   const merged = withEnv(stated, own);
   if (options.logLevel === undefined) return merged;
   return merged.map((entry) => (entry.name === 'LOG_LEVEL' ? { ...entry, value: options.logLevel } : entry));
 }
+
+const given = (name: string, value: string | number | undefined): Env =>
+  value === undefined ? [] : [{ name, value: String(value) }];
+
+/** Seconds that the agent takes to finish what runs: the rest is for it to give up, roll back and say so. */
+const shutdownGrace = (graceSeconds: number): number =>
+  graceSeconds - Math.min(10, Math.ceil(graceSeconds / 3));
 
 /** The environment of `container` with `entries` in front, where later ones may refer to them. Stated values win. */
 export function withEnv(container: Container | undefined, entries: Env): Env {

@@ -1,11 +1,14 @@
 // What a pod's annotations ask of the injection.
 import { z } from 'zod';
 import { quantityValue } from '../api/quantity.ts';
+import { worktreeName } from '../api/schema.ts';
 import { Refusal } from './refusal.ts';
 
 export interface PodOptions {
   /** Names of the containers that get the volume; all when absent. */
   containers?: readonly string[];
+  /** What the containers work in; main when absent. */
+  worktree?: string;
   image?: string;
   runAs?: { user: number; group?: number };
   logLevel?: string;
@@ -29,6 +32,7 @@ const annotationsSchema = z.object({
     .transform((list) => list.split(',').map((name) => name.trim()))
     .refine((names) => names.every((name) => name !== ''), 'must be names of containers, such as app,worker')
     .optional(),
+  'jvs.io/worktree': worktreeName.optional(),
   'jvs.io/agent-image': z
     .string()
     .regex(
@@ -66,6 +70,7 @@ export function parseAnnotations(annotations: Record<string, string> = {}): PodO
   const [user, group] = of['jvs.io/agent-run-as'] ?? [];
   return {
     containers: of['jvs.io/containers'],
+    worktree: of['jvs.io/worktree'],
     image: of['jvs.io/agent-image'],
     runAs: user === undefined ? undefined : { user, group },
     logLevel: of['jvs.io/agent-log-level'],

@@ -36,6 +36,10 @@ describe('a plain pod', () => {
         livenessProbe: { httpGet: { path: '/livez', port: 7444 } },
         readinessProbe: { httpGet: { path: '/readyz', port: 7444 } },
         resources: agentConfig.resources,
+        ports: [
+          { name: 'metrics', containerPort: 7444 },
+          { name: 'transfer', containerPort: 7445 },
+        ],
       },
     ]);
   });
@@ -99,8 +103,71 @@ describe('a plain pod', () => {
       { name: 'JVS_LINK_CA_FILE', value: '/var/run/jvs-link/ca.crt' },
       { name: 'JVS_DEBUG_ADDRESS', value: '127.0.0.1:7443' },
       { name: 'JVS_HEALTH_PORT', value: '7444' },
+      { name: 'JVS_TRANSFER_PORT', value: '7445' },
+      { name: 'JVS_SHUTDOWN_GRACE', value: '20' },
       { name: 'LOG_LEVEL', value: 'info' },
     ]);
+  });
+
+  test('tells the agent how to verify and what to wait for, where somebody has said so', () => {
+    const config = { ...agentConfig, verifyBytesPerSecond: 0, verifyInterval: '30d' };
+    const { pod } = injectAgent(podWith({}), workspaceNamed('ws', { initialSnapshot: 'base' }), config);
+    expect(agentOf(pod.spec as PodSpec).env).toEqual(
+      expect.arrayContaining([
+        { name: 'JVS_VERIFY_BYTES_PER_SECOND', value: '0' },
+        { name: 'JVS_VERIFY_INTERVAL', value: '30d' },
+        { name: 'JVS_INITIAL_SNAPSHOT', value: 'base' },
+      ]),
+    );
+  });
+});
+
+describe('a worktree', () => {
+  const working = (worktree: string) => podWith({}, { annotations: { 'jvs.io/worktree': worktree } });
+
+  test.each([
+    ['exp', '/workspace/worktrees/exp'],
+    ['main', '/workspace/main'],
+  ])('%s is what containers work in and the agent waits for', (worktree, path) => {
+    const spec = inject(working(worktree));
+    expect(container(spec, 'app').env).toEqual([{ name: 'JVS_WORKSPACE', value: path }]);
+    expect(container(spec, 'app').volumeMounts).toEqual(container(inject(podWith({})), 'app').volumeMounts);
+    expect(agentOf(spec).env).toContainEqual({ name: 'JVS_WORKTREE', value: worktree });
+  });
+
+  test.each(['', '../main', 'a/b', '.', 'a b'])('"%s" is no name of one', (worktree) => {
+    expect(refused({}, { 'jvs.io/worktree': worktree })).toMatch(
+      /^annotation jvs\.io\/worktree must consist of letters, digits/,
+    );
+  });
+});
+
+describe('the grace period', () => {
+  const told = (terminationGracePeriodSeconds?: number) =>
+    agentOf(inject(podWith({ terminationGracePeriodSeconds }))).env?.find(
+      ({ name }) => name === 'JVS_SHUTDOWN_GRACE',
+    )?.value;
+  test.each([
+    [undefined, '20'],
+    [30, '20'],
+    [600, '590'],
+    [5, '3'],
+    [1, '0'],
+    [0, '0'],
+  ])('of %s s leaves the agent %s s, and the rest to give up in', (grace, value) => {
+    expect(told(grace)).toBe(value);
+  });
+
+  test('belongs to the user; that a final snapshot has to fit into it is said', () => {
+    const warned = (finalSnapshot: boolean, terminationGracePeriodSeconds?: number) =>
+      injectAgent(
+        podWith({ terminationGracePeriodSeconds }),
+        workspaceNamed('ws', { finalSnapshot }),
+        agentConfig,
+      ).warnings;
+    expect(warned(true, 30)).toEqual([expect.stringContaining('the 30 s of spec.terminationGracePeriodS')]);
+    expect(warned(true, 31)).toEqual([]);
+    expect(warned(false, 30)).toEqual([]);
   });
 });
 
@@ -201,7 +268,7 @@ describe('the agent', () => {
     expect(refused({ hostNetwork: true })).toMatch(/^spec\.hostNetwork/);
   });
 
-  test.each([7443, 7444])('has port %d for itself', (containerPort) => {
+  test.each([7443, 7444, 7445])('has port %d for itself', (containerPort) => {
     const using = (protocol: string) => ({
       containers: [{ name: 'app', ports: [{ containerPort: 80 }, { containerPort, protocol }] }],
     });
@@ -351,6 +418,7 @@ describe('a pod that carries an agent', () => {
       ],
       resources: { limits: { memory: '1Gi' } },
       securityContext: { runAsUser: 5, capabilities: { add: ['DAC_READ_SEARCH'] } },
+      ports: [{ name: 'mine', containerPort: 7445, protocol: 'TCP' }],
       volumeMounts: [{ name: 'scratch', mountPath: '/tmp' }],
     };
     const spec = inject(
@@ -364,6 +432,10 @@ describe('a pod that carries an agent', () => {
       restartPolicy: 'Always',
       resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '1Gi' } },
       securityContext: { runAsUser: 5, runAsNonRoot: true, capabilities: { add: ['DAC_READ_SEARCH'] } },
+      ports: [
+        { name: 'mine', containerPort: 7445, protocol: 'TCP' },
+        { name: 'metrics', containerPort: 7444 },
+      ],
     });
     expect(agent.env).toContainEqual({ name: 'LOG_LEVEL', value: 'debug' });
     expect(agent.env).toContainEqual({ name: 'EXTRA', value: '1' });
@@ -428,16 +500,21 @@ describe('a second pass', () => {
             'jvs.io/agent-run-as': '0:0',
             'jvs.io/agent-log-level': 'debug',
             'jvs.io/agent-cpu-limit': '1',
+            'jvs.io/worktree': 'exp',
           },
         },
       ),
     ],
   ];
+  const everything = workspaceNamed('ws', { initialSnapshot: 'base', finalSnapshot: true });
+  const verifying = { ...agentConfig, verifyBytesPerSecond: 0, verifyInterval: '30d' };
 
   test.each(pods)('changes nothing: %s', (_, pod) => {
     const once = injectAgent(pod, workspace, agentConfig).pod;
     expect(diff(pod, once)).not.toEqual([]);
     expect(diff(once, injectAgent(once, workspace, agentConfig).pod)).toEqual([]);
+    const full = injectAgent(pod, everything, verifying).pod;
+    expect(diff(full, injectAgent(full, everything, verifying).pod)).toEqual([]);
   });
 
   test('gives the volume to a container that another webhook has added, and to nothing else', () => {

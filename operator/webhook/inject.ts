@@ -12,7 +12,7 @@ import {
 import { type PodOptions, parseAnnotations } from './annotations.ts';
 import { protectAgent, protectHistory } from './protect.ts';
 import { Refusal } from './refusal.ts';
-import { claimVolume, userMounts, withMounts, withVolumes } from './volumes.ts';
+import { claimVolume, userMounts, withMounts, withVolumes, worktreePath } from './volumes.ts';
 
 export interface Injection {
   pod: Pod;
@@ -50,11 +50,16 @@ export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig)
     config,
     options,
     user: agentUser(spec, mounting[0], stated, options),
-    workspace: { name: workspace.metadata.name, engine: workspace.spec.defaultEngine },
+    workspace: {
+      name: workspace.metadata.name,
+      engine: workspace.spec.defaultEngine,
+      initialSnapshot: workspace.spec.initialSnapshot,
+    },
+    graceSeconds: spec.terminationGracePeriodSeconds ?? defaultGraceSeconds,
     sidecar: !alone,
   });
   const mounts = userMounts(workspace);
-  const env = [{ name: 'JVS_WORKSPACE', value: `${workspace.spec.mountPath}/main` }];
+  const env = [{ name: 'JVS_WORKSPACE', value: worktreePath(workspace, options.worktree) }];
   const prepare = (container: Container): Container =>
     chosen.has(container.name)
       ? {
@@ -75,8 +80,14 @@ export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig)
   // A recursive chmod of the volume would change the hash of every snapshot on it.
   if (securityContext?.fsGroup !== undefined && securityContext.fsGroupChangePolicy === undefined)
     injected.securityContext = { ...securityContext, fsGroupChangePolicy: 'OnRootMismatch' };
-  return { pod: { ...pod, spec: injected }, warnings: [...options.warnings, ...fsGroupWarning(injected)] };
+  return {
+    pod: { ...pod, spec: injected },
+    warnings: [...options.warnings, ...fsGroupWarning(injected), ...graceWarning(injected, workspace)],
+  };
 }
+
+/** What the API server fills in, so that who has it may just not have thought of it. */
+const defaultGraceSeconds = 30;
 
 const mountAdvice =
   'the workspace belongs there: mount the volume elsewhere, change spec.mountPath of the Workspace, or leave the container out by annotation jvs.io/containers';
@@ -123,5 +134,13 @@ function fsGroupWarning({ securityContext }: PodSpec): string[] {
   if (securityContext?.fsGroup === undefined || securityContext.fsGroupChangePolicy !== 'Always') return [];
   return [
     'spec.securityContext.fsGroupChangePolicy Always changes the modes of all files of the workspace, so that its snapshots no longer verify: use OnRootMismatch',
+  ];
+}
+
+/** A longer grace is not ours to give: a container that does not heed SIGTERM would hold its pod up for as long. */
+function graceWarning({ terminationGracePeriodSeconds: grace }: PodSpec, { spec }: Workspace): string[] {
+  if (!spec.finalSnapshot || grace === undefined || grace > defaultGraceSeconds) return [];
+  return [
+    `finalSnapshot: your containers and then the final snapshot have the ${grace} s of spec.terminationGracePeriodSeconds together: set more where they may need it`,
   ];
 }

@@ -17,7 +17,7 @@ export function protectAgent(spec: PodSpec, users: readonly Container[]): void {
     );
     if (taken)
       throw new Refusal(
-        `container ${name}: port ${taken.containerPort} is one of the agent's (${agentPorts.join(' and ')}), and the containers of a pod share their ports: use another`,
+        `container ${name}: port ${taken.containerPort} is one of the agent's (${agentPorts.join(', ')}), and the containers of a pod share their ports: use another`,
       );
   }
 }

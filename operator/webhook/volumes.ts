@@ -33,6 +33,10 @@ export function withVolumes(stated: readonly Volume[], needed: readonly Volume[]
   return [...stated, ...missing];
 }
 
+/** Where a user's container sees the files of a worktree. */
+export const worktreePath = ({ spec }: Workspace, name = 'main'): string =>
+  `${spec.mountPath}/${name === 'main' ? name : `worktrees/${name}`}`;
+
 /** Where a user's container sees the workspace. Only the agent may write the history, unless the Workspace says otherwise. */
 export function userMounts({ spec }: Workspace): VolumeMount[] {
   const name = workspaceVolume;
