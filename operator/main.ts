@@ -82,7 +82,7 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
       informers,
       agents,
       events,
-      caBundle: () => certificates.current().caBundle,
+      certificates,
       meters,
       log,
     }),

@@ -56,6 +56,8 @@ export interface Desired {
 
 /** `workspace` is `namespace/name` everywhere. */
 export interface Agents {
+  /** How long agents have been able to connect, in milliseconds; 0 while they are not. */
+  openFor(): number;
   /** The one agent that changes the volume: the one connected longest; another only when it is gone. */
   primary(workspace: string): ConnectedAgent | undefined;
   connected(workspace: string): readonly ConnectedAgent[];

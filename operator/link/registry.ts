@@ -54,10 +54,21 @@ export class Registry implements Agents {
   readonly #places = new Map<string, Place>();
   readonly #changes: Changes;
   readonly #clock: Clock;
+  /** Monotonic ms; undefined while no agent can connect. */
+  #openedAt: number | undefined;
 
   constructor(log: Logger, clock: Clock = systemClock) {
     this.#changes = new Changes(log);
     this.#clock = clock;
+  }
+
+  /** Agents can connect from now on, until `clear`. */
+  open(): void {
+    this.#openedAt = this.#clock.monotonic();
+  }
+
+  openFor(): number {
+    return this.#openedAt === undefined ? 0 : this.#clock.monotonic() - this.#openedAt;
   }
 
   primary(workspace: string): ConnectedAgent | undefined {
@@ -192,6 +203,7 @@ export class Registry implements Agents {
 
   /** Hangs up on all agents and forgets what was asked of them. */
   clear(reason: Refusal): void {
+    this.#openedAt = undefined;
     for (const entry of this.#entries()) this.end(entry, reason);
     this.#places.clear();
   }

@@ -326,7 +326,9 @@ describe('the server', () => {
     expect(await agent.status).toMatchObject({ code: status.UNAVAILABLE });
     expect(await waiting.status).toMatchObject({ code: status.UNAVAILABLE });
     expect(link.agents.connected('ns/ws')).toEqual([]);
+    expect(link.agents.openFor()).toBe(0);
     await link.start();
     await connected('a');
+    expect(link.agents.openFor()).toBeGreaterThan(0);
   });
 });

@@ -87,6 +87,7 @@ export class LinkServer {
       this.#recheck();
     }, TICK_MS);
     this.#running = { server, address, port: bound, timer, stop: new AbortController() };
+    this.#registry.open();
     this.#options.log.info({ port: bound }, 'the link accepts agents');
   }
 

@@ -81,6 +81,8 @@ export function agentOf(
 
 /** Agents as a test says they are. */
 export class FakeAgents implements Agents {
+  /** As if the link had come up long ago. */
+  openForMs = 3_600_000;
   readonly desired = new Map<string, Desired>();
   readonly #agents = new Map<string, ConnectedAgent>();
   readonly #changes = new Changes(quietLog());
@@ -91,6 +93,7 @@ export class FakeAgents implements Agents {
     this.#changes.notify(workspace, requestUids);
   }
 
+  openFor = () => this.openForMs;
   primary = (workspace: string) => this.#agents.get(workspace);
   connected = (workspace: string) => [this.primary(workspace)].filter((agent) => agent !== undefined);
   setDesired = (workspace: string, desired: Desired) => void this.desired.set(workspace, desired);

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../shared/log.ts';
 import { parseWorkspace, type Workspace, type WorkspaceStatus, workspaces } from '../api/workspace.ts';
 import { caConfigMap } from '../certs/ca-config-map.ts';
+import type { CertificateSource } from '../certs/source.ts';
 import type { Informers } from '../informers.ts';
 import type { Agents } from '../link/agents.ts';
 import type { Meters } from '../metrics.ts';
@@ -30,18 +31,19 @@ export interface Dependencies {
   informers: Informers;
   agents: Agents;
   events: EventRecorder;
-  /** PEM bundle that agents check the operator's certificate with. */
-  caBundle: () => string;
+  /** Agents check the operator's certificate with the bundle of these. */
+  certificates: CertificateSource;
   meters: Meters;
   log: Logger;
 }
 
 export function createWorkspaceController(dependencies: Dependencies): Controller {
-  const { client, informers, agents, events, caBundle, meters, log } = dependencies;
-  const startedAt = Date.now();
+  const { client, informers, agents, events, certificates, meters, log } = dependencies;
   /** Generation of each Deployment as we last left it: another one is someone else's edit. */
   const left = new Map<string, number | undefined>();
   const lastWrite = new Map<string, number>();
+  /** What we have last given to the agents of each namespace. */
+  const bundles = new Map<string, string>();
 
   const controller = new Controller({ name: 'workspace', reconcile, workers: 8, log });
   informers.workspaces.onChange((key) => controller.enqueue(key));
@@ -50,6 +52,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
   informers.pods.onChange((_, now, before) => enqueueLabelled(now ?? before));
   informers.storageClasses.onChange(() => enqueueAll());
   agents.onChange((workspace) => controller.enqueue(workspace));
+  certificates.onChange(() => enqueueAll());
 
   function enqueueLabelled(object: { metadata: Workspace['metadata'] } | undefined): void {
     const name = object?.metadata.labels?.[workspaceLabel];
@@ -68,6 +71,8 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       agents.forget(key);
       left.delete(key);
       lastWrite.delete(key);
+      // The namespace may go too, and come back without it.
+      bundles.delete(refOf(key).namespace ?? '');
       return;
     }
     const observed = observe(key, parse(raw));
@@ -111,14 +116,13 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       deployment: informers.deployments.get(`${namespace}/${objectName(name)}`),
       pods: informers.pods.byIndex('workspace', key),
       agent: agents.primary(key),
-      linkSettled: Date.now() - startedAt > settleTime,
+      linkSettled: agents.openFor() > settleTime,
     };
   }
 
-  const bundles = new Map<string, string>();
   /** Agents of the namespace mount it; applied when it is new or the bundle has changed. */
   async function applyCaBundle(namespace: string): Promise<void> {
-    const bundle = caBundle();
+    const bundle = certificates.current().caBundle;
     if (bundles.get(namespace) === bundle) return;
     await client.apply(configMaps, caConfigMap(namespace, bundle), { fieldManager });
     bundles.set(namespace, bundle);

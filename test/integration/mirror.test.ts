@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import { createInformers, type Informers } from '../../operator/informers.ts';
-import { quietLog } from '../../operator/link/testing.ts';
+import { quietLog, rotatable } from '../../operator/link/testing.ts';
 import { createMeters } from '../../operator/metrics.ts';
 import { createMirrorController } from '../../operator/mirror/controller.ts';
 import { agentOf, FakeAgents, idAt, onDisk, statusOf } from '../../operator/mirror/testing.ts';
@@ -39,6 +39,8 @@ beforeAll(async () => {
 afterEach(() => stopOperator?.());
 afterAll(() => server?.stop());
 
+const certificates = rotatable({ key: '', cert: '', caBundle: 'ca', expiresAt: new Date(0) });
+
 /** As a new process: caches, queues and memory are empty. What agents say is what they say. */
 async function startOperator(historyLimit = 100): Promise<void> {
   const stop = new AbortController();
@@ -51,7 +53,7 @@ async function startOperator(historyLimit = 100): Promise<void> {
   const shared = { client, informers, agents, events: recorder, meters, log };
   const runners = [
     recorder,
-    createWorkspaceController({ ...shared, caBundle: () => 'ca' }),
+    createWorkspaceController({ ...shared, certificates }),
     ...createSnapshotControllers(shared),
     createMirrorController({ ...shared, historyLimit }),
   ];

@@ -1,0 +1,133 @@
+// The parts of the controller that no plan decides: when it looks again, and what it remembers.
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { parseWorkspace, type Workspace } from '../api/workspace.ts';
+import type { Informers } from '../informers.ts';
+import { quietLog, rotatable } from '../link/testing.ts';
+import { createMeters } from '../metrics.ts';
+import { agentOf, FakeAgents } from '../mirror/testing.ts';
+import type { KubeClient } from '../runtime/client.ts';
+import type { EventRecorder } from '../runtime/events.ts';
+import type { ConfigMap, Pod } from '../runtime/resources.ts';
+import { createWorkspaceController } from './controller.ts';
+
+const key = 'team/ws';
+const bundleOf = (caBundle: string) => ({ key: '', cert: '', caBundle, expiresAt: new Date(0) });
+
+/** What an API server would hold after the operator's writes. */
+class World {
+  readonly workspaces = new Map<string, Workspace>();
+  readonly configMaps = new Map<string, ConfigMap>();
+  readonly pods: Pod[] = [{ metadata: { name: 'p', namespace: 'team' }, status: { phase: 'Running' } }];
+  readonly agents = new FakeAgents();
+  readonly certificates = rotatable(bundleOf('first'));
+  #workspaceChanged: (key: string) => void = () => {};
+
+  add(name: string): void {
+    const workspace = parseWorkspace({ metadata: { name, namespace: 'team', uid: name }, spec: {} });
+    this.workspaces.set(`team/${name}`, workspace);
+    this.#workspaceChanged(`team/${name}`);
+  }
+
+  remove(name: string): void {
+    this.workspaces.delete(`team/${name}`);
+    this.configMaps.clear(); // with its namespace
+    this.#workspaceChanged(`team/${name}`);
+  }
+
+  start(signal: AbortSignal): Promise<void> {
+    const none = { get: () => undefined, list: () => [], byIndex: () => [], onChange: () => {} };
+    const informers = {
+      workspaces: {
+        get: (key: string) => this.workspaces.get(key),
+        list: () => [...this.workspaces.values()],
+        onChange: (handler: (key: string) => void) => {
+          this.#workspaceChanged = handler;
+        },
+      },
+      pods: { ...none, byIndex: () => this.pods },
+      claims: none,
+      volumes: none,
+      storageClasses: none,
+      deployments: none,
+    } as unknown as Informers;
+    const client = {
+      create: async () => {},
+      apply: async (_: unknown, object: ConfigMap) => {
+        if (object.kind === 'ConfigMap') this.configMaps.set(object.metadata.namespace ?? '', object);
+        return object;
+      },
+      applyStatus: async (_: unknown, { metadata, status }: Workspace) => {
+        const at = `${metadata.namespace}/${metadata.name}`;
+        const before = this.workspaces.get(at);
+        if (before) this.workspaces.set(at, { ...before, status });
+      },
+    } as unknown as KubeClient;
+    const controller = createWorkspaceController({
+      client,
+      informers,
+      agents: this.agents,
+      events: { emit: () => {} } as unknown as EventRecorder,
+      certificates: this.certificates,
+      meters: createMeters(new Registry()),
+      log: quietLog(),
+    });
+    return controller.start(signal);
+  }
+
+  connected(): string | undefined {
+    return this.workspaces.get(key)?.status?.conditions?.find(({ type }) => type === 'AgentConnected')
+      ?.status;
+  }
+}
+
+let world: World;
+let stop: AbortController;
+let running: Promise<void>;
+beforeEach(() => {
+  vi.useFakeTimers();
+  world = new World();
+  stop = new AbortController();
+  running = world.start(stop.signal);
+});
+afterEach(async () => {
+  stop.abort();
+  await running;
+  vi.useRealTimers();
+});
+
+test('a new leader gives agents time to come back, however long it has waited to lead', async () => {
+  world.agents.set(key, agentOf([]));
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(world.connected()).toBe('True');
+
+  world.agents.openForMs = 0;
+  world.agents.set(key, undefined);
+  await vi.advanceTimersByTimeAsync(40_000);
+  expect(world.connected()).toBe('True');
+
+  world.agents.openForMs = 46_000;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(world.connected()).toBe('False');
+});
+
+test('a new authority reaches the agents of every namespace at once', async () => {
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(world.configMaps.get('team')?.data).toEqual({ 'ca.crt': 'first' });
+  world.certificates.rotate(bundleOf('first and second'));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(world.configMaps.get('team')?.data).toEqual({ 'ca.crt': 'first and second' });
+});
+
+test('a namespace that is made anew gets the authority again', async () => {
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(1_000);
+  world.remove('ws');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(world.configMaps.size).toBe(0);
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(world.configMaps.get('team')?.data).toEqual({ 'ca.crt': 'first' });
+});
