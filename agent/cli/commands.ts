@@ -138,7 +138,7 @@ const RUNS: Record<CommandName, Run> = {
 
   delete: async ({ operands: [id = ''] }, { engine, control }) => {
     await engine.open();
-    await engine.delete(id, control);
+    await engine.delete({ id: id }, control);
     return { json: { snapshot_id: id, status: 'deleted' }, text: `${id} is deleted\n` };
   },
 
@@ -202,7 +202,7 @@ async function retention(args: Arguments, { engine, layout, control }: Opened): 
   const plan = planRetention(snapshots, rules, { worktrees, pinned: [], restoring: [] }, new Date());
   if (args.flag('apply')) {
     await engine.open();
-    for (const { id, keep } of plan) if (!keep) await engine.delete(id, control);
+    for (const { id, keep } of plan) if (!keep) await engine.delete({ id: id }, control);
   }
   const deleted = args.flag('apply') ? 'deleted' : 'to delete';
   return {

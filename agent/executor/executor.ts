@@ -153,7 +153,7 @@ export class Executor {
     if (this.#role === 'ROLE_STANDBY') throw new NotPrimary();
     const signal = AbortSignal.any([this.#abort.signal, this.#stopping.signal, this.#demoted.signal]);
     this.asked.emit();
-    await this.#exclusive.run(() => this.#options.volume.repository.delete(id, signal), signal);
+    await this.#exclusive.run(() => this.#options.volume.repository.delete(id, { signal }), signal);
   }
 
   /** Resolves when nothing changes the volume, or waits to. */

@@ -79,6 +79,8 @@ export interface SnapshotOptions {
    * not carry `requestTag`. A jvs binary always makes one.
    */
   unlessUnchanged?: boolean;
+  /** Nothing wrote to the worktree meanwhile, as far as the caller can tell: said so, unless files changed all the same. */
+  quiesced?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
 }
@@ -131,6 +133,15 @@ export interface Progress {
   filesDone: number;
 }
 
+export interface DeleteOptions {
+  /**
+   * Deletes it even where a worktree needs it: its head, base and latest become the snapshot's parent, or none. The
+   * worktree's files stay as they are.
+   */
+  evenHeads?: boolean;
+  signal?: AbortSignal;
+}
+
 export interface VerifyOptions {
   signal?: AbortSignal;
   /** Reads no faster than this on average; as fast as it can without. */
@@ -172,17 +183,25 @@ export interface WorktreeRepository extends Repository {
   worktrees(): Promise<Worktree[]>;
   /**
    * Killed anywhere, the worktree has its old tree or gets the whole new one when the repository is next opened.
-   * A snapshot that does not match its hash is not restored.
-   * @throws RepositoryError NotFound, DamagedRepository, VolumeFull
+   * A snapshot that does not match its hash is not restored. Errors leave the worktree as it was.
+   * @throws RepositoryError NotFound, DamagedRepository, VolumeFull with the bytes needed and available
    */
   restore(options: RestoreOptions): Promise<void>;
-  /** A new worktree with the snapshot's files. @throws RepositoryError NotFound, InvalidArgument where it is there */
+  /**
+   * A new worktree with the snapshot's files; it appears as a whole.
+   * @throws RepositoryError NotFound, InvalidArgument where the name is taken, and as `restore`
+   */
   fork(options: ForkOptions): Promise<void>;
   /**
-   * Its children become children of its parent.
-   * @throws RepositoryError NotFound, InvalidArgument where it is a worktree's head or base
+   * Its children become children of its parent. Begun, it is finished, by the next writer after a crash.
+   * @throws RepositoryError NotFound; InvalidArgument where it is a worktree's head or base, without `evenHeads`
    */
-  delete(id: string, signal?: AbortSignal): Promise<void>;
+  delete(id: string, options?: DeleteOptions): Promise<void>;
+  /**
+   * Removes a worktree and its files; its snapshots stay. Begun, it is finished, by the next writer after a crash.
+   * @throws RepositoryError NotFound, InvalidArgument for main, which is never removed
+   */
+  removeWorktree(name: string, signal?: AbortSignal): Promise<void>;
 }
 
 /** `reason` is CamelCase, for conditions; `message` says what to do; `transient` means that a retry can succeed. */

@@ -1,22 +1,31 @@
 // A repository in memory, for tests of what the real one cannot be made to do on demand: fail, stall, be busy.
 import { randomBytes } from 'node:crypto';
 import {
+  type DeleteOptions,
   type Descriptor,
+  type ForkOptions,
   RepositoryError,
   type RepositoryInfo,
+  type RestoreOptions,
   type SnapshotOptions,
   type Verification,
   type VerifyOptions,
   type Worktree,
+  type WorktreeRepository,
 } from '../repository/repository.ts';
-import type { VolumeRepository } from '../volume/volume.ts';
 
-export class MemoryRepository implements VolumeRepository {
+export class MemoryRepository implements WorktreeRepository {
   /** The disk: oldest first. Tests change it as another program would. */
   readonly disk: Descriptor[] = [];
-  /** Thrown by the next calls of open() and snapshot(), one each. */
+  /** Thrown by the next calls that open or change the repository, one each. */
   readonly failures: Error[] = [];
-  /** snapshot() waits for it before it publishes. */
+  /** Worktrees beside main, by name, with what they were forked from. */
+  readonly forks = new Map<string, string | undefined>();
+  /** Request tags of restores and forks that were carried out. */
+  readonly carriedOut = new Set<string>();
+  /** Heads that are not the newest snapshot of their worktree: a restore or a deletion moved them. */
+  readonly #moved = new Map<string, string | undefined>();
+  /** What copies files waits for it before it is done. */
   gate: Promise<void> = Promise.resolve();
   /** Nothing has changed since the head. */
   unchanged = false;
@@ -36,21 +45,14 @@ export class MemoryRepository implements VolumeRepository {
   }
 
   async snapshot(options: SnapshotOptions): Promise<Descriptor> {
-    const { worktree, tags = [], requestTag, signal } = options;
-    this.mostRunning = Math.max(this.mostRunning, ++this.running);
-    try {
-      options.onProgress?.({ bytesDone: 1, bytesTotal: 2, filesDone: 1 });
-      const aborted = new Promise<never>((_, reject) => {
-        signal?.addEventListener('abort', () => reject(new RepositoryError('Aborted', 'aborted')));
-      });
-      await Promise.race([this.gate, aborted]);
-      this.#fail();
+    const { worktree, tags = [], requestTag } = options;
+    return this.#copying(options, async () => {
       const made = this.disk.find(({ tags }) => requestTag !== undefined && tags?.includes(requestTag));
       if (made) return made;
-      const head = this.disk.findLast(({ worktree_name }) => worktree_name === worktree);
-      if (options.unlessUnchanged && this.unchanged && head) return head;
+      const head = await this.head(worktree);
+      if (options.unlessUnchanged && this.unchanged && head) return this.get(head);
       const descriptor = fakeDescriptor({
-        parent_id: await this.head(worktree),
+        parent_id: head,
         worktree_name: worktree,
         note: options.note,
         tags: requestTag === undefined ? [...tags] : [...tags, requestTag],
@@ -60,16 +62,38 @@ export class MemoryRepository implements VolumeRepository {
         completed_at: descriptor.created_at,
         effective_engine: 'copy',
         origin: options.origin,
-        consistency: 'crash-consistent',
+        consistency: options.quiesced ? 'quiesced' : 'crash-consistent',
         size: 2,
         unique_bytes: 2,
         entries: 1,
       };
       this.disk.push(descriptor);
+      this.#moved.delete(worktree);
       return descriptor;
-    } finally {
-      this.running--;
-    }
+    });
+  }
+
+  async restore(options: RestoreOptions): Promise<void> {
+    const { snapshotId, worktree, requestTag = '' } = options;
+    await this.#copying(options, async () => {
+      if (this.carriedOut.has(requestTag)) return;
+      if (worktree !== 'main' && !this.forks.has(worktree)) throw noWorktree(worktree);
+      this.#moved.set(worktree, (await this.get(snapshotId)).snapshot_id);
+      if (requestTag) this.carriedOut.add(requestTag);
+    });
+  }
+
+  async fork(options: ForkOptions): Promise<void> {
+    const { snapshotId, name, requestTag = '' } = options;
+    await this.#copying(options, async () => {
+      if (this.carriedOut.has(requestTag)) return;
+      if (name === 'main' || this.forks.has(name)) {
+        throw new RepositoryError('InvalidArgument', `worktree ${name} is there already`);
+      }
+      this.forks.set(name, (await this.get(snapshotId)).snapshot_id);
+      this.#moved.set(name, snapshotId);
+      if (requestTag) this.carriedOut.add(requestTag);
+    });
   }
 
   async list(): Promise<Descriptor[]> {
@@ -83,17 +107,48 @@ export class MemoryRepository implements VolumeRepository {
   }
 
   async head(worktree: string): Promise<string | undefined> {
-    return this.disk.findLast((descriptor) => descriptor.worktree_name === worktree)?.snapshot_id;
+    return this.#moved.has(worktree) ? this.#moved.get(worktree) : this.#latest(worktree);
   }
 
   async worktrees(): Promise<Worktree[]> {
-    const [name, created_at] = ['main', '2026-11-24T08:00:00Z'];
-    const head = await this.head(name);
-    return [{ name, created_at, ...(head && { head_snapshot_id: head, latest_snapshot_id: head }) }];
+    const worktrees: Worktree[] = [];
+    for (const name of ['main', ...this.forks.keys()]) {
+      const [head, base] = [await this.head(name), this.forks.get(name)];
+      const latest = this.#latest(name) ?? head;
+      worktrees.push({
+        name,
+        created_at: '2026-11-24T08:00:00Z',
+        ...(base && { base_snapshot_id: base }),
+        ...(head && { head_snapshot_id: head }),
+        ...(latest && { latest_snapshot_id: latest }),
+      });
+    }
+    return worktrees;
   }
 
-  async delete(id: string): Promise<void> {
+  async delete(id: string, { evenHeads = false }: DeleteOptions = {}): Promise<void> {
+    this.#fail();
+    const { parent_id } = await this.get(id);
+    for (const { name, head_snapshot_id, base_snapshot_id } of await this.worktrees()) {
+      if (!evenHeads && (head_snapshot_id === id || base_snapshot_id === id)) {
+        throw new RepositoryError('InvalidArgument', `snapshot ${id} can not be deleted: ${name} needs it`);
+      }
+      if (head_snapshot_id === id) this.#moved.set(name, parent_id);
+      if (base_snapshot_id === id) this.forks.set(name, parent_id);
+    }
+    for (const child of this.disk) {
+      if (child.parent_id !== id) continue;
+      if (parent_id) child.parent_id = parent_id;
+      else delete child.parent_id;
+    }
     this.disk.splice(this.disk.indexOf(await this.get(id)), 1);
+  }
+
+  async removeWorktree(name: string): Promise<void> {
+    this.#fail();
+    if (name === 'main') throw new RepositoryError('InvalidArgument', 'worktree main is never removed');
+    if (!this.forks.delete(name)) throw noWorktree(name);
+    this.#moved.delete(name);
   }
 
   async verify(id: string, _options?: VerifyOptions): Promise<Verification> {
@@ -110,10 +165,36 @@ export class MemoryRepository implements VolumeRepository {
     this.closed = true;
   }
 
+  #latest(worktree: string): string | undefined {
+    return this.disk.findLast((descriptor) => descriptor.worktree_name === worktree)?.snapshot_id;
+  }
+
+  async #copying<T>(
+    { signal, onProgress }: Pick<SnapshotOptions, 'signal' | 'onProgress'>,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    this.mostRunning = Math.max(this.mostRunning, ++this.running);
+    try {
+      onProgress?.({ bytesDone: 1, bytesTotal: 2, filesDone: 1 });
+      const aborted = new Promise<never>((_, reject) => {
+        signal?.addEventListener('abort', () => reject(new RepositoryError('Aborted', 'aborted')));
+      });
+      await Promise.race([this.gate, aborted]);
+      this.#fail();
+      return await work();
+    } finally {
+      this.running--;
+    }
+  }
+
   #fail(): void {
     const failure = this.failures.shift();
     if (failure) throw failure;
   }
+}
+
+function noWorktree(name: string): RepositoryError {
+  return new RepositoryError('NotFound', `there is no worktree ${name}`);
 }
 
 let clock = Date.parse('2026-11-24T08:00:00Z');

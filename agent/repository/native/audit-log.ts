@@ -40,11 +40,11 @@ export function appendAudit(path: string, event: AuditEvent): { undo(): void } {
   }
 }
 
-/** Whether one of the last records is of this event and snapshot, and mentions `text`. */
+/** Whether one of the last records is of this event and snapshot, where one is given, and mentions `text`. */
 export function auditHas(
   path: string,
   type: AuditEvent['event_type'],
-  snapshotId: string,
+  snapshotId: string | undefined,
   text = '',
 ): boolean {
   let fd: number;
@@ -55,10 +55,8 @@ export function auditHas(
   }
   try {
     const lines = readTail(fd, fstatSync(fd).size).split('\n');
-    return lines.some(
-      (line) =>
-        line.includes(`"${type}"`) && line.includes(`"snapshot_id":"${snapshotId}"`) && line.includes(text),
-    );
+    const snapshot = snapshotId === undefined ? '' : `"snapshot_id":"${snapshotId}"`;
+    return lines.some((line) => line.includes(`"${type}"`) && line.includes(snapshot) && line.includes(text));
   } finally {
     closeSync(fd);
   }

@@ -82,6 +82,22 @@ test('what gzip stores, gzip reads', async () => {
   ).toBe("a user's own");
 });
 
+test('a snapshot after compressed ones shares with the nearest that is not', async () => {
+  const { volume: made, engine, at } = await prepared();
+  using volume = made;
+  const plain = await engine.snapshot(ask, quiet);
+  const shared = (id: string) => statSync(join(volume.snapshotPath(id), 'large')).ino;
+  for (const type of ['gzip', 'zstd'] as const) {
+    await engine.snapshot({ ...ask, compression: { type, level: 1 } }, quiet);
+  }
+  writeFileSync(at('new'), 'new');
+  const next = await engine.snapshot(ask, quiet);
+  expect(next.agent?.unique_bytes).toBe('new'.length);
+  expect(shared(next.snapshot_id)).toBe(shared(plain.snapshot_id));
+  expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(manifest(volume.main));
+  expect(await engine.verify(plain.snapshot_id, quiet)).toMatchObject({ payloadValid: true });
+});
+
 test.for(['gzip', 'zstd'] as const)('damage to a %s snapshot is found, and not restored', async (type) => {
   const { volume: made, engine } = await prepared();
   using volume = made;

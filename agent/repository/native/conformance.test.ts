@@ -85,7 +85,7 @@ describe.for(implementations)('$name', ({ jvs8 }) => {
     await engine.fork({ snapshotId: second.snapshot_id, name: 'exp' }, quiet);
     const forked = await engine.snapshot({ ...ask, worktree: 'exp' }, quiet);
     expect(forked).toMatchObject({ parent_id: second.snapshot_id, worktree_name: 'exp' });
-    await engine.delete(first.snapshot_id, quiet);
+    await engine.delete({ id: first.snapshot_id }, quiet);
     const parents = (await listSnapshots(layout)).map((d) => [d.snapshot_id, d.parent_id]);
     expect(parents).toEqual([
       [forked.snapshot_id, second.snapshot_id],

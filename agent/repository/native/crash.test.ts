@@ -105,7 +105,7 @@ async function whole(volume: TestVolume): Promise<void> {
   const engine = volume.engine();
   await engine.open();
   const layout = new Layout(volume.path);
-  for (const folder of [layout.intents, layout.restores, layout.deletions]) {
+  for (const folder of [layout.intents, layout.restores, layout.deletions, layout.removals]) {
     expect(existsSync(folder) ? readdirSync(folder) : []).toEqual([]);
   }
   expect(readdirSync(layout.snapshots).filter((name) => name.endsWith('.tmp'))).toEqual([]);
@@ -175,6 +175,37 @@ test.for(['delete-intended', 'delete-reparented', 'delete-unlisted', 'delete-ren
     expect(left).toMatchObject({ snapshot_id: second.snapshot_id });
     expect(left?.parent_id).toBeUndefined();
     expect(existsSync(volume.snapshotPath(first.snapshot_id))).toBe(false);
+  },
+);
+
+test.for(['delete-intended', 'delete-reparented', 'delete-fallen-back', 'delete-unlisted', 'delete-removed'])(
+  'killed at %s, the deletion of a head is finished, and the worktree is at its parent',
+  async (step) => {
+    const { volume: made, layout, first, second } = await withHistory();
+    using volume = made;
+    const before = manifest(volume.main);
+    expect(await crash(volume, { delete: second.snapshot_id, evenHeads: true }, step)).toBe('SIGKILL');
+    await whole(volume);
+    expect((await listSnapshots(layout)).map((d) => d.snapshot_id)).toEqual([first.snapshot_id]);
+    expect(await listWorktrees(layout)).toMatchObject([
+      { head_snapshot_id: first.snapshot_id, latest_snapshot_id: first.snapshot_id },
+    ]);
+    expect(manifest(volume.main)).toEqual(before);
+  },
+);
+
+test.for(['remove-intended', 'remove-renamed', 'remove-unlisted', 'remove-removed'])(
+  'killed at %s, the removal of a worktree is finished, by who asks again too',
+  async (step) => {
+    const { volume: made, layout, first } = await withHistory();
+    using volume = made;
+    await volume.engine().fork({ name: 'exp', snapshotId: first.snapshot_id }, quiet);
+    expect(await crash(volume, { removeWorktree: 'exp' }, step)).toBe('SIGKILL');
+    await volume.engine().removeWorktree('exp', quiet);
+    await whole(volume);
+    expect((await listWorktrees(layout)).map((w) => w.name)).toEqual(['main']);
+    expect(existsSync(join(volume.path, 'worktrees', 'exp'))).toBe(false);
+    expect(await listSnapshots(layout)).toHaveLength(2);
   },
 );
 

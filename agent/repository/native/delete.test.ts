@@ -29,7 +29,7 @@ test('deleting in the middle gives the children to the parent, and all that is l
   using volume = made;
   const [first, second, third, fourth] = ids;
   const trees = [first, third, fourth].map((id) => manifest(volume.snapshotPath(id)));
-  await engine.delete(second, quiet);
+  await engine.delete({ id: second }, quiet);
   const listed = await listSnapshots(new Layout(volume.path));
   expect(listed.map((d) => [d.snapshot_id, d.parent_id])).toEqual([
     [fourth, third],
@@ -57,17 +57,17 @@ test('the oldest can go; heads and bases can not', async () => {
   using volume = made;
   const [first, second, third] = ids;
   await engine.fork({ snapshotId: second, name: 'exp' }, quiet);
-  await expect(engine.delete(third, quiet)).rejects.toMatchObject({
+  await expect(engine.delete({ id: third }, quiet)).rejects.toMatchObject({
     reason: 'InvalidArgument',
     message: expect.stringMatching(/head of worktree main/),
   });
   writeFileSync(join(volume.path, 'worktrees', 'exp', 'x'), 'x');
   await engine.snapshot({ worktree: 'exp', origin: 'manual' }, quiet);
-  await expect(engine.delete(second, quiet)).rejects.toMatchObject({
+  await expect(engine.delete({ id: second }, quiet)).rejects.toMatchObject({
     message: expect.stringMatching(/based on it/),
   });
-  await engine.delete(first, quiet);
-  await expect(engine.delete(first, quiet)).rejects.toMatchObject({ reason: 'NotFound' });
+  await engine.delete({ id: first }, quiet);
+  await expect(engine.delete({ id: first }, quiet)).rejects.toMatchObject({ reason: 'NotFound' });
   expect(
     (await listSnapshots(new Layout(volume.path))).find((d) => d.snapshot_id === second)?.parent_id,
   ).toBeUndefined();
@@ -78,17 +78,47 @@ test('deleting what was the latest of a restored worktree leaves no reference to
   using volume = made;
   const [first, second, third] = ids;
   await engine.restore({ worktree: 'main', snapshotId: first }, quiet);
-  await engine.delete(third, quiet);
+  await engine.delete({ id: third }, quiet);
   const [config] = await listWorktrees(new Layout(volume.path));
   expect(config).toMatchObject({ head_snapshot_id: first, latest_snapshot_id: second });
   expect(readdirSync(join(volume.jvs, 'pins'))).toEqual([`agent-${second}.json`]);
+});
+
+test('deleted even so, heads and bases fall back to the parent, files stay, and history goes on from there', async () => {
+  const { volume: made, engine, ids } = await chain(3);
+  using volume = made;
+  const [first, second, third] = ids;
+  await engine.fork({ snapshotId: third, name: 'exp' }, quiet);
+  const tree = manifest(volume.main);
+  await engine.delete({ id: third, evenHeads: true }, quiet);
+  const layout = new Layout(volume.path);
+  const at = { head_snapshot_id: second, latest_snapshot_id: second };
+  expect(await listWorktrees(layout)).toMatchObject([
+    { name: 'exp', base_snapshot_id: second, ...at },
+    { name: 'main', ...at },
+  ]);
+  expect(manifest(volume.main)).toEqual(tree);
+  const next = await engine.snapshot(ask, quiet);
+  // What third had beyond second is written again, and no more.
+  expect(next).toMatchObject({ parent_id: second, agent: { unique_bytes: 'content 2'.length } });
+  expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(tree);
+  for (const id of [next.snapshot_id, second, first]) await engine.delete({ id, evenHeads: true }, quiet);
+  const none = await listWorktrees(layout);
+  expect(none.flatMap((w) => [w.base_snapshot_id, w.head_snapshot_id, w.latest_snapshot_id])).toEqual(
+    Array(6).fill(undefined),
+  );
+  expect(readdirSync(layout.snapshots)).toEqual([]);
+  const again = await engine.snapshot(ask, quiet);
+  expect(again.parent_id).toBeUndefined();
+  expect(manifest(volume.snapshotPath(again.snapshot_id))).toEqual(tree);
+  expect(await engine.doctor(false)).toEqual([]);
 });
 
 test('the next snapshot stands on its own when what its index knew is deleted', async () => {
   const { volume: made, engine, ids } = await chain(2);
   using volume = made;
   await engine.restore({ worktree: 'main', snapshotId: ids[0] }, quiet);
-  await engine.delete(ids[1], quiet);
+  await engine.delete({ id: ids[1] }, quiet);
   const next = await engine.snapshot(ask, quiet);
   expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(manifest(volume.main));
 });
@@ -113,7 +143,7 @@ test('a full volume opens, and gets room by deleting', async () => {
     await expect(engine.snapshot(ask, quiet)).rejects.toMatchObject({ reason: 'VolumeFull' });
     const next = volume.engine();
     expect(await next.open()).toMatchObject({ formatVersion: 1 });
-    await next.delete(first.snapshot_id, quiet);
+    await next.delete({ id: first.snapshot_id }, quiet);
     const listed = await listSnapshots(new Layout(volume.path));
     expect(listed.map((d) => [d.snapshot_id, d.parent_id])).toEqual([[second.snapshot_id, undefined]]);
     expect(await next.verify(second.snapshot_id, quiet)).toMatchObject({
@@ -130,7 +160,7 @@ test('a full volume opens, and gets room by deleting', async () => {
 type Step =
   | { do: 'write'; name: string; text: string }
   | { do: 'snapshot' }
-  | { do: 'restore' | 'delete' | 'fork'; which: number };
+  | { do: 'restore' | 'delete' | 'delete even heads' | 'fork'; which: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
@@ -140,7 +170,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
   fc.constant({ do: 'snapshot' as const }),
   fc.record({
-    do: fc.constantFrom('restore' as const, 'delete' as const, 'fork' as const),
+    do: fc.constantFrom('restore' as const, 'delete' as const, 'delete even heads' as const, 'fork' as const),
     which: fc.nat(9),
   }),
 );
@@ -171,10 +201,14 @@ test('any order of snapshots, restores, forks and deletions keeps every survivor
           expect(manifest(volume.main)).toEqual(model.get(id)?.tree);
         }
         if (s.do === 'fork') await engine.fork({ snapshotId: id, name: `fork-${forks++}` }, quiet);
-        if (s.do === 'delete') {
-          const refused = await engine.delete(id, quiet).catch((e) => e);
+        if (s.do === 'delete' || s.do === 'delete even heads') {
+          const evenHeads = s.do === 'delete even heads';
+          const refused = await engine.delete({ id, evenHeads }, quiet).catch((e) => e);
           if (refused instanceof RepositoryError) {
-            expect(refused.reason).toBe('InvalidArgument');
+            expect({ evenHeads, reason: refused.reason }).toEqual({
+              evenHeads: false,
+              reason: 'InvalidArgument',
+            });
             continue;
           }
           const gone = model.get(id);

@@ -23,10 +23,12 @@ const journal = z.object({
   parent_id: z.optional(z.string()),
   /** Ids of the children. */
   children: z.array(z.string()),
+  /** Worktrees that need the snapshot fall back to its parent too. */
+  even_heads: z.optional(z.boolean()),
 });
 type Journal = z.infer<typeof journal>;
 
-/** What has to be asked before: these are never deleted. Undefined where deleting is fine. */
+/** What has to be asked before: these go only with `evenHeads`. Undefined where deleting is fine. */
 export function whyKept(id: string, worktrees: readonly Worktree[]): string | undefined {
   for (const { name, head_snapshot_id, base_snapshot_id } of worktrees) {
     if (head_snapshot_id === id) return `it is the head of worktree ${name}: restore another one there first`;
@@ -41,22 +43,24 @@ export function readWorktrees(layout: Layout): Worktree[] {
 
 /**
  * Gone from the disk when it returns. `all`: every listed snapshot.
- * @throws RepositoryError InvalidArgument where a worktree needs the snapshot
+ * @throws RepositoryError InvalidArgument where a worktree needs the snapshot, without `evenHeads`
  */
 export async function deleteSnapshot(
   layout: Layout,
   target: Descriptor,
   all: readonly Descriptor[],
   control: Pick<Control, 'step'>,
+  evenHeads = false,
 ): Promise<void> {
   const id = target.snapshot_id;
-  const kept = whyKept(id, readWorktrees(layout));
+  const kept = evenHeads ? undefined : whyKept(id, readWorktrees(layout));
   if (kept) throw new RepositoryError('InvalidArgument', `snapshot ${id} can not be deleted: ${kept}`);
   const entry: Journal = {
     operation: randomBytes(8).toString('hex'),
     snapshot_id: id,
     ...(target.parent_id ? { parent_id: target.parent_id } : {}),
     children: all.filter((d) => d.parent_id === id).map((d) => d.snapshot_id),
+    ...(evenHeads ? { even_heads: true } : {}),
   };
   ensureDirectory(layout.deletions);
   writeAtomic(journalOf(layout, id), JSON.stringify(entry));
@@ -95,11 +99,10 @@ async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'st
   for (const child of entry.children) reparent(layout, child, entry);
   control.step('delete-reparented');
   for (const config of readWorktrees(layout)) {
-    if (config.latest_snapshot_id !== id) continue;
-    // What `restore HEAD` of the jvs binary goes to.
-    const latest = { ...config, latest_snapshot_id: entry.parent_id ?? config.head_snapshot_id ?? '' };
-    writeAtomic(layout.worktreeConfig(config.name), serializeWorktree(latest));
+    const without = fallBack(config, entry);
+    if (without) writeAtomic(layout.worktreeConfig(config.name), serializeWorktree(without));
   }
+  control.step('delete-fallen-back');
   rmSync(layout.descriptor(id), { force: true });
   control.step('delete-unlisted');
   const trash = layout.snapshot(`${id}.tmp`);
@@ -121,6 +124,23 @@ async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'st
   }
   rmSync(journalOf(layout, id), { force: true });
   await syncFilesystem(layout.volume);
+}
+
+/** The worktree without the snapshot; undefined where it does not name it. */
+function fallBack(
+  config: Worktree,
+  { snapshot_id: id, parent_id, even_heads }: Journal,
+): Worktree | undefined {
+  const moves = (at: string | undefined) => even_heads === true && at === id;
+  const { head_snapshot_id: head, base_snapshot_id: base, latest_snapshot_id: latest } = config;
+  if (latest !== id && !moves(head) && !moves(base)) return undefined;
+  const now = {
+    ...config,
+    head_snapshot_id: (moves(head) ? parent_id : head) ?? '',
+    base_snapshot_id: (moves(base) ? parent_id : base) ?? '',
+  };
+  // What `restore HEAD` of the jvs binary goes to.
+  return { ...now, latest_snapshot_id: (latest === id ? parent_id : latest) ?? now.head_snapshot_id };
 }
 
 function reparent(layout: Layout, child: string, entry: Journal): void {

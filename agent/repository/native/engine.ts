@@ -1,6 +1,7 @@
 // The operations that change or read a whole repository. Mostly synchronous, so made for a thread of their own.
 import { lstatSync } from 'node:fs';
 import {
+  type DeleteOptions,
   type Descriptor,
   type EngineName,
   type Finding,
@@ -13,7 +14,7 @@ import {
 } from '../repository.ts';
 import { checkCompression } from './compression.ts';
 import { type Control, Meter } from './control.ts';
-import { deleteSnapshot, readWorktrees } from './delete.ts';
+import { deleteSnapshot, interruptedDeletions, readWorktrees } from './delete.ts';
 import { compareTrees, type Difference } from './diff.ts';
 import { examine } from './doctor.ts';
 import { probe } from './engines.ts';
@@ -30,9 +31,11 @@ import { selectPaths } from './partial.ts';
 import { pinSideBranches } from './pins.ts';
 import { readConfig } from './publish.ts';
 import { findByTag, getSnapshot, listSnapshots, noSnapshot, noWorktree } from './reader.ts';
+import { interruptedRemovals, removeWorktree } from './remove.ts';
 import { hasDebris, type RepairLog, removeTemporaryFiles, repair } from './repair.ts';
 import { keepReserve, withReserve } from './reserve.ts';
 import { bringBack, wasRestored } from './restore.ts';
+import { checkDescriptor, checkPlace, checkRoom } from './room.ts';
 import { openPayload, type SnapshotInput, takeSnapshot } from './snapshot.ts';
 import { verifySnapshot } from './verify.ts';
 
@@ -50,6 +53,7 @@ type Plain<T> = Omit<T, 'signal' | 'onProgress'>;
 export type SnapshotRequest = Plain<SnapshotOptions>;
 export type RestoreRequest = Plain<RestoreOptions>;
 export type ForkRequest = Plain<ForkOptions>;
+export type DeleteRequest = Plain<DeleteOptions> & { id: string };
 
 /** A dead holder is given up after 15 s; a live one may finish something small. */
 const LEASE_WAIT_MS = 20_000;
@@ -124,6 +128,7 @@ export class Engine {
           // A clone is of the whole.
           effectiveEngine: partial && effectiveEngine === 'juicefs-clone' ? 'copy' : effectiveEngine,
           origin: request.origin,
+          quiesced: request.quiesced === true,
           compression,
           partial,
           unlessLike: request.unlessUnchanged && !before?.partial_paths?.length ? before : undefined,
@@ -167,6 +172,7 @@ export class Engine {
             `worktree ${name} is there already: choose another name`,
           );
         }
+        checkPlace(this.#layout, name);
         await this.#bringBack('fork', id, name, requestTag, lease, control);
       }),
     );
@@ -182,6 +188,7 @@ export class Engine {
   ): Promise<void> {
     const layout = this.#layout;
     const descriptor = await getSnapshot(layout, id);
+    checkDescriptor(descriptor);
     if (kind === 'restore' && descriptor.partial_paths?.length) {
       throw new RepositoryError(
         'InvalidArgument',
@@ -190,13 +197,15 @@ export class Engine {
       );
     }
     const { filesystem, effectiveEngine } = await probe(layout, 'reflink-copy');
+    const reflink = effectiveEngine === 'reflink-copy';
+    if (!reflink || descriptor.compression) checkRoom(layout, descriptor);
     await bringBack({
       layout,
       descriptor,
       kind,
       worktree,
       request,
-      reflink: effectiveEngine === 'reflink-copy',
+      reflink,
       clockTickMs: clockTick(filesystem),
       lease,
       control,
@@ -204,21 +213,38 @@ export class Engine {
     await this.#pin();
   }
 
-  async delete(id: string, control: Pick<Control, 'step'>): Promise<void> {
+  /** What another attempt began, and the repair finished, is done. */
+  async delete({ id, evenHeads }: DeleteRequest, control: Pick<Control, 'step'>): Promise<void> {
     checkSnapshotId(id);
-    let begun = false;
+    let begun = interruptedDeletions(this.#layout).includes(id);
     await this.#attempt(`deleting ${id}`, () =>
       withReserve(this.#layout, () =>
         this.#change(LEASE_WAIT_MS, async () => {
           const layout = this.#layout;
           const all = await listSnapshots(layout);
           const target = all.find((d) => d.snapshot_id === id);
-          // A first attempt can have got so far that the second found it to finish.
           if (!target && begun) return;
           if (!target) throw noSnapshot(id);
           begun = true;
-          await deleteSnapshot(layout, target, all, control);
+          await deleteSnapshot(layout, target, all, control, evenHeads);
           await this.#pin();
+        }),
+      ),
+    );
+  }
+
+  /** As `delete`. */
+  async removeWorktree(name: string, control: Pick<Control, 'step'>): Promise<void> {
+    checkWorktree(name);
+    let begun = interruptedRemovals(this.#layout).includes(name);
+    await this.#attempt(`removing worktree ${name}`, () =>
+      withReserve(this.#layout, () =>
+        this.#change(LEASE_WAIT_MS, async () => {
+          const config = readConfig(this.#layout, name);
+          if (!config && begun) return;
+          if (!config) throw noWorktree(name);
+          begun = true;
+          await removeWorktree(this.#layout, config, control);
         }),
       ),
     );

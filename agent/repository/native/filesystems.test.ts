@@ -79,7 +79,7 @@ async function life(mounted: Mounted, name: EngineName) {
   await engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, quiet);
   expect(manifest(main)).toEqual(tree);
   writeFileSync(at('a'), 'written to after the restore');
-  await engine.delete(second.snapshot_id, quiet);
+  await engine.delete({ id: second.snapshot_id }, quiet);
   for (const { snapshot_id } of [first, third]) {
     expect(await engine.verify(snapshot_id, quiet)).toMatchObject({
       descriptorValid: true,

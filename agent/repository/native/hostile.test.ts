@@ -42,7 +42,7 @@ test('links swapped in by a racing workload never lead outside', {
       });
       await engine.diff(made.snapshot_id, { worktree: 'main' }, quiet);
       await restoreDespite(engine, calm.snapshot_id);
-      if (rounds % 10 === 9) await engine.delete(made.snapshot_id, quiet).catch(() => {});
+      if (rounds % 10 === 9) await engine.delete({ id: made.snapshot_id }, quiet).catch(() => {});
     }
     expect(rounds).toBeGreaterThan(5);
   } finally {

@@ -63,7 +63,7 @@ export async function takeSnapshotByJvs8(input: SnapshotInput, binary: string): 
       completed_at: rfc3339(Date.now()),
       effective_engine: input.effectiveEngine === 'juicefs-clone' ? 'copy' : input.effectiveEngine,
       origin: input.origin,
-      consistency: 'crash-consistent',
+      consistency: input.quiesced ? 'quiesced' : 'crash-consistent',
       size: found.size,
       unique_bytes: found.size,
       entries: found.entries,

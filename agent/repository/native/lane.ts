@@ -9,7 +9,10 @@ import { pacer } from './pace.ts';
 import type { RepairLog } from './repair.ts';
 
 /** The engine's operations; the last argument of each is the control, which does not cross the boundary. */
-type Operations = Pick<Engine, 'open' | 'repair' | 'snapshot' | 'restore' | 'fork' | 'delete' | 'verify'>;
+type Operations = Pick<
+  Engine,
+  'open' | 'repair' | 'snapshot' | 'restore' | 'fork' | 'delete' | 'removeWorktree' | 'verify'
+>;
 type Name = keyof Operations;
 type Input<N extends Name> = Parameters<Operations[N]> extends [infer I, unknown] ? I : undefined;
 type Output<N extends Name> = Awaited<ReturnType<Operations[N]>>;
@@ -50,7 +53,7 @@ interface Pending {
 /** Garbage is collected early: without limits the heap of a walk through many files grows with them. */
 const HEAP = ['--max-semi-space-size=4', '--max-old-space-size=200'];
 /** What leaves something to repair when it is killed; an `open` that is repeated repairs by itself. */
-const CHANGING: ReadonlySet<Name> = new Set(['snapshot', 'restore', 'fork', 'delete']);
+const CHANGING: ReadonlySet<Name> = new Set(['snapshot', 'restore', 'fork', 'delete', 'removeWorktree']);
 const IDLE_MS = 5_000;
 // Bundled, all files are in one folder and end in .js.
 const ENTRY = fileURLToPath(
@@ -198,6 +201,8 @@ function perform(engine: Engine, call: Call, post: (answer: Answer) => void): Pr
       return engine.fork(call.input as Input<'fork'>, control);
     case 'delete':
       return engine.delete(call.input as Input<'delete'>, control);
+    case 'removeWorktree':
+      return engine.removeWorktree(call.input as Input<'removeWorktree'>, control);
     case 'verify':
       return engine.verify(call.input as Input<'verify'>, control);
   }

@@ -47,6 +47,9 @@ export class Layout {
   get deletions(): string {
     return join(this.agent, 'delete');
   }
+  get removals(): string {
+    return join(this.agent, 'remove');
+  }
   get reserve(): string {
     return join(this.agent, 'reserve');
   }

@@ -34,7 +34,9 @@ export function openNative(options: NativeOptions): WorktreeRepository {
     worktrees: () => listWorktrees(layout),
     restore: ({ signal, onProgress, ...request }) => writing.call('restore', request, { signal, onProgress }),
     fork: ({ signal, onProgress, ...request }) => writing.call('fork', request, { signal, onProgress }),
-    delete: async (id, signal) => writing.call('delete', checkSnapshotId(id), { signal }),
+    delete: async (id, { signal, evenHeads } = {}) =>
+      writing.call('delete', { id: checkSnapshotId(id), evenHeads: evenHeads === true }, { signal }),
+    removeWorktree: (name, signal) => writing.call('removeWorktree', name, { signal }),
     verify: async (id, options) => reading.call('verify', checkSnapshotId(id), options),
     usage: () => volumeUsage(layout),
     close: async () => {

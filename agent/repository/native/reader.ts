@@ -23,7 +23,7 @@ export async function snapshotIds(layout: Layout): Promise<string[]> {
 export async function listSnapshots(layout: Layout): Promise<Descriptor[]> {
   const found: Descriptor[] = [];
   for (const id of await snapshotIds(layout)) {
-    const descriptor = await tryDescriptor(layout, id);
+    const descriptor = await loadDescriptor(layout, id);
     if (descriptor) found.push(descriptor);
   }
   return found;
@@ -34,19 +34,30 @@ export async function findByTag(layout: Layout, tag: string): Promise<Descriptor
   for (const id of await snapshotIds(layout)) {
     // Parsing is what costs: most do not even mention it.
     if (!readIfThere(layout.descriptor(id))?.includes(`"${tag}"`)) continue;
-    const descriptor = await tryDescriptor(layout, id);
+    const descriptor = await loadDescriptor(layout, id);
     if (descriptor?.tags?.includes(tag)) return descriptor;
   }
   return undefined;
 }
 
-async function tryDescriptor(layout: Layout, id: string): Promise<Descriptor | undefined> {
+async function loadDescriptor(layout: Layout, id: string): Promise<Descriptor | undefined> {
   try {
     return parseDescriptor(await readFile(layout.descriptor(id), 'utf8'), id);
   } catch (error) {
     // Deleted meanwhile, or damaged.
     if (error instanceof RepositoryError || hasCode(error, 'ENOENT')) return undefined;
     throw asRepositoryError(error, `reading the descriptor of snapshot ${id}`);
+  }
+}
+
+/** Undefined where there is none that can be read. */
+export function tryDescriptor(layout: Layout, id: string): Descriptor | undefined {
+  const text = readIfThere(layout.descriptor(id));
+  try {
+    return text === undefined ? undefined : parseDescriptor(text, id);
+  } catch (error) {
+    if (error instanceof RepositoryError) return undefined;
+    throw error;
   }
 }
 

@@ -7,6 +7,7 @@ import { idTime, isSnapshotId } from './format/names.ts';
 import { readIntents } from './intent.ts';
 import type { Layout } from './layout.ts';
 import { discard, isPublished, publishAgain } from './publish.ts';
+import { interruptedRemovals, repairRemoval } from './remove.ts';
 import { interruptedRestores, repairRestore } from './restore.ts';
 
 /** The jvs binary takes no lease: its traces are debris only when nothing can be at work on them any more. */
@@ -20,7 +21,8 @@ export function hasDebris(layout: Layout): boolean {
     readdirSync(layout.intents).length > 0 ||
     temporarySnapshots(layout).length > 0 ||
     interruptedRestores(layout).length > 0 ||
-    interruptedDeletions(layout).length > 0
+    interruptedDeletions(layout).length > 0 ||
+    interruptedRemovals(layout).length > 0
   );
 }
 
@@ -34,6 +36,10 @@ export async function repair(layout: Layout, now: number, log?: RepairLog): Prom
   for (const worktree of interruptedRestores(layout)) {
     const outcome = await repairRestore(layout, worktree);
     log?.info({ worktree }, `${outcome} a restore that a crash interrupted`);
+  }
+  for (const worktree of interruptedRemovals(layout)) {
+    await repairRemoval(layout, worktree);
+    log?.info({ worktree }, 'finished removing a worktree');
   }
 }
 
@@ -60,8 +66,8 @@ function repairSnapshots(layout: Layout, now: number, log?: RepairLog): void {
 
 /** Removes our half-written small files. Theirs is another name: `.jvs-tmp-` and a number. */
 export function removeTemporaryFiles(layout: Layout): void {
-  const { descriptors, intents, indexes, leases, restores, deletions, pins } = layout;
-  const folders = [descriptors, intents, indexes, leases, restores, deletions, pins];
+  const { descriptors, intents, indexes, leases, restores, deletions, removals, pins } = layout;
+  const folders = [descriptors, intents, indexes, leases, restores, deletions, removals, pins];
   for (const worktree of readdirSync(layout.worktrees)) folders.push(join(layout.worktrees, worktree));
   // Of an agent that was stopped while it made the repository, or that is about to see that there is one.
   for (const name of namesIn(layout.volume)) {

@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -124,6 +125,17 @@ test('a damaged snapshot is not restored, and nothing changes', async () => {
   expect(readdirSync(join(volume.jvs, 'agent', 'restore'))).toEqual([]);
 });
 
+test('a snapshot whose descriptor was changed by hand is not restored', async () => {
+  const { volume: made, engine, first } = await changedSince();
+  using volume = made;
+  const file = join(volume.jvs, 'descriptors', `${first.snapshot_id}.json`);
+  writeFileSync(file, JSON.stringify({ ...volume.descriptor(first.snapshot_id), note: 'forged' }));
+  const before = manifest(volume.main);
+  const restore = engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, quiet);
+  await expect(restore).rejects.toMatchObject({ reason: 'DamagedRepository' });
+  expect(manifest(volume.main)).toEqual(before);
+});
+
 test('a repeated request restores once', async () => {
   const { volume: made, engine, first, tree } = await changedSince();
   using volume = made;
@@ -147,9 +159,29 @@ test('a full volume stops a restore before anything is touched', async () => {
     const before = manifest(volume.main);
     await expect(engine.restore({ worktree: 'main', snapshotId: snapshot_id }, quiet)).rejects.toMatchObject({
       reason: 'VolumeFull',
+      message: expect.stringMatching(/needs 1\d{6} bytes, and 5\d{5} bytes are available/),
     });
     expect(manifest(volume.main)).toEqual(before);
-    expect(readdirSync(join(volume.jvs, 'agent', 'restore'))).toEqual([]);
+    expect(readdirSync(join(volume.jvs, 'agent'))).not.toContain('restore');
+  } finally {
+    execFileSync('umount', [volume.path]);
+  }
+});
+
+test('what is sparse, or has several names, is brought back where there is room for no more', async () => {
+  using volume = new TestVolume();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'none', volume.path]);
+  try {
+    const engine = volume.engine();
+    await engine.open();
+    writeFileSync(join(volume.main, 'sparse'), '');
+    truncateSync(join(volume.main, 'sparse'), 50_000_000);
+    writeFileSync(join(volume.main, 'first'), Buffer.alloc(1_200_000, 1));
+    for (const name of ['second', 'third']) linkSync(join(volume.main, 'first'), join(volume.main, name));
+    const { snapshot_id } = await engine.snapshot(ask, quiet);
+    const before = manifest(volume.main);
+    await engine.restore({ worktree: 'main', snapshotId: snapshot_id }, quiet);
+    expect(manifest(volume.main)).toEqual(before);
   } finally {
     execFileSync('umount', [volume.path]);
   }

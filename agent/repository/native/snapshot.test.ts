@@ -218,7 +218,7 @@ test('a file that never stops changing is reported', async () => {
   const writer = spawn('sh', ['-c', 'while :; do echo more >> "$0"; done', file]);
   const size = statSync(file).size;
   await vi.waitFor(() => expect(statSync(file).size).toBeGreaterThan(size));
-  const made = await engine.snapshot(ask, quiet);
+  const made = await engine.snapshot({ ...ask, quiesced: true }, quiet);
   const ended = new Promise((resolve) => writer.on('exit', resolve));
   writer.kill('SIGKILL');
   await ended;
@@ -226,6 +226,8 @@ test('a file that never stops changing is reported', async () => {
   expect(await engine.verify(made.snapshot_id, quiet)).toMatchObject({ payloadValid: true });
   const next = await engine.snapshot(ask, quiet);
   expect(next.agent?.consistency).toBe('crash-consistent');
+  const still = await engine.snapshot({ ...ask, quiesced: true }, quiet);
+  expect(still.agent?.consistency).toBe('quiesced');
   expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(manifest(volume.main));
 });
 

@@ -26,6 +26,7 @@ import type { Layout } from './layout.ts';
 import type { Lease } from './lease.ts';
 import type { Selection } from './partial.ts';
 import { discard, publish } from './publish.ts';
+import { tryDescriptor } from './reader.ts';
 import { TreeCopier, type TreeResult } from './tree.ts';
 
 export interface SnapshotInput {
@@ -36,6 +37,8 @@ export interface SnapshotInput {
   engine: EngineName;
   effectiveEngine: EngineName;
   origin: AgentExtension['origin'];
+  /** Nothing writes to the worktree meanwhile, the caller says. */
+  quiesced: boolean;
   compression: Compression | undefined;
   /** Returned instead of a snapshot that would have the same payload. */
   unlessLike: Descriptor | undefined;
@@ -128,7 +131,7 @@ async function copyPayload(input: SnapshotInput, id: string, index: string): Pro
     ...(input.partial ? { selection: input.partial.selection } : {}),
   });
   using known = IndexReader.open(layout.index(config.name));
-  using previous = known && openSnapshot(layout, known.header.snapshotId);
+  using previous = known && openShared(layout, known.header.snapshotId, config.head_snapshot_id);
   copier.copy(source, target, previous, known && new IndexCursor(known));
   writer.finish({ version: 1, snapshotId: id, racyFromMs });
   const hash = payloadHashOfIndex(index);
@@ -153,6 +156,24 @@ export function openPayload(volume: Directory, layout: Layout, worktree: string)
       { cause: error },
     );
   }
+}
+
+/**
+ * The snapshot to share files with: what the index describes, or, where that is deleted, compressed or a part, the
+ * nearest ancestor that is not. Of its files those are shared that are the very ones in the index.
+ */
+function openShared(layout: Layout, indexed: string, head: string | undefined): Directory | undefined {
+  const seen = new Set<string>();
+  let next: string | undefined = indexed;
+  while (next && !seen.has(next)) {
+    seen.add(next);
+    const descriptor = tryDescriptor(layout, next);
+    const files = descriptor && openSnapshot(layout, next);
+    if (files && !descriptor.compression && !descriptor.partial_paths?.length) return files;
+    files?.[Symbol.dispose]();
+    next = descriptor ? descriptor.parent_id : head;
+  }
+  return undefined;
 }
 
 function openSnapshot(layout: Layout, id: string): Directory | undefined {
@@ -183,7 +204,8 @@ function describe(input: SnapshotInput, id: string, copied: Copied): Descriptor 
       completed_at: now,
       effective_engine: copied.fallback ? 'copy' : effectiveEngine,
       origin: input.origin,
-      consistency: copied.changed > 0 ? 'changed-during-copy' : 'crash-consistent',
+      consistency:
+        copied.changed > 0 ? 'changed-during-copy' : input.quiesced ? 'quiesced' : 'crash-consistent',
       size: copied.size,
       unique_bytes: copied.uniqueBytes,
       entries: copied.entries,
