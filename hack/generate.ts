@@ -28,7 +28,7 @@ const targets: { path: string; source: string; write: (directory: string) => voi
           ...['--grpcLib=@grpc/grpc-js', '--importFileExtension=.ts'],
           ...['--inputTemplate=%sInput', '--outputTemplate=%s'],
           ...['--includeDirs', 'proto', '--outDir', directory],
-          ...['jvs/agent/v1/agent.proto', 'jvs/link/v1/link.proto'],
+          ...['jvs/agent/v1/agent.proto', 'jvs/link/v1/link.proto', 'jvs/transfer/v1/transfer.proto'],
           ...['grpc/health/v1/health.proto', 'grpc/reflection/v1/reflection.proto'],
         ],
         { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },

@@ -7,6 +7,7 @@ import type { ProtoGrpcType as AgentTypes } from './gen/agent.ts';
 import type { ProtoGrpcType as HealthTypes } from './gen/health.ts';
 import type { ProtoGrpcType as LinkTypes } from './gen/link.ts';
 import type { ProtoGrpcType as ReflectionTypes } from './gen/reflection.ts';
+import type { ProtoGrpcType as TransferTypes } from './gen/transfer.ts';
 
 // In the repository proto/ is two folders up; in an image the bundle has it beside itself.
 const directory = [join(import.meta.dirname, '../../proto'), join(import.meta.dirname, 'proto')].find(
@@ -16,6 +17,7 @@ const directory = [join(import.meta.dirname, '../../proto'), join(import.meta.di
 export type ProtoFile =
   | 'jvs/agent/v1/agent.proto'
   | 'jvs/link/v1/link.proto'
+  | 'jvs/transfer/v1/transfer.proto'
   | 'grpc/health/v1/health.proto'
   | 'grpc/reflection/v1/reflection.proto';
 
@@ -40,6 +42,10 @@ export const loadAgent = () =>
 
 export const loadLink = () =>
   (loadPackageDefinition(loadProto('jvs/link/v1/link.proto')) as unknown as LinkTypes).jvs.link.v1;
+
+export const loadTransfer = () =>
+  (loadPackageDefinition(loadProto('jvs/transfer/v1/transfer.proto')) as unknown as TransferTypes).jvs.transfer
+    .v1;
 
 export const loadHealth = () =>
   (loadPackageDefinition(loadProto('grpc/health/v1/health.proto')) as unknown as HealthTypes).grpc.health.v1;

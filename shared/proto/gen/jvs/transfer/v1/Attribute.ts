@@ -1,0 +1,12 @@
+// Original file: proto/jvs/transfer/v1/transfer.proto
+
+
+export interface AttributeInput {
+  'name'?: (string);
+  'value'?: (Buffer | Uint8Array | string);
+}
+
+export interface Attribute {
+  'name': (string);
+  'value': (Buffer);
+}

@@ -1,0 +1,33 @@
+// Original file: proto/jvs/transfer/v1/transfer.proto
+
+import type { ItemInput as _jvs_transfer_v1_ItemInput, Item as _jvs_transfer_v1_Item } from '../../../jvs/transfer/v1/Item.ts';
+
+export interface ChunkInput {
+  /**
+   * of the first chunk only: as on the disk of the source, JSON
+   */
+  'descriptor'?: (string);
+  /**
+   * in the order of the walk
+   */
+  'items'?: (_jvs_transfer_v1_ItemInput)[];
+  /**
+   * nothing follows; a stream that ends without it is not whole
+   */
+  'last'?: (boolean);
+}
+
+export interface Chunk {
+  /**
+   * of the first chunk only: as on the disk of the source, JSON
+   */
+  'descriptor': (string);
+  /**
+   * in the order of the walk
+   */
+  'items': (_jvs_transfer_v1_Item)[];
+  /**
+   * nothing follows; a stream that ends without it is not whole
+   */
+  'last': (boolean);
+}
