@@ -7,8 +7,10 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{operator,agent,shared,hack}/**/*.test.ts'],
+          include: ['{operator,agent,plugin,shared,hack}/**/*.test.ts'],
           testTimeout: 30_000,
+          // Those that are concurrent only wait.
+          maxConcurrency: 32,
         },
       },
       {

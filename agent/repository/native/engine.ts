@@ -135,7 +135,7 @@ export class Engine {
           clockTickMs: clockTick(filesystem),
           expectedBytes: before?.agent?.size ?? 0,
           lease,
-          control,
+          control: lease.guard(control),
         });
         // What is newer than a restored snapshot is no ancestor of this one.
         if (made !== before && parent !== config.latest_snapshot_id) await this.#pin();
@@ -208,7 +208,7 @@ export class Engine {
       reflink,
       clockTickMs: clockTick(filesystem),
       lease,
-      control,
+      control: lease.guard(control),
     });
     await this.#pin();
   }
@@ -219,14 +219,14 @@ export class Engine {
     let begun = interruptedDeletions(this.#layout).includes(id);
     await this.#attempt(`deleting ${id}`, () =>
       withReserve(this.#layout, () =>
-        this.#change(LEASE_WAIT_MS, async () => {
+        this.#change(LEASE_WAIT_MS, async (lease) => {
           const layout = this.#layout;
           const all = await listSnapshots(layout);
           const target = all.find((d) => d.snapshot_id === id);
           if (!target && begun) return;
           if (!target) throw noSnapshot(id);
           begun = true;
-          await deleteSnapshot(layout, target, all, control, evenHeads);
+          await deleteSnapshot(layout, target, all, lease.guard(control), evenHeads);
           await this.#pin();
         }),
       ),
@@ -239,12 +239,12 @@ export class Engine {
     let begun = interruptedRemovals(this.#layout).includes(name);
     await this.#attempt(`removing worktree ${name}`, () =>
       withReserve(this.#layout, () =>
-        this.#change(LEASE_WAIT_MS, async () => {
+        this.#change(LEASE_WAIT_MS, async (lease) => {
           const config = readConfig(this.#layout, name);
           if (!config && begun) return;
           if (!config) throw noWorktree(name);
           begun = true;
-          await removeWorktree(this.#layout, config, control);
+          await removeWorktree(this.#layout, config, lease.guard(control));
         }),
       ),
     );
@@ -298,7 +298,13 @@ export class Engine {
     const { holder, log } = this.#options;
     await using lease = await Lease.acquire({ directory: this.#layout.leases, holder, waitMs });
     if (hasDebris(this.#layout)) await repair(this.#layout, Date.now(), log);
-    return await work(lease);
+    try {
+      return await work(lease);
+    } catch (error) {
+      // What another repairs vanishes under our hands: its taking over is the reason, not that.
+      lease.confirm();
+      throw error;
+    }
   }
 
   /** A live writer repairs for itself; on a full volume what is there can be read, and deleted. */

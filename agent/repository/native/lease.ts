@@ -94,19 +94,42 @@ export class Lease implements AsyncDisposable {
     if (this.#lost) throw this.#lost;
   }
 
+  /** Whether nobody has taken over. */
+  get held(): boolean {
+    return !this.#lost && highest(this.#options.directory) === this.#number;
+  }
+
+  /**
+   * The same, but every step throws when another has taken over: a writer that was paused for so long must not go on
+   * with what the other has repaired.
+   */
+  guard<T extends { step(point: string): void }>(control: T): T {
+    return {
+      ...control,
+      step: (point: string) => {
+        control.step(point);
+        this.#check();
+      },
+    };
+  }
+
   /** Makes sure that this is still the one writer, before a step that can not be taken back. */
   confirm(): void {
-    if (!this.#lost && highest(this.#options.directory) !== this.#number) {
-      this.#lost = new RepositoryError('Busy', 'another writer took the repository over; try again');
-    }
-    if (this.#lost) throw this.#lost;
+    this.#check();
     writeAtomic(this.#file, describe(this.#options.holder, false), { durable: false });
     this.#renewedAt = performance.now();
   }
 
+  #check(): void {
+    if (!this.held) {
+      this.#lost ??= new RepositoryError('Busy', 'another writer took the repository over; try again');
+      throw this.#lost;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    if (this.#lost || highest(this.#options.directory) !== this.#number) return;
+    if (!this.held) return;
     // Stays as the highest number; the next holder removes it. Without room to say so, it is as good as dead.
     try {
       writeFileSync(this.#file, describe(this.#options.holder, true));

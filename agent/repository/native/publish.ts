@@ -10,9 +10,14 @@ import { Directory, removeTree } from './fs/directory.ts';
 import { readIfThere, writeAtomic } from './fs/files.ts';
 import { removeIntent } from './intent.ts';
 import type { Layout } from './layout.ts';
+import type { Lease } from './lease.ts';
 
 /** Leaves the repository as it was where a step fails, disk full included. */
-export function publish(layout: Layout, descriptor: Descriptor, control: Pick<Control, 'step'>): void {
+export function publish(
+  layout: Layout,
+  descriptor: Descriptor,
+  { lease, control }: { lease: Lease; control: Pick<Control, 'step'> },
+): void {
   const id = descriptor.snapshot_id;
   const undo: (() => void)[] = [];
   try {
@@ -28,7 +33,8 @@ export function publish(layout: Layout, descriptor: Descriptor, control: Pick<Co
     advanceHead(layout, descriptor);
     control.step('advanced');
   } catch (error) {
-    for (const step of undo.reverse()) step();
+    // Who has taken over has finished it: there is nothing to take back any more.
+    if (lease.held) for (const step of undo.reverse()) step();
     throw error;
   }
   removeIntent(layout, id);

@@ -77,7 +77,8 @@ export async function bringBack(input: RestoreInput): Promise<void> {
     await syncFilesystem(layout.volume);
     control.step('restore-placing');
   } catch (error) {
-    discardStaging(places);
+    // Another's restore has the same place.
+    if (lease.held) discardStaging(places);
     throw error;
   }
   await complete(layout, places, control);

@@ -89,7 +89,7 @@ export async function takeSnapshot(input: SnapshotInput): Promise<Descriptor> {
     await syncFilesystem(layout.volume);
     control.step('synced');
     lease.confirm();
-    publish(layout, descriptor, control);
+    publish(layout, descriptor, input);
     // The index of a part would make the rest be copied again.
     if (input.partial) rmSync(index);
     else renameSync(index, layout.index(config.name));
@@ -98,7 +98,7 @@ export async function takeSnapshot(input: SnapshotInput): Promise<Descriptor> {
     return descriptor;
   } catch (error) {
     rmSync(index, { force: true });
-    discard(layout, id);
+    if (lease.held) discard(layout, id);
     throw error;
   }
 }

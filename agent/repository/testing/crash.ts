@@ -22,6 +22,9 @@ async function run(engine: Engine, operation: Operation, step: (point: string) =
 const [volume = '', operation = '', dieAt = '', signal = 'SIGKILL'] = process.argv.slice(2);
 const engine = new Engine({ volume, engine: 'copy', holder: 'crash' });
 process.stdout.write('ready');
+let ended = false;
 await run(engine, JSON.parse(operation) as Operation, (point) => {
-  if (point === dieAt) process.kill(process.pid, signal);
+  if (point !== dieAt || ended) return;
+  ended = true;
+  process.kill(process.pid, signal);
 });
