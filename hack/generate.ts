@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import protobuf from 'protobufjs';
 import { stringify } from 'yaml';
 import { customResourceDefinition } from '../operator/api/crd.ts';
 import { referenceOf } from '../operator/api/reference.ts';
@@ -20,7 +21,7 @@ const targets: { path: string; source: string; write: (directory: string) => voi
     path: 'shared/proto/gen',
     source: 'proto/',
     // The options must equal those of shared/proto/load.ts.
-    write: (directory) =>
+    write: (directory) => {
       execFileSync(
         join(root, 'node_modules/.bin/proto-loader-gen-types'),
         [
@@ -32,7 +33,11 @@ const targets: { path: string; source: string; write: (directory: string) => voi
           ...['grpc/health/v1/health.proto', 'grpc/reflection/v1/reflection.proto'],
         ],
         { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
-      ),
+      );
+      // For kubectl-jvs, which is one file and has no proto/ beside it.
+      const contract = protobuf.loadSync(join(root, 'proto/jvs/agent/v1/agent.proto')).toJSON();
+      writeFileSync(join(directory, 'agent.json'), `${JSON.stringify(contract, null, 1)}\n`);
+    },
   },
   {
     path: 'config/crd/bases',

@@ -21,20 +21,16 @@ export type ProtoFile =
   | 'grpc/health/v1/health.proto'
   | 'grpc/reflection/v1/reflection.proto';
 
+/** Those that the generated types were made for. */
+export const loadOptions = { longs: Number, enums: String, defaults: true, oneofs: true } as const;
+
 /**
- * Package definition of one file of proto/, with the options that its generated types were made for.
+ * Package definition of one file of proto/, as its generated types have it.
  * `keepCase`: fields are named as in the file, as others want to be told of them.
  */
 export function loadProto(file: ProtoFile, { keepCase = false } = {}): PackageDefinition {
   if (!directory) throw new Error(`The folder proto/ is missing beside ${import.meta.dirname}`);
-  return loadSync(file, {
-    includeDirs: [directory],
-    keepCase,
-    longs: Number,
-    enums: String,
-    defaults: true,
-    oneofs: true,
-  });
+  return loadSync(file, { includeDirs: [directory], keepCase, ...loadOptions });
 }
 
 export const loadAgent = () =>
@@ -44,8 +40,8 @@ export const loadLink = () =>
   (loadPackageDefinition(loadProto('jvs/link/v1/link.proto')) as unknown as LinkTypes).jvs.link.v1;
 
 export const loadTransfer = () =>
-  (loadPackageDefinition(loadProto('jvs/transfer/v1/transfer.proto')) as unknown as TransferTypes).jvs.transfer
-    .v1;
+  (loadPackageDefinition(loadProto('jvs/transfer/v1/transfer.proto')) as unknown as TransferTypes).jvs
+    .transfer.v1;
 
 export const loadHealth = () =>
   (loadPackageDefinition(loadProto('grpc/health/v1/health.proto')) as unknown as HealthTypes).grpc.health.v1;
