@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { fakeDescriptor } from '../testing/memory-repository.ts';
 import { Counter, exposition, Gauge, Histogram } from './exposition.ts';
-import { gaugesOf } from './gauges.ts';
 import { Meters } from './meters.ts';
 
 test('the text format', () => {
@@ -50,19 +49,8 @@ test('a snapshot is counted with what was copied and what was linked', () => {
   expect(text).toContain('jvs_agent_snapshots_total{result="failure",origin="manual"} 0');
 });
 
-test('every metric of an agent in config/prometheus exists, and every notice is in the runbook', () => {
+test('every notice is in the runbook', () => {
   const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-  const state = { volume: { state: { snapshots: [] } }, linked: () => false };
-  const upkeep = {
-    view: { status: {}, journal: { removed: [], notices: [] }, notes: new Map() },
-    decisions: { keep: 0, delete: 0, held: 0 },
-  };
-  const known = [...new Meters().all(), ...gaugesOf({ ...state, upkeep })].map(({ name }) => name);
-  for (const file of ['rules.yaml', 'dashboard.json']) {
-    expect(known).toEqual(
-      expect.arrayContaining([...(read(`config/prometheus/${file}`).match(/\bjvs_agent_\w+/g) ?? [])]),
-    );
-  }
   const sources = ['scheduler', 'pruner', 'verifier', 'upkeep'].map((name) =>
     read(`agent/upkeep/${name}.ts`),
   );
