@@ -14,8 +14,12 @@ export async function get<T>(kind: string, name: string, namespace?: string): Pr
   return JSON.parse(await kubectl('get', kind, name, '-o', 'json', ...(namespace ? ['-n', namespace] : [])));
 }
 
-/** The name that kubectl has for a Workspace or Snapshot of ours, whatever else the cluster has. */
-export const kinds = { workspace: 'workspaces.jvs.io', snapshot: 'snapshots.jvs.io' } as const;
+/** The name that kubectl has for a Workspace, Snapshot or Restore of ours, whatever else the cluster has. */
+export const kinds = {
+  workspace: 'workspaces.jvs.io',
+  snapshot: 'snapshots.jvs.io',
+  restore: 'restores.jvs.io',
+} as const;
 
 /**
  * Looks until `look` gives something, and resolves to it; a throw counts as nothing yet.

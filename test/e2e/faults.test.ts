@@ -24,6 +24,7 @@ import {
   podSpec,
   snapshotIn,
   useNamespace,
+  useStaticVolume,
   workspaceIn,
   workspaceOf,
 } from './world.ts';
@@ -167,10 +168,10 @@ test('a full volume fails no Snapshot: it waits, leaves nothing behind, and goes
   await mkdir(volume);
   await output('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=0777', 'tmpfs', volume]);
   try {
-    await useStaticVolume('full', volume);
+    const storageClassName = await useStaticVolume(namespace, 'full', volume, '24Mi');
     await createWorkspace(namespace, 'full', {
       storage: '24Mi',
-      storageClassName: `static-${namespace}`,
+      storageClassName,
       template,
     });
     const inside = (script: string) => exec(namespace, 'deploy/jvs-full', 'main', script);
@@ -197,32 +198,3 @@ test('a full volume fails no Snapshot: it waits, leaves nothing behind, and goes
     await rm(volume, { recursive: true });
   }
 });
-
-async function useStaticVolume(name: string, path: string): Promise<void> {
-  const node = (await kubectl('get', 'nodes', '-o', 'jsonpath={.items[0].metadata.name}')).trim();
-  await apply({
-    apiVersion: 'storage.k8s.io/v1',
-    kind: 'StorageClass',
-    metadata: { name: `static-${namespace}` },
-    provisioner: 'kubernetes.io/no-provisioner',
-  });
-  await apply({
-    apiVersion: 'v1',
-    kind: 'PersistentVolume',
-    metadata: { name: `${name}-${namespace}` },
-    spec: {
-      capacity: { storage: '24Mi' },
-      accessModes: ['ReadWriteOnce'],
-      storageClassName: `static-${namespace}`,
-      claimRef: { namespace, name: `jvs-${name}` },
-      local: { path },
-      nodeAffinity: {
-        required: {
-          nodeSelectorTerms: [
-            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
-          ],
-        },
-      },
-    },
-  });
-}

@@ -117,3 +117,40 @@ export async function eventsOf(namespace: string, name: string): Promise<string[
   ) as { items: { reason: string; message: string }[] };
   return list.items.map(({ reason, message }) => `${reason}: ${message}`);
 }
+
+/** A directory of the node as the volume of a Workspace; resolves to its StorageClass. */
+export async function useStaticVolume(
+  namespace: string,
+  workspace: string,
+  path: string,
+  size: string,
+): Promise<string> {
+  const node = (await kubectl('get', 'nodes', '-o', 'jsonpath={.items[0].metadata.name}')).trim();
+  const storageClassName = `static-${namespace}`;
+  await apply({
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: storageClassName },
+    provisioner: 'kubernetes.io/no-provisioner',
+  });
+  await apply({
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: `${workspace}-${namespace}` },
+    spec: {
+      capacity: { storage: size },
+      accessModes: ['ReadWriteOnce'],
+      storageClassName,
+      claimRef: { namespace, name: `jvs-${workspace}` },
+      local: { path },
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
+          ],
+        },
+      },
+    },
+  });
+  return storageClassName;
+}
