@@ -8,6 +8,8 @@ export interface Meters {
   mirrored: Counter<'origin'>;
   /** By `reason`: Pruned, RemovedFromVolume, Window. */
   removed: Counter<'reason'>;
+  /** By `outcome`: completed, failed. */
+  restores: Counter<'outcome'>;
   /** By `kind`. */
   statusWrites: Counter<'kind'>;
 }
@@ -25,6 +27,12 @@ export function createMeters(registry: Registry): Meters {
       name: 'jvs_operator_snapshots_removed_total',
       help: 'Snapshot resources removed: their snapshot was Pruned or RemovedFromVolume, or is out of the Window',
       labelNames: ['reason'],
+      registers,
+    }),
+    restores: new Counter({
+      name: 'jvs_operator_restores_total',
+      help: 'Restores that have run, by whether they were completed or failed',
+      labelNames: ['outcome'],
       registers,
     }),
     statusWrites: new Counter({

@@ -1,6 +1,7 @@
 // From what the API server sends to what the controllers trust.
 import { z } from 'zod';
-import type { ObjectMeta } from '../runtime/types.ts';
+import { TerminalError } from '../runtime/errors.ts';
+import type { KubeObject, ObjectMeta } from '../runtime/types.ts';
 
 export const apiVersion = 'jvs.io/v1alpha1';
 
@@ -31,6 +32,32 @@ export function parseResource<Kind extends string, Spec, Status>(
     spec: check(specSchema, spec ?? {}, ['spec']),
     ...(known.success && { status: known.data }),
   };
+}
+
+const unreadable = new WeakMap<object, InvalidResource>();
+
+/**
+ * For what an informer keeps: parsed once, when it comes. What can not be parsed is kept as it came, and is said to be
+ * so by `assertReadable`.
+ */
+export function parsedBy<T extends KubeObject>(parse: (object: unknown) => T): (object: T) => T {
+  return (object) => {
+    try {
+      return parse(object);
+    } catch (error) {
+      if (!(error instanceof InvalidResource)) throw error;
+      unreadable.set(object, error);
+      return object;
+    }
+  };
+}
+
+export const isReadable = (object: KubeObject): boolean => !unreadable.has(object);
+
+/** @throws TerminalError for an object of an informer that could not be parsed, with InvalidResource as its cause */
+export function assertReadable(object: KubeObject): void {
+  const cause = unreadable.get(object);
+  if (cause) throw new TerminalError(`${object.kind} ${object.metadata.name} can not be read`, { cause });
 }
 
 function check<T>(schema: z.ZodType<T>, value: unknown, at: string[]): T {

@@ -24,7 +24,8 @@ export const limits = {
   text: 16 * 1024,
   removed: 1_000,
   notices: 200,
-  /** Of all strings in one SnapshotRemoved or Notice. */
+  worktrees: 1_000,
+  /** Of all strings in one SnapshotRemoved, Notice or worktree. */
   word: 2 * 1024,
 };
 
@@ -94,7 +95,7 @@ export class AgentState {
       lastSeen: new Date(this.#lastSeen),
       ...(this.#status && { status: this.#status }),
       inventoryComplete: this.#inventoryComplete,
-      snapshots: this.#snapshots.view(),
+      ...this.#snapshots.view(),
       requests: this.#requests,
       removed: this.#removed,
       notices: this.#notices,
@@ -165,6 +166,12 @@ export class AgentState {
 
   #receiveStatus(update: AgentStatus): Outcome {
     if (textOf(update) > limits.text) return tooLong('AgentStatus', limits.text);
+    if (update.worktrees.length > limits.worktrees) {
+      return refusal(status.INVALID_ARGUMENT, `AgentStatus has more than ${limits.worktrees} worktrees.`);
+    }
+    if (update.worktrees.some((worktree) => textOf(worktree) > limits.word)) {
+      return tooLong('Worktree', limits.word);
+    }
     if (isDeepStrictEqual(this.#status, update)) return undefined;
     this.#status = update;
     return { changed: [] };

@@ -26,6 +26,8 @@ export interface ConnectedAgent {
   readonly inventoryComplete: boolean;
   /** By snapshot id. */
   readonly snapshots: ReadonlyMap<string, Snapshot>;
+  /** Ids of those that were made for a request, by its uid. */
+  readonly byRequest: ReadonlyMap<string, string>;
   /** Latest word on requests that are not finished, by the request's uid. */
   readonly requests: ReadonlyMap<string, RequestUpdate>;
   /** Why snapshots are gone, by id, for those of which it said so; none of them is in `snapshots`. */
@@ -63,8 +65,10 @@ export interface Agents {
   connected(workspace: string): readonly ConnectedAgent[];
   /** Remembers it and sends it to every agent of the workspace, now and on reconnect; nothing is sent when nothing changed. */
   setDesired(workspace: string, desired: Desired): void;
+  /** As it was last set; undefined before. */
+  desiredOf(workspace: string): Desired | undefined;
   /** Forgets a deleted workspace and hangs up on its agents. */
   forget(workspace: string): void;
-  /** Called after every change, with the uids of the requests it concerns. Handlers only enqueue. */
+  /** Called after every change of an agent or of what is desired, with the uids of the requests it concerns. Handlers only enqueue. */
   onChange(handler: (workspace: string, requestUids: readonly string[]) => void): void;
 }

@@ -6,15 +6,22 @@ import type { Desired } from './agents.ts';
 /** Agents receive messages of up to 4 MiB; a character of JSON is at most three bytes of protobuf. */
 const MAX_CHARACTERS = 1024 * 1024;
 
-/** The oldest requests that fit into one message: the others follow as these are finished. */
+/** The oldest requests of each kind that fit into one message: the others follow as these are finished. */
 export function desiredState(desired: Desired, role: RoleInput): DesiredStateInput {
-  const { snapshots, ...rest } = desired;
+  const { snapshots, restores, deletions, ...rest } = desired;
   let characters = 0;
-  let count = 0;
-  for (const request of snapshots) {
-    characters += JSON.stringify(request).length;
-    if (count > 0 && characters > MAX_CHARACTERS) break;
-    count += 1;
-  }
-  return { ...rest, role, snapshots: snapshots.slice(0, count) };
+  const fitting = <T>(requests: readonly T[]): T[] => {
+    const end = requests.findIndex((request, index) => {
+      characters += JSON.stringify(request).length;
+      return index > 0 && characters > MAX_CHARACTERS;
+    });
+    return end < 0 ? [...requests] : requests.slice(0, end);
+  };
+  return {
+    ...rest,
+    role,
+    snapshots: fitting(snapshots),
+    ...(restores && { restores: fitting(restores) }),
+    ...(deletions && { deletions: fitting(deletions) }),
+  };
 }

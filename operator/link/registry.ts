@@ -85,11 +85,16 @@ export class Registry implements Agents {
 
   setDesired(workspace: string, desired: Desired): void {
     const place = this.#place(workspace);
-    const wanted = new Set(desired.snapshots.map(({ uid }) => uid));
-    const finished = (place.desired?.snapshots ?? []).map(({ uid }) => uid).filter((uid) => !wanted.has(uid));
+    if (isDeepStrictEqual(place.desired, desired)) return;
+    const finished = withdrawn(place.desired, desired);
     for (const { state } of place.agents) state.forgetRequests(finished);
     place.desired = desired;
     this.#publish(place);
+    this.#changes.notify(workspace);
+  }
+
+  desiredOf(workspace: string): Desired | undefined {
+    return this.#places.get(workspace)?.desired;
   }
 
   forget(workspace: string): void {
@@ -246,5 +251,16 @@ export class Registry implements Agents {
 
 /** Requests whose outlook changes with the agents. */
 function uidsOf({ desired }: Place, entry?: Entry): string[] {
-  return [...(desired?.snapshots ?? []).map(({ uid }) => uid), ...(entry?.state.requestUids ?? [])];
+  return [...uidsIn(desired).flat(), ...(entry?.state.requestUids ?? [])];
 }
+
+/** Uids that are asked for no longer, each in its kind: what is said of a restore says nothing of a deletion. */
+function withdrawn(before: Desired | undefined, now: Desired): string[] {
+  const wanted = uidsIn(now).map((uids) => new Set(uids));
+  return uidsIn(before).flatMap((uids, kind) => uids.filter((uid) => !wanted[kind]?.has(uid)));
+}
+
+const uidsIn = (desired: Desired | undefined): string[][] =>
+  [desired?.snapshots, desired?.restores, desired?.deletions].map(
+    (requests) => requests?.map(({ uid }) => uid) ?? [],
+  );

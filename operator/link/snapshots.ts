@@ -5,7 +5,8 @@ import { compact } from './compact.ts';
 export class SnapshotSet {
   readonly #byId = new Map<string, Snapshot>();
   #characters = 0;
-  #view: ReadonlyMap<string, Snapshot> | undefined;
+  readonly #byRequest = new Map<string, string>();
+  #view: { snapshots: ReadonlyMap<string, Snapshot>; byRequest: ReadonlyMap<string, string> } | undefined;
 
   /** Returns the one it replaces. */
   set(received: Snapshot): Snapshot | undefined {
@@ -13,6 +14,8 @@ export class SnapshotSet {
     const before = this.#byId.get(snapshot.id);
     this.#characters += characters(snapshot) - (before ? characters(before) : 0);
     this.#byId.set(snapshot.id, snapshot);
+    if (before) this.#forgetRequest(before);
+    if (snapshot.requestUid) this.#byRequest.set(snapshot.requestUid, snapshot.id);
     this.#view = undefined;
     return before;
   }
@@ -23,6 +26,7 @@ export class SnapshotSet {
     if (!before) return undefined;
     this.#characters -= characters(before);
     this.#byId.delete(id);
+    this.#forgetRequest(before);
     this.#view = undefined;
     return before;
   }
@@ -44,10 +48,14 @@ export class SnapshotSet {
     return this.#characters;
   }
 
-  /** A copy that later changes do not touch; the same one until something changes. */
-  view(): ReadonlyMap<string, Snapshot> {
-    this.#view ??= new Map(this.#byId);
+  /** Copies that later changes do not touch; the same ones until something changes. */
+  view(): { snapshots: ReadonlyMap<string, Snapshot>; byRequest: ReadonlyMap<string, string> } {
+    this.#view ??= { snapshots: new Map(this.#byId), byRequest: new Map(this.#byRequest) };
     return this.#view;
+  }
+
+  #forgetRequest({ id, requestUid }: Snapshot): void {
+    if (this.#byRequest.get(requestUid) === id) this.#byRequest.delete(requestUid);
   }
 }
 

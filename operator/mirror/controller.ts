@@ -2,8 +2,9 @@
 // snapshots are gone, and the agents' notices as events. Every pass of a workspace does things in the order in which
 // they happened, one after another.
 import type { Logger } from '../../shared/log.ts';
+import { assertReadable, isReadable } from '../api/parse.ts';
 import { type Snapshot, snapshots } from '../api/snapshot.ts';
-import { parseWorkspace, type Workspace } from '../api/workspace.ts';
+import type { Workspace } from '../api/workspace.ts';
 import type { Informers } from '../informers.ts';
 import type { Agents, ConnectedAgent } from '../link/agents.ts';
 import type { Meters } from '../metrics.ts';
@@ -53,17 +54,17 @@ export function createMirrorController(dependencies: Dependencies): Controller {
   });
 
   async function reconcile(key: string, signal: AbortSignal): Promise<Result> {
-    const raw = informers.workspaces.get(key);
-    if (!raw) {
+    const workspace = informers.workspaces.get(key);
+    if (!workspace) {
       missingSince.delete(key);
       lastSeen.delete(key);
       return;
     }
-    const workspace = parseWorkspace(raw);
+    assertReadable(workspace);
     const agent = agents.primary(key);
     passOnNotices(workspace, agent);
 
-    const resources = informers.snapshots.byIndex('workspace', key);
+    const resources = informers.snapshots.byIndex('workspace', key).filter(isReadable);
     const plan = planMirror({ workspace, agent, resources }, historyLimit, givenUp(key));
     await endAll(workspace, plan.gone, signal);
     for (const snapshot of plan.create) await create(workspace, snapshot, signal);

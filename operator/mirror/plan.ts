@@ -77,6 +77,8 @@ export function planMirror(
       (resource) =>
         isMirror(resource) &&
         !resource.spec.pinned &&
+        // The window moves; that is no reason to lose data.
+        resource.spec.deletionPolicy === 'Retain' &&
         agent.snapshots.has(resource.spec.snapshotID ?? '') &&
         !inWindow.has(resource.spec.snapshotID ?? ''),
     ),

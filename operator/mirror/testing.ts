@@ -1,4 +1,5 @@
 // For tests: an agent without a stream, and what it would say of snapshots.
+import { isDeepStrictEqual } from 'node:util';
 import type { Snapshot as DiskSnapshot } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
 import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
 import type { Agents, ConnectedAgent, Desired } from '../link/agents.ts';
@@ -72,6 +73,7 @@ export function agentOf(
     status: statusOf(),
     inventoryComplete: true,
     snapshots: new Map(snapshots.map((snapshot) => [snapshot.id, snapshot])),
+    byRequest: new Map(snapshots.map(({ requestUid, id }) => [requestUid, id])),
     requests: new Map(),
     removed: new Map(),
     notices: new Map(),
@@ -96,7 +98,12 @@ export class FakeAgents implements Agents {
   openFor = () => this.openForMs;
   primary = (workspace: string) => this.#agents.get(workspace);
   connected = (workspace: string) => [this.primary(workspace)].filter((agent) => agent !== undefined);
-  setDesired = (workspace: string, desired: Desired) => void this.desired.set(workspace, desired);
+  setDesired = (workspace: string, desired: Desired) => {
+    if (isDeepStrictEqual(this.desired.get(workspace), desired)) return;
+    this.desired.set(workspace, desired);
+    this.#changes.notify(workspace);
+  };
+  desiredOf = (workspace: string) => this.desired.get(workspace);
   forget = (workspace: string) => void this.#agents.delete(workspace);
   onChange = (handler: Parameters<Agents['onChange']>[0]) => this.#changes.onChange(handler);
 }

@@ -1,20 +1,20 @@
-// Brings each Snapshot's request to the agents, and what became of it into its status.
+// Keeps the finalizer of each Snapshot as its policy says, and writes what became of it into its status.
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../shared/log.ts';
-import { parseSnapshot, type Snapshot, type SnapshotStatus, snapshots } from '../api/snapshot.ts';
-import { parseWorkspace } from '../api/workspace.ts';
+import { assertReadable } from '../api/parse.ts';
+import { type Snapshot, type SnapshotStatus, snapshots } from '../api/snapshot.ts';
 import type { Informers } from '../informers.ts';
 import type { Agents, ConnectedAgent } from '../link/agents.ts';
 import type { Meters } from '../metrics.ts';
+import { ownerUid } from '../restore/request.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
-import { TerminalError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
-import { refOf } from '../runtime/types.ts';
+import { addFinalizer, removeFinalizer } from '../runtime/finalizer.ts';
+import { keyOf, refOf } from '../runtime/types.ts';
 import { planSnapshot } from './plan.ts';
-import { isFinished, planDesired } from './request.ts';
+import { fieldManager, finalizer, isFinished, needsFinalizer } from './request.ts';
 
-const fieldManager = 'jvs-snapshot-controller';
 /** A status is written no more often than this, in milliseconds, but for the outcome of a request, which never waits. */
 const writeInterval = 1_000;
 /** What each new snapshot changes about older ones is written no more often than this, in milliseconds. */
@@ -29,76 +29,63 @@ export interface Dependencies {
   log: Logger;
 }
 
-/** Two controllers on the same caches: one by workspace asks the agents, one by Snapshot writes what came of it. */
-export function createSnapshotControllers(dependencies: Dependencies): Controller[] {
+export function createSnapshotController(dependencies: Dependencies): Controller {
   const { client, informers, agents, events, meters, log } = dependencies;
   /** Epoch ms, by Snapshot. */
   const lastWrite = new Map<string, number>();
   const lastSeen = new Map<string, ConnectedAgent | undefined>();
+  const controller = new Controller({ name: 'snapshot', reconcile, workers: 16, log });
 
-  const requests = new Controller({ name: 'snapshot-requests', reconcile: request, workers: 4, log });
-  const statuses = new Controller({ name: 'snapshot', reconcile, workers: 16, log });
-
-  informers.snapshots.onChange((key, now, before) => {
-    const snapshot = now ?? before;
-    if (snapshot) requests.enqueue(`${snapshot.metadata.namespace}/${snapshot.spec.workspace}`);
-    statuses.enqueue(key);
+  informers.snapshots.onChange((key, now) => {
+    controller.enqueue(key);
     // Those that name this one as their source wait for it.
     if (now && isFinished(now)) enqueueWaiting(`${now.metadata.namespace}/${now.spec.workspace}`);
   });
-  informers.workspaces.onChange((key) => {
-    requests.enqueue(key);
+  informers.workspaces.onChange((key, now) => {
+    if (!now) lastSeen.delete(key);
     enqueueWaiting(key);
   });
   agents.onChange((workspace, uids) => {
     const agent = agents.primary(workspace);
     const before = lastSeen.get(workspace);
-    lastSeen.set(workspace, agent);
+    if (informers.workspaces.get(workspace)) lastSeen.set(workspace, agent);
     const damaged = !isDeepStrictEqual(agent?.status?.damaged ?? [], before?.status?.damaged ?? []);
     if (agent && (damaged || agent.snapshots !== before?.snapshots)) enqueueAll(workspace);
-    else if (uids.length === 0) enqueueWaiting(workspace);
+    if (uids.length === 0) enqueueWaiting(workspace);
     for (const uid of uids) {
-      for (const { metadata } of informers.snapshots.byIndex('uid', uid)) {
-        statuses.enqueue(`${metadata.namespace}/${metadata.name}`);
+      for (const snapshot of informers.snapshots.byIndex('uid', ownerUid(uid))) {
+        controller.enqueue(keyOf(snapshot));
       }
     }
   });
 
+  /** What a new snapshot says of others is not urgent, and comes once for many of them. */
   function enqueueAll(workspace: string): void {
-    for (const { metadata } of informers.snapshots.byIndex('workspace', workspace)) {
-      statuses.enqueue(`${metadata.namespace}/${metadata.name}`);
+    for (const snapshot of informers.snapshots.byIndex('workspace', workspace)) {
+      controller.enqueue(keyOf(snapshot), { after: isFinished(snapshot) ? writeInterval : 0 });
     }
   }
 
   function enqueueWaiting(workspace: string): void {
     for (const snapshot of informers.snapshots.byIndex('workspace', workspace)) {
-      if (isFinished(snapshot)) continue;
-      statuses.enqueue(`${snapshot.metadata.namespace}/${snapshot.metadata.name}`);
+      if (!isFinished(snapshot)) controller.enqueue(keyOf(snapshot));
     }
   }
 
-  async function request(workspaceKey: string): Promise<void> {
-    const workspace = informers.workspaces.get(workspaceKey);
-    if (!workspace) lastSeen.delete(workspaceKey);
-    if (!workspace || workspace.metadata.deletionTimestamp) return;
-    const all = informers.snapshots.byIndex('workspace', workspaceKey).map(parse);
-    agents.setDesired(workspaceKey, planDesired(parseWorkspace(workspace), all));
-  }
-
-  async function reconcile(key: string): Promise<Result> {
-    const raw = informers.snapshots.get(key);
-    if (!raw || raw.metadata.deletionTimestamp) {
+  async function reconcile(key: string, signal: AbortSignal): Promise<Result> {
+    const snapshot = informers.snapshots.get(key);
+    if (!snapshot || snapshot.metadata.deletionTimestamp) {
       lastWrite.delete(key);
       return;
     }
-    const snapshot = parse(raw);
+    assertReadable(snapshot);
+    await keepFinalizer(snapshot, signal);
     const { namespace } = refOf(key);
     const workspaceKey = `${namespace}/${snapshot.spec.workspace}`;
-    const workspace = informers.workspaces.get(workspaceKey);
     const plan = planSnapshot(
       {
         snapshot,
-        workspace: workspace && parseWorkspace(workspace),
+        workspace: informers.workspaces.get(workspaceKey),
         agent: agents.primary(workspaceKey),
         byName: (name) => informers.snapshots.get(`${namespace}/${name}`),
       },
@@ -112,7 +99,7 @@ export function createSnapshotControllers(dependencies: Dependencies): Controlle
     await client.applyStatus(
       snapshots,
       { metadata: { name, namespace, uid }, status: plan.status },
-      { fieldManager },
+      { fieldManager, signal },
     );
     lastWrite.set(key, Date.now());
     meters.statusWrites.inc({ kind: 'Snapshot' });
@@ -127,15 +114,15 @@ export function createSnapshotControllers(dependencies: Dependencies): Controlle
     return (lastWrite.get(key) ?? 0) + (details ? detailInterval : writeInterval) - Date.now();
   }
 
-  function parse(raw: Snapshot): Snapshot {
-    try {
-      return parseSnapshot(raw);
-    } catch (cause) {
-      throw new TerminalError(`Snapshot ${raw.metadata.name} can not be read`, { cause });
-    }
+  /** Before anything is asked for. */
+  async function keepFinalizer(snapshot: Snapshot, signal: AbortSignal): Promise<void> {
+    const has = snapshot.metadata.finalizers?.includes(finalizer) ?? false;
+    if (has === needsFinalizer(snapshot)) return;
+    if (has) await removeFinalizer(client, snapshots, snapshot, finalizer, { fieldManager, signal });
+    else await addFinalizer(client, snapshots, snapshot, finalizer, { fieldManager, signal });
   }
 
-  return [requests, statuses];
+  return controller;
 }
 
 const withoutDetails = ({

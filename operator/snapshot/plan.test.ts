@@ -6,7 +6,7 @@ import { parseWorkspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
 import { agentOf, onDisk as diskSnapshot } from '../mirror/testing.ts';
 import { type Observed, planSnapshot } from './plan.ts';
-import { planDesired, planRequest } from './request.ts';
+import { finalizer, isWanted, planRequest } from './request.ts';
 
 const now = new Date('2026-11-24T12:00:00Z');
 const id = '1795507921000-0a1b2c3d';
@@ -128,6 +128,31 @@ test('a template adds its tags to those of the user, each once', () => {
   expect(request).toMatchObject({ tags: ['release', 'v2', 'stable'] });
 });
 
+test('compression is as asked; the template archive has the highest, unless the user says otherwise', () => {
+  const compression = (spec: object) => {
+    const request = planRequest(snapshotOf(spec), () => undefined);
+    return 'uid' in request ? request.compression : request;
+  };
+  expect(compression({})).toBeUndefined();
+  expect(compression({ compression: { type: 'zstd', level: 0 } })).toEqual({ type: 'zstd', level: 0 });
+  expect(compression({ compression: { type: 'gzip' } })).toEqual({ type: 'gzip', level: 6 });
+  expect(compression({ template: 'archive' })).toEqual({ type: 'gzip', level: 9 });
+  expect(compression({ template: 'archive', compression: { type: 'none' } })).toBeUndefined();
+  expect(compression({ template: 'archive', compression: { type: 'zstd' } })).toMatchObject({ type: 'zstd' });
+});
+
+test('nothing is asked for before the finalizer is there that lets its data go with it', () => {
+  expect(isWanted(snapshotOf())).toBe(false);
+  expect(isWanted(snapshotOf({}, { finalizers: [finalizer] }))).toBe(true);
+  expect(isWanted(snapshotOf({ deletionPolicy: 'Retain' }))).toBe(true);
+});
+
+test('a deleted request is called back, but not one that is being taken', () => {
+  const deleted = { finalizers: [finalizer], deletionTimestamp: '2026-11-24T11:59:00Z' };
+  expect(isWanted(snapshotOf({}, deleted, { phase: 'Pending' }))).toBe(false);
+  expect(isWanted(snapshotOf({}, deleted, { phase: 'InProgress' }))).toBe(true);
+});
+
 test('the expected parent is an id, or a Snapshot of the same workspace that is Ready', () => {
   const other = snapshotOf({}, { name: 's0' }, { phase: 'Ready', snapshotID: id });
   const resolve = (sourceSnapshot: string) =>
@@ -135,38 +160,6 @@ test('the expected parent is an id, or a Snapshot of the same workspace that is 
   expect(resolve(id)).toMatchObject({ expectedParent: id });
   expect(resolve('s0')).toMatchObject({ expectedParent: id });
   expect(resolve('s9')).toMatchObject({ reason: 'SourceSnapshotNotReady' });
-});
-
-test('the desired state has what is not finished, oldest first', () => {
-  const at = (name: string, creationTimestamp: string, status?: object, more: object = {}) =>
-    snapshotOf({}, { name, uid: name, creationTimestamp, ...more }, status);
-  const { snapshots } = planDesired(workspace, [
-    at('c', '2026-11-24T10:00:02Z'),
-    at('b', '2026-11-24T10:00:01Z', { phase: 'Ready' }),
-    at('a', '2026-11-24T10:00:00Z', { phase: 'Pending' }),
-    at('d', '2026-11-24T10:00:03Z', undefined, { deletionTimestamp: '2026-11-24T10:00:04Z' }),
-  ]);
-  expect(snapshots.map(({ uid }) => uid)).toEqual(['a', 'c']);
-});
-
-test('the agents are told schedule, retention, pins and the permission to prune', () => {
-  const told = parseWorkspace({
-    metadata: { name: 'ml', namespace: 'team', annotations: { 'jvs.io/allow-mass-prune': 'true' } },
-    spec: {
-      autoSnapshot: { schedule: '@daily', template: 'work', startingDeadlineSeconds: 0 },
-      retentionPolicy: { keepMinAge: '1500ms' },
-    },
-  });
-  const pinned = snapshotOf({ pinned: true }, {}, { phase: 'Ready', snapshotID: id });
-  expect(planDesired(told, [pinned, pinned])).toMatchObject({
-    schedule: { cron: '@daily', timeZone: 'UTC', tags: ['wip'], suspend: false, startingDeadlineSeconds: 0 },
-    retention: { policy: { keepMinSnapshots: 10, keepMinAgeSeconds: 2, keepTags: [] }, maxAutoSnapshots: 30 },
-    pinned: [id],
-    allowMassPrune: true,
-  });
-  const plain = planDesired(workspace, []);
-  expect(plain).toMatchObject({ retention: { maxAutoSnapshots: 0 }, allowMassPrune: false });
-  expect(plain.schedule).toBeUndefined();
 });
 
 test('damage shows on a finished Snapshot, and so does its end; one that is expiring is left alone', () => {
@@ -178,10 +171,10 @@ test('damage shows on a finished Snapshot, and so does its end; one that is expi
     event: { type: 'Warning', reason: 'SnapshotDamaged' },
   });
   const snapshot = snapshotOf({}, {}, damaged?.status);
-  expect(planDesired(workspace, [snapshot]).snapshots).toEqual([]);
+  expect(isWanted(snapshot)).toBe(false);
   expect(plan({ snapshot, agent: tampered })?.event).toBeUndefined();
   expect(plan({ snapshot, agent: agentWith([onDisk]) })?.status.phase).toBe('Ready');
   const expiring = snapshotOf({}, {}, { ...taken, phase: 'Expiring' });
   expect(plan({ snapshot: expiring, agent: tampered })).toBeUndefined();
-  expect(planDesired(workspace, [expiring]).snapshots).toEqual([]);
+  expect(isWanted(expiring)).toBe(false);
 });

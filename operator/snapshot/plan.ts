@@ -5,7 +5,8 @@ import { setCondition } from '../api/conditions.ts';
 import type { Snapshot, SnapshotStatus } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
-import { type Blocked, idOf, isFinished, isShown, planRequest } from './request.ts';
+import { planOnCreateStatus } from '../restore/on-create.ts';
+import { type Blocked, idOf, isFinished, isShown, planRequest, waitingForAgent } from './request.ts';
 
 export interface Observed {
   snapshot: Snapshot;
@@ -28,13 +29,13 @@ export interface Plan {
  */
 export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
   const { snapshot, workspace, agent, byName } = observed;
+  const uid = snapshot.metadata.uid ?? '';
   const id = idOf(snapshot);
   const known = id === undefined ? undefined : agent?.snapshots.get(id);
   if (isFinished(snapshot)) {
     return known && snapshot.status?.phase !== 'Expiring' ? seen(observed, known, now) : undefined;
   }
   const { workspace: workspaceName } = snapshot.spec;
-  const uid = snapshot.metadata.uid ?? '';
 
   if (!workspace) {
     return pending(observed, now, {
@@ -42,8 +43,7 @@ export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
       message: `spec.workspace: no Workspace ${workspaceName} in namespace ${snapshot.metadata.namespace}; create it, or delete this Snapshot and name another`,
     });
   }
-  const onDisk =
-    known ?? (agent && [...agent.snapshots.values()].find(({ requestUid }) => requestUid === uid));
+  const onDisk = known ?? agent?.snapshots.get(agent.byRequest.get(uid) ?? '');
   if (onDisk) return seen(observed, onDisk, now);
   if (!agent || (id && !agent.inventoryComplete)) return pending(observed, now, waitingForAgent(workspace));
   if (id) {
@@ -74,20 +74,16 @@ export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
   }
 }
 
-function waitingForAgent({ metadata, spec }: Workspace): Blocked {
-  return spec.replicas === 0
-    ? {
-        reason: 'WorkspaceStopped',
-        message: `Workspace ${metadata.name} has no replicas and no connected pod; scale it up`,
-      }
-    : {
-        reason: 'WaitingForAgent',
-        message: `No agent of Workspace ${metadata.name} is connected; see kubectl describe jvs ${metadata.name}`,
-      };
+/** It is on the volume, and may have been restored from there. */
+function seen(observed: Observed, onDisk: DiskSnapshot, now: Date): Plan {
+  const plan = found(observed, onDisk, now);
+  const restored = planOnCreateStatus({ ...observed.snapshot, status: plan.status }, observed.agent, now);
+  const event = plan.event ?? restored?.event;
+  return { status: restored?.status ?? plan.status, ...(event && { event }) };
 }
 
-/** It is on the volume: Ready, unless its files are not what they were. */
-function seen(observed: Observed, onDisk: DiskSnapshot, now: Date): Plan {
+/** Ready, unless its files are not what they were. */
+function found(observed: Observed, onDisk: DiskSnapshot, now: Date): Plan {
   const { agent, snapshot } = observed;
   const damaged = onDisk.integrity === 'INTEGRITY_TAMPERED' || agent?.status?.damaged.includes(onDisk.id);
   const reason = damaged ? 'SnapshotDamaged' : 'SnapshotReady';

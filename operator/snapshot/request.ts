@@ -1,11 +1,9 @@
-// From Snapshot resources to what the agents are asked for. Pure.
-import { parseDuration } from '../../shared/duration.ts';
-import type { RetentionInput } from '../../shared/proto/gen/jvs/link/v1/Retention.ts';
-import type { ScheduleInput } from '../../shared/proto/gen/jvs/link/v1/Schedule.ts';
+// From a Snapshot resource to what the agents are asked for. Pure.
+import type { CompressionInput } from '../../shared/proto/gen/jvs/link/v1/Compression.ts';
 import type { SnapshotRequestInput } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
-import { type Snapshot, templateTags } from '../api/snapshot.ts';
+import { type Snapshot, type SnapshotSpec, templateTags } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
-import type { Desired, Identified } from '../link/agents.ts';
+import type { Identified } from '../link/agents.ts';
 
 /** A request that can not be made as things stand, and what would change that. */
 export interface Blocked {
@@ -23,7 +21,26 @@ export const isShown = ({ spec }: Snapshot): boolean => spec.snapshotID !== unde
 /** Of the snapshot on the volume that it stands for; undefined while there is none. */
 export const idOf = ({ spec, status }: Snapshot): string | undefined => status?.snapshotID ?? spec.snapshotID;
 
-export const allowMassPrune = 'jvs.io/allow-mass-prune';
+export const fieldManager = 'jvs-snapshot-controller';
+
+/** On the Snapshot, so that its data can go before it does. */
+export const finalizer = 'jvs.io/snapshot';
+
+/** Data that goes with it may be on the volume: from before the first request, until its request has failed. */
+export const needsFinalizer = (snapshot: Snapshot): boolean =>
+  snapshot.spec.deletionPolicy === 'Delete' &&
+  !(snapshot.status?.phase === 'Failed' && idOf(snapshot) === undefined);
+
+/**
+ * A snapshot is to be made for it. One that is being taken is not called back: the agent would finish it all the same,
+ * and what it made has to be known to be deleted.
+ */
+export function isWanted(snapshot: Snapshot): boolean {
+  const { metadata, status } = snapshot;
+  if (isFinished(snapshot) || isShown(snapshot)) return false;
+  if (metadata.deletionTimestamp) return status?.phase === 'InProgress' && idOf(snapshot) === undefined;
+  return !needsFinalizer(snapshot) || (metadata.finalizers?.includes(finalizer) ?? false);
+}
 
 const snapshotId = /^\d{13}-[0-9a-f]{8}$/;
 
@@ -52,63 +69,31 @@ export function planRequest(
     tags: [...new Set([...(spec.tags ?? []), ...templateTags(spec.template)])],
     engine: spec.engine ?? '',
     expectedParent,
+    ...compressionOf(spec),
+    partialPaths: spec.partialPaths ?? [],
   };
 }
 
-/** Everything a workspace's agents are asked for: requests stay until their outcome is in the Snapshot's status. */
-export function planDesired(workspace: Workspace, snapshots: readonly Snapshot[]): Desired {
-  const byName = new Map(snapshots.map((snapshot) => [snapshot.metadata.name, snapshot]));
-  const requests = snapshots
-    .filter((snapshot) => !isFinished(snapshot) && !isShown(snapshot) && !snapshot.metadata.deletionTimestamp)
-    .sort((a, b) => order(a).localeCompare(order(b)))
-    .map((snapshot) => planRequest(snapshot, (name) => byName.get(name)))
-    .filter((request) => 'uid' in request);
-  const pinned = snapshots.filter(({ spec }) => spec.pinned).flatMap((snapshot) => idOf(snapshot) ?? []);
-  const schedule = planSchedule(workspace);
-  return {
-    engine: workspace.spec.defaultEngine,
-    snapshots: requests,
-    ...(schedule && { schedule }),
-    retention: planRetention(workspace),
-    pinned: [...new Set(pinned)].sort(),
-    allowMassPrune: workspace.metadata.annotations?.[allowMassPrune] === 'true',
-  };
+/** As the programs have it where spec.compression gives no level. */
+const defaultLevel = { gzip: 6, zstd: 3 };
+/** Of the template archive: the highest of those that jvs 8.2, too, restores. */
+const archived = { type: 'gzip', level: 9 };
+
+function compressionOf({ compression, template }: SnapshotSpec): { compression?: CompressionInput } {
+  if (!compression) return template === 'archive' ? { compression: archived } : {};
+  const { type, level } = compression;
+  return type === 'none' ? {} : { compression: { type, level: level ?? defaultLevel[type] } };
 }
 
-function planSchedule({ spec: { autoSnapshot } }: Workspace): ScheduleInput | undefined {
-  if (!autoSnapshot?.enabled || autoSnapshot.schedule === undefined) return undefined;
-  const { schedule, timeZone, template, suspend, skipUnchanged, startingDeadlineSeconds } = autoSnapshot;
-  return {
-    cron: schedule,
-    timeZone,
-    tags: [...templateTags(template)],
-    suspend,
-    skipUnchanged,
-    ...(startingDeadlineSeconds !== undefined && { startingDeadlineSeconds }),
-  };
+/** Why nothing happens to a request of any kind while no agent is connected. */
+export function waitingForAgent({ metadata, spec }: Workspace): Blocked {
+  return spec.replicas === 0
+    ? {
+        reason: 'WorkspaceStopped',
+        message: `Workspace ${metadata.name} has no replicas and no connected pod: a maintenance pod does it, or scale it up`,
+      }
+    : {
+        reason: 'WaitingForAgent',
+        message: `No agent of Workspace ${metadata.name} is connected; see kubectl describe jvs ${metadata.name}`,
+      };
 }
-
-function planRetention({ spec: { retentionPolicy, autoSnapshot } }: Workspace): RetentionInput {
-  return {
-    ...(retentionPolicy && {
-      policy: {
-        keepMinSnapshots: retentionPolicy.keepMinSnapshots,
-        keepMinAgeSeconds: secondsOf(retentionPolicy.keepMinAge),
-        keepTags: retentionPolicy.keepTags ?? [],
-      },
-    }),
-    maxAutoSnapshots: autoSnapshot?.maxSnapshots ?? 0,
-  };
-}
-
-/** Rounded up: nothing is kept for less than was asked for. What is too long to count in is for ever. */
-function secondsOf(duration: string): number {
-  try {
-    return Math.ceil(parseDuration(duration) / 1000);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return Math.floor(Number.MAX_SAFE_INTEGER / 1000);
-  }
-}
-
-const order = ({ metadata }: Snapshot): string => `${metadata.creationTimestamp} ${metadata.name}`;

@@ -1,4 +1,6 @@
 // Carries out what plan.ts decided for a Workspace.
+import { restores } from '../api/restore.ts';
+import { snapshots } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import { workspaces } from '../api/workspace.ts';
 import type { KubeClient } from '../runtime/client.ts';
@@ -48,6 +50,12 @@ export async function applyAction(
     case 'deleteClaim':
       await client.delete(pvcs, action.claim.metadata, { uid: action.claim.metadata.uid });
       return undefined;
+    case 'deleteResource': {
+      const { kind, metadata } = action.resource;
+      if (kind === 'Snapshot') await client.delete(snapshots, metadata, { uid: metadata.uid });
+      else await client.delete(restores, metadata, { uid: metadata.uid });
+      return undefined;
+    }
     case 'removeFinalizer':
       // An apply without them gives up our finalizer and leaves those of others.
       await client.apply(workspaces, { metadata: { name, namespace, uid } }, { fieldManager });

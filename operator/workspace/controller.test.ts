@@ -46,6 +46,8 @@ class World {
         },
       },
       pods: { ...none, byIndex: () => this.pods },
+      snapshots: none,
+      restores: none,
       claims: none,
       volumes: none,
       storageClasses: none,

@@ -1,7 +1,10 @@
 // Keeps claim, Deployment and status of each Workspace as its spec says.
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../shared/log.ts';
-import { parseWorkspace, type Workspace, type WorkspaceStatus, workspaces } from '../api/workspace.ts';
+import { assertReadable } from '../api/parse.ts';
+import type { Restore } from '../api/restore.ts';
+import type { Snapshot } from '../api/snapshot.ts';
+import { type Workspace, type WorkspaceStatus, workspaces } from '../api/workspace.ts';
 import { caConfigMap } from '../certs/ca-config-map.ts';
 import type { CertificateSource } from '../certs/source.ts';
 import type { Informers } from '../informers.ts';
@@ -9,7 +12,6 @@ import type { Agents } from '../link/agents.ts';
 import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
-import { TerminalError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { configMaps } from '../runtime/resources.ts';
 import { refOf } from '../runtime/types.ts';
@@ -50,6 +52,16 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
   informers.claims.onChange((_, now, before) => enqueueLabelled(now ?? before));
   informers.deployments.onChange((_, now, before) => enqueueLabelled(now ?? before));
   informers.pods.onChange((_, now, before) => enqueueLabelled(now ?? before));
+  for (const informer of [informers.snapshots, informers.restores]) {
+    informer.onChange((_: string, now?: Snapshot | Restore, before?: Snapshot | Restore) => {
+      const object = now ?? before;
+      if (!object) return;
+      const workspace = `${object.metadata.namespace}/${object.spec.workspace}`;
+      // Of those that come as usual the agent tells as well; a Workspace that is deleted waits for all to go.
+      const ends = informers.workspaces.get(workspace)?.metadata.deletionTimestamp;
+      if (!now || now.metadata.deletionTimestamp || ends) controller.enqueue(workspace);
+    });
+  }
   informers.storageClasses.onChange(() => enqueueAll());
   agents.onChange((workspace) => controller.enqueue(workspace));
   certificates.onChange(() => enqueueAll());
@@ -66,8 +78,8 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
   }
 
   async function reconcile(key: string): Promise<Result> {
-    const raw = informers.workspaces.get(key);
-    if (!raw) {
+    const workspace = informers.workspaces.get(key);
+    if (!workspace) {
       agents.forget(key);
       left.delete(key);
       lastWrite.delete(key);
@@ -75,8 +87,8 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       bundles.delete(refOf(key).namespace ?? '');
       return;
     }
-    const observed = observe(key, parse(raw));
-    const { workspace } = observed;
+    assertReadable(workspace);
+    const observed = observe(key, workspace);
     if (!workspace.metadata.deletionTimestamp) await applyCaBundle(workspace.metadata.namespace ?? '');
 
     const refusals: Finding[] = [];
@@ -97,14 +109,6 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     return await writeStatus(key, observed, planStatus(observed, refusals, new Date()));
   }
 
-  function parse(raw: Workspace): Workspace {
-    try {
-      return parseWorkspace(raw);
-    } catch (cause) {
-      throw new TerminalError(`Workspace ${raw.metadata.name} can not be read`, { cause });
-    }
-  }
-
   function observe(key: string, workspace: Workspace): Observed {
     const { namespace, name } = refOf(key);
     const claim = informers.claims.get(`${namespace}/${objectName(name)}`);
@@ -116,6 +120,10 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       deployment: informers.deployments.get(`${namespace}/${objectName(name)}`),
       pods: informers.pods.byIndex('workspace', key),
       agent: agents.primary(key),
+      resources: [
+        ...informers.snapshots.byIndex('workspace', key),
+        ...informers.restores.byIndex('workspace', key),
+      ],
       linkSettled: agents.openFor() > settleTime,
     };
   }

@@ -1,5 +1,6 @@
 // The conditions of a Workspace. Each message says what is the matter and what to do. Pure.
 import type { Condition } from '../api/conditions.ts';
+import { isSaid, reasonHeld } from '../deletion/hold.ts';
 import type { Pod } from '../runtime/resources.ts';
 import { assessVolume, joinProblems, type Problem } from './health.ts';
 import { accessModesOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
@@ -175,7 +176,7 @@ function assessDegraded(observed: Observed, agentFinding: Finding, ready: Findin
 }
 
 function assessOperation(observed: Observed, agentFinding: Finding, ready: Finding): Problem[] {
-  const { workspace, agent, claim, pods } = observed;
+  const { workspace, agent, claim, pods, resources } = observed;
   const problems: Problem[] = [];
   const degraded = (reason: string, message: string) => problems.push({ reason, message });
   const bare = pods.find(isUninjected);
@@ -183,6 +184,14 @@ function assessOperation(observed: Observed, agentFinding: Finding, ready: Findi
     degraded(
       'PodNotInjected',
       `Pod ${bare.metadata.name} has the label jvs.io/workspace but no agent: delete it so that it is made again through the webhook, or label it jvs.io/inject=false`,
+    );
+  }
+  const held = resources.filter((resource) => isSaid(resource, reasonHeld)).length;
+  if (held > 0) {
+    const { name } = workspace.metadata;
+    degraded(
+      reasonHeld,
+      `${held} Snapshots are being deleted, more than 10 of them within a minute, and their data stays until you confirm it by kubectl annotate jvs ${name} jvs.io/allow-mass-delete=true; or set spec.deletionPolicy of those to Retain whose data is to be kept`,
     );
   }
   if (agent?.status?.engineFallback) degraded('EngineFallback', agent.status.engineFallback);

@@ -26,7 +26,7 @@ function workspaceOf(spec: object = {}, metadata: object = {}, status?: object):
 }
 
 function observe(workspace: Workspace, more: Partial<Observed> = {}): Observed {
-  return { workspace, storageClasses: [], pods: [], linkSettled: true, ...more };
+  return { workspace, storageClasses: [], pods: [], resources: [], linkSettled: true, ...more };
 }
 
 const bound = (workspace: Workspace): PersistentVolumeClaim => {

@@ -1,7 +1,10 @@
 // What a Workspace needs done in the cluster, from what is there. Pure.
 import { quantityValue } from '../api/quantity.ts';
+import type { Restore } from '../api/restore.ts';
+import type { Snapshot } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
+import * as restore from '../restore/request.ts';
 import type {
   Deployment,
   PersistentVolume,
@@ -9,6 +12,7 @@ import type {
   Pod,
   StorageClass,
 } from '../runtime/resources.ts';
+import * as snapshot from '../snapshot/request.ts';
 import { claimOf, deploymentOf, isApplied, isOurClaim, isOurDeployment } from './objects.ts';
 
 export const finalizer = 'jvs.io/workspace';
@@ -23,6 +27,8 @@ export interface Observed {
   /** Every pod with the workspace's label, ours and the user's. */
   pods: readonly Pod[];
   agent?: ConnectedAgent;
+  /** All of the workspace. */
+  resources: readonly (Snapshot | Restore)[];
   /** The link has been open long enough for agents to have come back: now absence means something. */
   linkSettled: boolean;
 }
@@ -34,6 +40,7 @@ export type Action =
   | { type: 'applyDeployment'; deployment: Deployment }
   | { type: 'deleteDeployment'; deployment: Deployment }
   | { type: 'deleteClaim'; claim: PersistentVolumeClaim }
+  | { type: 'deleteResource'; resource: Snapshot | Restore }
   | { type: 'removeFinalizer' };
 
 /** Steps in order; a later one may rely on an earlier one. `drifted`: someone else changed the Deployment's spec. */
@@ -57,8 +64,11 @@ export function planActions(observed: Observed, drifted: boolean): Action[] {
   return actions;
 }
 
-/** Pods first, then the claim where the policy says so; the finalizer last, whatever was gone already. */
-function planDeletion({ workspace, claim, deployment }: Observed): Action[] {
+/**
+ * Pods first, then the claim where the policy says so, and what is said of the volume; the finalizer last, whatever was
+ * gone already. Until then the Workspace is there to tell that none of its data goes with its Snapshots.
+ */
+function planDeletion({ workspace, claim, deployment, resources }: Observed): Action[] {
   if (!workspace.metadata.finalizers?.includes(finalizer)) return [];
   const actions: Action[] = [];
   if (deployment && isOurDeployment(deployment, workspace) && !deployment.metadata.deletionTimestamp) {
@@ -68,8 +78,17 @@ function planDeletion({ workspace, claim, deployment }: Observed): Action[] {
   if (claim && deletesVolume && isOurClaim(claim, workspace.metadata.name)) {
     actions.push({ type: 'deleteClaim', claim });
   }
-  return [...actions, { type: 'removeFinalizer' }];
+  const left = resources.filter(isOurs);
+  for (const resource of left) {
+    if (!resource.metadata.deletionTimestamp) actions.push({ type: 'deleteResource', resource });
+  }
+  return left.length > 0 ? actions : [...actions, { type: 'removeFinalizer' }];
 }
+
+/** What is held by somebody else's finalizer alone is not waited for. */
+const isOurs = ({ metadata }: Snapshot | Restore): boolean =>
+  !metadata.deletionTimestamp ||
+  (metadata.finalizers?.some((name) => name === snapshot.finalizer || name === restore.finalizer) ?? false);
 
 const requested = (claim: PersistentVolumeClaim): number =>
   quantityValue(claim.spec?.resources?.requests?.storage ?? '0') ?? 0;

@@ -14,6 +14,7 @@ const observe = (spec: object, status?: object, more: Partial<Observed> = {}): O
   workspace: parseWorkspace({ metadata: { name: 'ml', namespace: 'team', generation: 1 }, spec, status }),
   storageClasses: [],
   pods: [],
+  resources: [],
   linkSettled: true,
   ...more,
 });

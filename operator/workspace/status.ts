@@ -1,4 +1,5 @@
 // What a Workspace's status has to say, from what the cluster and the agent say. Pure.
+import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
 import { toRfc3339 } from '../../shared/proto/timestamp.ts';
 import { type Condition, setCondition } from '../api/conditions.ts';
 import type { Workspace, WorkspaceStatus } from '../api/workspace.ts';
@@ -8,6 +9,9 @@ import { isOurDeployment, managedBy, workspaceLabel } from './objects.ts';
 import type { Observed } from './plan.ts';
 import { expectedRepository } from './repository.ts';
 import { assessSchedule, nextSnapshotTime } from './schedule.ts';
+
+/** Of a Workspace's status; the agent's API has all. */
+const mostWorktrees = 100;
 
 /** What the API server refused of the plan, as findings. */
 export type Refusals = readonly Finding[];
@@ -92,6 +96,7 @@ function reported({ agent, workspace }: Observed): WorkspaceStatus {
       usedBytes: status.usage.usedBytes,
       capacityBytes: status.usage.capacityBytes,
     }),
+    worktrees: worktreesOf(status),
     agent: {
       pod: agent.pod,
       node: agent.node,
@@ -100,3 +105,12 @@ function reported({ agent, workspace }: Observed): WorkspaceStatus {
     },
   };
 }
+
+/** Of each, what there is: main has no base, and a new worktree no head. */
+const worktreesOf = ({ worktrees }: AgentStatus): NonNullable<WorkspaceStatus['worktrees']> =>
+  worktrees.slice(0, mostWorktrees).map((worktree) => ({
+    name: worktree.name,
+    ...(worktree.baseSnapshotId && { base: worktree.baseSnapshotId }),
+    ...(worktree.headSnapshotId && { head: worktree.headSnapshotId }),
+    ...(worktree.latestSnapshotId && { latest: worktree.latestSnapshotId }),
+  }));

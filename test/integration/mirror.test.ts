@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
+import { createDesiredController } from '../../operator/desired/controller.ts';
 import { createInformers, type Informers } from '../../operator/informers.ts';
 import { quietLog, rotatable } from '../../operator/link/testing.ts';
 import { createMeters } from '../../operator/metrics.ts';
@@ -12,7 +13,7 @@ import { agentOf, FakeAgents, idAt, onDisk, statusOf } from '../../operator/mirr
 import { KubeClient } from '../../operator/runtime/client.ts';
 import { EventRecorder } from '../../operator/runtime/events.ts';
 import { events as eventResource, namespaces } from '../../operator/runtime/resources.ts';
-import { createSnapshotControllers } from '../../operator/snapshot/controller.ts';
+import { createSnapshotController } from '../../operator/snapshot/controller.ts';
 import { createWorkspaceController } from '../../operator/workspace/controller.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
 import { startWithKubectl } from './kubectl.ts';
@@ -54,7 +55,8 @@ async function startOperator(historyLimit = 100): Promise<void> {
   const runners = [
     recorder,
     createWorkspaceController({ ...shared, certificates }),
-    ...createSnapshotControllers(shared),
+    createDesiredController(shared),
+    createSnapshotController(shared),
     createMirrorController({ ...shared, historyLimit }),
   ];
   const running = Promise.all(runners.map((runner) => runner.start(stop.signal)));

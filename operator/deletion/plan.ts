@@ -1,0 +1,166 @@
+// What becomes of a resource that is being deleted and has our finalizer, and of the data that goes with it. Pure.
+import type { DeletionInput } from '../../shared/proto/gen/jvs/link/v1/Deletion.ts';
+import type { Restore } from '../api/restore.ts';
+import type { Snapshot } from '../api/snapshot.ts';
+import type { Identified } from '../link/agents.ts';
+import type { ObjectMeta } from '../runtime/types.ts';
+import { idOf } from '../snapshot/request.ts';
+import { heldDeletions, reasonHeld } from './hold.ts';
+import { type Place, whyLetGo, witness } from './place.ts';
+
+/** Until a request that was called back has been heard of, and until a mass deletion is seen whole; milliseconds. */
+const settleTime = 3_000;
+/** An agent tells of so many worktrees at most. */
+const mostWorktrees = 1_000;
+
+export type Decision =
+  /** The finalizer goes. `why` in words, for the log. */
+  | { type: 'letGo'; why: string }
+  /** For `forMs`, or until something changes. */
+  | { type: 'wait'; reason: string; message: string; forMs?: number }
+  | { type: 'delete'; request: Identified<DeletionInput>; reason: string; message: string };
+
+/** All resources of one workspace, and where their data is. */
+export interface Observed extends Place {
+  workspaceName: string;
+  snapshots: readonly Snapshot[];
+  restores: readonly Restore[];
+}
+
+/** By uid, for every Snapshot in `deleting`. `now`: epoch ms. */
+export function decideSnapshots(
+  observed: Observed,
+  deleting: readonly Snapshot[],
+  now: number,
+): Map<string, Decision> {
+  const mayTakeData = deleting.filter(
+    (snapshot) => idOf(snapshot) !== undefined && snapshot.spec.deletionPolicy === 'Delete',
+  );
+  const held = heldDeletions(observed.workspace, mayTakeData, observed.agent);
+  return new Map(
+    deleting.map((snapshot) => [snapshot.metadata.uid ?? '', decide(observed, snapshot, held, now)]),
+  );
+}
+
+function decide(observed: Observed, snapshot: Snapshot, held: ReadonlySet<string>, now: number): Decision {
+  const { metadata, spec, status } = snapshot;
+  const { agent, workspaceName } = observed;
+  const gone = whyLetGo(observed, metadata);
+  if (gone) return letGo(gone);
+  if (spec.deletionPolicy === 'Retain') return letGo('spec.deletionPolicy is Retain');
+  if (status?.phase === 'Expiring' && !status.conditions?.some(({ type }) => type === 'Deleting')) {
+    return letGo('its snapshot has gone from the volume before');
+  }
+  const uid = metadata.uid ?? '';
+  const sure = witness(observed);
+  const id = idOf(snapshot) ?? agent?.byRequest.get(uid);
+  if (id === undefined) return withoutData(observed, snapshot, now);
+  if (sure && !sure.snapshots.has(id)) return letGo(`snapshot ${id} is not on the volume any more`);
+  const other = observed.snapshots.find(
+    (one) => one.metadata.uid !== uid && !one.metadata.deletionTimestamp && idOf(one) === id,
+  );
+  if (other) return letGo(`Snapshot ${other.metadata.name} stands for ${id} as well`);
+  if (held.has(metadata.name)) {
+    return wait(
+      reasonHeld,
+      `More than 10 Snapshots of Workspace ${workspaceName} were deleted within a minute: their data stays until you confirm it by kubectl annotate jvs ${workspaceName} jvs.io/allow-mass-delete=true; or set spec.deletionPolicy of those to Retain whose data is to be kept`,
+    );
+  }
+  const young = settling(metadata, now);
+  if (young > 0) return wait('Deleting', `Snapshot ${id} is about to be deleted from the volume`, young);
+  const restore = observed.restores.find(
+    ({ status }) => status?.phase === 'InProgress' && status.snapshotID === id,
+  );
+  if (restore) return wait('WaitsForRestore', `Restore ${restore.metadata.name} needs snapshot ${id}`);
+  return ask(observed, { uid, snapshotId: id }, `snapshot ${id}`);
+}
+
+/** Called back before there was one; or it is being taken, which is let run to its end. */
+function withoutData(observed: Observed, { metadata, status }: Snapshot, now: number): Decision {
+  const { agent } = observed;
+  const phase = agent?.requests.get(metadata.uid ?? '')?.phase;
+  const ended = status?.phase === 'Failed' || phase === 'PHASE_FAILED' || phase === 'PHASE_WAITING';
+  if (!ended && (status?.phase === 'InProgress' || phase === 'PHASE_IN_PROGRESS')) {
+    return wait('BeingTaken', `It is deleted when it has been taken; ${ways}`);
+  }
+  const young = settling(metadata, now);
+  if (young > 0) return wait('Deleting', 'The request is called back', young);
+  if (agent && !agent.inventoryComplete) {
+    return wait('WaitingForAgent', `Agent ${agent.pod} is telling what is on the volume`);
+  }
+  return letGo('nothing was made for it');
+}
+
+/** By uid, for every Restore in `deleting`. `now`: epoch ms. */
+export function decideRestores(
+  observed: Observed,
+  deleting: readonly Restore[],
+  now: number,
+): Map<string, Decision> {
+  return new Map(
+    deleting.map((restore) => [restore.metadata.uid ?? '', decideRestore(observed, restore, now)]),
+  );
+}
+
+function decideRestore(observed: Observed, restore: Restore, now: number): Decision {
+  const { metadata, spec, status } = restore;
+  const uid = metadata.uid ?? '';
+  const gone = whyLetGo(observed, metadata);
+  if (gone) return letGo(gone);
+  if (spec.deletionPolicy === 'Retain' || spec.newWorktree === undefined) {
+    return letGo('no worktree goes with it');
+  }
+  const worktree = spec.newWorktree;
+  if (status?.phase === 'InProgress') {
+    return wait('BeingRestored', `Worktree ${worktree} is removed when it has been made; ${ways}`);
+  }
+  const young = settling(metadata, now);
+  if (young > 0) return wait('Deleting', `Worktree ${worktree} is about to be removed`, young);
+  if (status?.phase !== 'Completed') return letGo('it has made no worktree');
+  const later = observed.restores.find(
+    (other) =>
+      other.metadata.uid !== uid &&
+      other.status?.phase === 'Completed' &&
+      other.spec.newWorktree === worktree &&
+      (other.status.completedAt ?? '') >= (status.completedAt ?? ''),
+  );
+  if (later) return letGo(`Restore ${later.metadata.name} has made worktree ${worktree} anew`);
+  const worktrees = witness(observed)?.status?.worktrees;
+  if (worktrees && worktrees.length < mostWorktrees && !worktrees.some(({ name }) => name === worktree)) {
+    return letGo(`worktree ${worktree} is not on the volume any more`);
+  }
+  return ask(observed, { uid, worktree }, `worktree ${worktree}`);
+}
+
+const ways = 'to let it go at once and keep its data, set spec.deletionPolicy to Retain';
+
+function ask(observed: Observed, request: Identified<DeletionInput>, what: string): Decision {
+  const { agent, workspace, workspaceName } = observed;
+  const asked = (reason: string, message: string): Decision => ({ type: 'delete', request, reason, message });
+  const said = agent?.requests.get(request.uid);
+  if (said?.phase === 'PHASE_FAILED' || said?.phase === 'PHASE_WAITING') {
+    return asked(said.reason, `${said.message}; ${ways}`);
+  }
+  if (agent) return asked('Deleting', `Agent ${agent.pod} is asked to delete ${what}`);
+  return workspace?.spec.replicas === 0
+    ? asked(
+        'WaitingForAgent',
+        `A maintenance pod of Workspace ${workspaceName} is to delete ${what}; ${ways}`,
+      )
+    : asked(
+        'WaitingForAgent',
+        `No agent of Workspace ${workspaceName} is connected to delete ${what}; ${ways}`,
+      );
+}
+
+const settling = ({ deletionTimestamp }: ObjectMeta, now: number): number =>
+  Date.parse(deletionTimestamp ?? '') + settleTime - now;
+
+const letGo = (why: string): Decision => ({ type: 'letGo', why });
+
+const wait = (reason: string, message: string, forMs?: number): Decision => ({
+  type: 'wait',
+  reason,
+  message,
+  ...(forMs !== undefined && { forMs }),
+});

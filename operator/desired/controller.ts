@@ -1,0 +1,150 @@
+// Tells each workspace's agents all that is asked of them, and ends what is being deleted when they are done with it.
+import type { Logger } from '../../shared/log.ts';
+import { assertReadable, isReadable } from '../api/parse.ts';
+import type { Restore } from '../api/restore.ts';
+import type { Snapshot } from '../api/snapshot.ts';
+import type { Workspace } from '../api/workspace.ts';
+import { Deleter } from '../deletion/apply.ts';
+import { isSaid, reasonHeld } from '../deletion/hold.ts';
+import { type Decision, decideRestores, decideSnapshots, type Observed } from '../deletion/plan.ts';
+import type { Informers } from '../informers.ts';
+import type { Agents } from '../link/agents.ts';
+import * as restore from '../restore/request.ts';
+import type { KubeClient } from '../runtime/client.ts';
+import { Controller, type Result } from '../runtime/controller.ts';
+import type { EventRecorder } from '../runtime/events.ts';
+import { namespaces } from '../runtime/resources.ts';
+import { type KubeObject, keyOf, refOf } from '../runtime/types.ts';
+import * as snapshot from '../snapshot/request.ts';
+import { objectName, workspaceLabel } from '../workspace/objects.ts';
+import { planCrashes } from './crashes.ts';
+import { planDesired } from './plan.ts';
+
+export interface Dependencies {
+  client: KubeClient;
+  informers: Pick<Informers, 'workspaces' | 'snapshots' | 'restores' | 'claims' | 'pods'>;
+  agents: Agents;
+  events: EventRecorder;
+  log: Logger;
+}
+
+/** By workspace, whether that is there or not. */
+export function createDesiredController({
+  client,
+  informers,
+  agents,
+  events,
+  log,
+}: Dependencies): Controller {
+  const controller = new Controller({ name: 'desired', reconcile, workers: 4, log });
+  const deleter = new Deleter(client, events);
+  /** Workspaces where what agents say next may end something. */
+  const watched = new Set<string>();
+  /** Crashes that have their snapshot, or can not have one, by workspace. */
+  const settledCrashes = new Map<string, Set<string>>();
+
+  informers.workspaces.onChange((key) => controller.enqueue(key));
+  for (const informer of [informers.snapshots, informers.restores]) {
+    informer.onChange((_: string, now?: Snapshot | Restore, before?: Snapshot | Restore) => {
+      const object = now ?? before;
+      if (object) controller.enqueue(`${object.metadata.namespace}/${object.spec.workspace}`);
+    });
+  }
+  const enqueueLabelled = (object: KubeObject | undefined): void => {
+    const name = object?.metadata.labels?.[workspaceLabel];
+    if (name) controller.enqueue(`${object.metadata.namespace}/${name}`);
+  };
+  informers.claims.onChange((_, now, before) => enqueueLabelled(now ?? before));
+  informers.pods.onChange((_, now, before) => enqueueLabelled(now ?? before));
+  agents.onChange((workspace) => {
+    if (watched.has(workspace)) controller.enqueue(workspace);
+  });
+
+  async function reconcile(key: string, signal: AbortSignal): Promise<Result> {
+    const workspace = informers.workspaces.get(key);
+    if (workspace) assertReadable(workspace);
+    else settledCrashes.delete(key);
+    const observed = await observe(key, workspace, signal);
+    const now = Date.now();
+    const deleting = {
+      snapshots: observed.snapshots.filter((object) => endsWith(object, snapshot.finalizer)),
+      restores: observed.restores.filter((object) => endsWith(object, restore.finalizer)),
+    };
+    const decisions = new Map([
+      ...decideSnapshots(observed, deleting.snapshots, now),
+      ...decideRestores(observed, deleting.restores, now),
+    ]);
+    if (workspace && !workspace.metadata.deletionTimestamp) {
+      const crashes = crashesOf(key, workspace, now);
+      const deletions = [...decisions.values()].flatMap((one) => (one.type === 'delete' ? one.request : []));
+      agents.setDesired(key, planDesired({ ...observed, workspace, deletions, crashes }));
+      if (decisions.size > 0 || crashes.length > 0) watched.add(key);
+      else watched.delete(key);
+    } else watched.delete(key);
+    return await end([...deleting.snapshots, ...deleting.restores], decisions, workspace, signal);
+  }
+
+  async function observe(
+    key: string,
+    workspace: Workspace | undefined,
+    signal: AbortSignal,
+  ): Promise<Observed> {
+    const { namespace = '', name } = refOf(key);
+    const snapshots = informers.snapshots.byIndex('workspace', key).filter(isReadable);
+    const restores = informers.restores.byIndex('workspace', key).filter(isReadable);
+    const ending = [...snapshots, ...restores].some(({ metadata }) => metadata.deletionTimestamp);
+    return {
+      workspaceName: name,
+      workspace,
+      claim: informers.claims.get(`${namespace}/${objectName(name)}`),
+      // A namespace that ends deletes what is in it in any order, so its Workspace may look as if it were to stay.
+      namespaceEnds: ending && (await namespaceEnds(namespace, signal)),
+      agent: agents.primary(key),
+      snapshots,
+      restores,
+    };
+  }
+
+  async function namespaceEnds(name: string, signal: AbortSignal): Promise<boolean> {
+    const namespace = await client.get(namespaces, { name }, { signal });
+    return !namespace || namespace.metadata.deletionTimestamp !== undefined;
+  }
+
+  function crashesOf(key: string, workspace: Workspace, now: number) {
+    const agent = agents.primary(key);
+    const crashes = planCrashes(workspace, informers.pods.byIndex('workspace', key), now);
+    const before = settledCrashes.get(key);
+    const settled = crashes.filter(
+      ({ uid }) =>
+        before?.has(uid) || agent?.byRequest.has(uid) || agent?.requests.get(uid)?.phase === 'PHASE_FAILED',
+    );
+    settledCrashes.set(key, new Set(settled.map(({ uid }) => uid)));
+    return crashes.filter((crash) => !settled.includes(crash));
+  }
+
+  async function end(
+    objects: readonly (Snapshot | Restore)[],
+    decisions: ReadonlyMap<string, Decision>,
+    workspace: Workspace | undefined,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    let requeueAfter = Number.POSITIVE_INFINITY;
+    let newlyHeld: string | undefined;
+    for (const object of objects) {
+      const decision = decisions.get(object.metadata.uid ?? '');
+      if (!decision) continue;
+      if (decision.type === 'letGo') {
+        log.info({ kind: object.kind, object: keyOf(object), why: decision.why }, 'let go');
+      } else if (decision.reason === reasonHeld && !isSaid(object, reasonHeld)) newlyHeld = decision.message;
+      const again = await deleter.carryOut(object, decision, signal);
+      if (again !== undefined) requeueAfter = Math.min(requeueAfter, again);
+    }
+    if (workspace && newlyHeld) events.emit(workspace, 'Warning', reasonHeld, newlyHeld);
+    if (Number.isFinite(requeueAfter)) return { requeueAfter };
+  }
+
+  return controller;
+}
+
+const endsWith = ({ metadata }: Snapshot | Restore, finalizer: string): boolean =>
+  metadata.deletionTimestamp !== undefined && (metadata.finalizers?.includes(finalizer) ?? false);

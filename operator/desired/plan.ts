@@ -1,0 +1,65 @@
+// Everything a workspace's agents are asked for, assembled in one place. Pure.
+import type { DeletionInput } from '../../shared/proto/gen/jvs/link/v1/Deletion.ts';
+import type { SnapshotRequestInput } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
+import type { Restore } from '../api/restore.ts';
+import type { Snapshot } from '../api/snapshot.ts';
+import type { Workspace } from '../api/workspace.ts';
+import type { Desired, Identified } from '../link/agents.ts';
+import { planQueue } from '../restore/queue.ts';
+import { idOf, isWanted, planRequest } from '../snapshot/request.ts';
+import { planHooks, planRetention, planSchedule } from './policy.ts';
+
+export const allowMassPrune = 'jvs.io/allow-mass-prune';
+
+/** Of one workspace. */
+export interface Asked {
+  workspace: Workspace;
+  snapshots: readonly Snapshot[];
+  restores: readonly Restore[];
+  /** What may be deleted now. */
+  deletions: readonly Identified<DeletionInput>[];
+  /** Snapshots that no resource asks for. */
+  crashes: readonly Identified<SnapshotRequestInput>[];
+}
+
+/** Requests stay until their outcome is in the status of what asks for them, or seen on the volume. */
+export function planDesired({ workspace, snapshots, restores, deletions, crashes }: Asked): Desired {
+  const byName = new Map(snapshots.map((snapshot) => [snapshot.metadata.name, snapshot]));
+  const requests = snapshots
+    .filter(isWanted)
+    .sort((a, b) => order(a).localeCompare(order(b)))
+    .map((snapshot) => planRequest(snapshot, (name) => byName.get(name)))
+    .filter((request) => 'uid' in request);
+  const queue = planQueue(restores, snapshots).map(({ request }) => request);
+  const pinned = snapshots
+    .filter(({ spec, metadata }) => spec.pinned && !metadata.deletionTimestamp)
+    .flatMap((snapshot) => idOf(snapshot) ?? []);
+  const restored = queue.flatMap(({ snapshotId }) => snapshotId ?? []);
+  const schedule = planSchedule(workspace);
+  const hooks = planHooks(workspace);
+  return {
+    engine: workspace.spec.defaultEngine,
+    snapshots: [...crashes, ...requests],
+    restores: queue,
+    deletions: [...deletions],
+    ...(hooks && { hooks }),
+    finalSnapshot: workspace.spec.finalSnapshot,
+    ...(schedule && { schedule }),
+    retention: planRetention(workspace),
+    pinned: [...new Set([...pinned, ...restored])].sort(),
+    allowMassPrune: workspace.metadata.annotations?.[allowMassPrune] === 'true',
+  };
+}
+
+/**
+ * Whether there is something that an agent has to do for it even where no pod of the workspace runs. What a crashed
+ * container left is not: there is no crash without a pod.
+ */
+export const isPending = ({ snapshots, restores, deletions, exports }: Desired): boolean =>
+  snapshots.some(({ uid }) => !isCrash(uid)) ||
+  [restores, deletions, exports].some((requests) => requests !== undefined && requests.length > 0);
+
+export const crashPrefix = 'crash-';
+const isCrash = (uid: string): boolean => uid.startsWith(crashPrefix);
+
+const order = ({ metadata }: Snapshot): string => `${metadata.creationTimestamp} ${metadata.name}`;

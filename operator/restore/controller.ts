@@ -1,0 +1,108 @@
+// Keeps the finalizer of each Restore as its policy says, and writes what became of it into its status.
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from '../../shared/log.ts';
+import { assertReadable, isReadable } from '../api/parse.ts';
+import { type Restore, restores } from '../api/restore.ts';
+import type { Informers } from '../informers.ts';
+import type { Agents } from '../link/agents.ts';
+import type { Meters } from '../metrics.ts';
+import type { KubeClient } from '../runtime/client.ts';
+import { Controller, type Result } from '../runtime/controller.ts';
+import type { EventRecorder } from '../runtime/events.ts';
+import { addFinalizer, removeFinalizer } from '../runtime/finalizer.ts';
+import { keyOf, refOf } from '../runtime/types.ts';
+import { planStatus } from './plan.ts';
+import { planQueue } from './queue.ts';
+import { fieldManager, finalizer, isOver, needsFinalizer } from './request.ts';
+
+/** A status is written no more often than this, in milliseconds, but for the outcome, which never waits. */
+const writeInterval = 1_000;
+
+export interface Dependencies {
+  client: KubeClient;
+  informers: Pick<Informers, 'workspaces' | 'snapshots' | 'restores'>;
+  agents: Agents;
+  events: EventRecorder;
+  meters: Meters;
+  log: Logger;
+}
+
+export function createRestoreController(dependencies: Dependencies): Controller {
+  const { client, informers, agents, events, meters, log } = dependencies;
+  /** Epoch ms, by Restore. */
+  const lastWrite = new Map<string, number>();
+  const controller = new Controller({ name: 'restore', reconcile, workers: 4, log });
+
+  informers.restores.onChange((key, now, before) => {
+    controller.enqueue(key);
+    const restore = now ?? before;
+    // Those behind it wait for it.
+    if (restore && (!now || isOver(now)))
+      enqueueWaiting(`${restore.metadata.namespace}/${restore.spec.workspace}`);
+  });
+  informers.workspaces.onChange((key) => enqueueWaiting(key));
+  informers.snapshots.onChange((_, now, before) => {
+    const snapshot = now ?? before;
+    // By name: a Restore may name one of another workspace, which is told then.
+    if (snapshot) enqueueWaiting(`${snapshot.metadata.namespace}/${snapshot.spec.workspace}`);
+  });
+  agents.onChange((workspace) => enqueueWaiting(workspace));
+
+  function enqueueWaiting(workspace: string): void {
+    for (const restore of informers.restores.byIndex('workspace', workspace)) {
+      if (!isOver(restore)) controller.enqueue(keyOf(restore));
+    }
+  }
+
+  async function reconcile(key: string, signal: AbortSignal): Promise<Result> {
+    const restore = informers.restores.get(key);
+    if (!restore) {
+      lastWrite.delete(key);
+      return;
+    }
+    assertReadable(restore);
+    if (!restore.metadata.deletionTimestamp) await keepFinalizer(restore, signal);
+    // One that was begun is told of to its end, so that what it made can go with it.
+    else if (restore.status?.phase !== 'InProgress') return;
+
+    const { namespace } = refOf(key);
+    const workspaceKey = `${namespace}/${restore.spec.workspace}`;
+    const plan = planStatus(
+      {
+        restore,
+        workspace: informers.workspaces.get(workspaceKey),
+        agent: agents.primary(workspaceKey),
+        queue: planQueue(
+          informers.restores.byIndex('workspace', workspaceKey).filter(isReadable),
+          informers.snapshots.byIndex('workspace', workspaceKey).filter(isReadable),
+        ),
+        byName: (name) => informers.snapshots.get(`${namespace}/${name}`),
+      },
+      new Date(),
+    );
+    if (!plan || isDeepStrictEqual(plan.status, restore.status ?? {})) return;
+    const outcome = isOver({ ...restore, status: plan.status });
+    const wait = (lastWrite.get(key) ?? 0) + writeInterval - Date.now();
+    if (wait > 0 && !outcome) return { requeueAfter: wait };
+    const { name, uid } = restore.metadata;
+    await client.applyStatus(
+      restores,
+      { metadata: { name, namespace, uid }, status: plan.status },
+      { fieldManager, signal },
+    );
+    lastWrite.set(key, Date.now());
+    meters.statusWrites.inc({ kind: 'Restore' });
+    if (outcome) meters.restores.inc({ outcome: plan.status.phase === 'Completed' ? 'completed' : 'failed' });
+    if (plan.event) events.emit(restore, plan.event.type, plan.event.reason, plan.event.message);
+  }
+
+  /** Before anything is asked for. */
+  async function keepFinalizer(restore: Restore, signal: AbortSignal): Promise<void> {
+    const has = restore.metadata.finalizers?.includes(finalizer) ?? false;
+    if (has === needsFinalizer(restore)) return;
+    if (has) await removeFinalizer(client, restores, restore, finalizer, { fieldManager, signal });
+    else await addFinalizer(client, restores, restore, finalizer, { fieldManager, signal });
+  }
+
+  return controller;
+}
