@@ -45,7 +45,8 @@ export function readContent(
   };
 }
 
-function writeSparse(fd: number, bytes: Buffer, position: number): void {
+/** Pages of zeros are left as they are, which in a new file is a hole. */
+export function writeSparse(fd: number, bytes: Buffer, position: number): void {
   zeros ??= Buffer.alloc(PAGE);
   let start = 0;
   for (let at = 0; at < bytes.length; at += PAGE) {

@@ -76,6 +76,7 @@ function* leftovers(layout: Layout, now: number): Generator<Problem> {
       /^\.jvs-tmp-/,
     ]),
     [layout.snapshots, /^\d{13}-[0-9a-f]{8}\.tmp$/],
+    [layout.agent, /^import$/],
   ];
   for (const [folder, pattern] of places) {
     for (const name of namesIn(folder)) {

@@ -23,6 +23,7 @@ import { Directory } from './fs/directory.ts';
 import { asRepositoryError } from './fs/errors.ts';
 import { ensureDirectory } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
+import { type ImportInput, importSnapshot } from './import.ts';
 import { initialize, recognize } from './initialize.ts';
 import { checkJvs8, takeSnapshotByJvs8 } from './jvs8.ts';
 import { Layout } from './layout.ts';
@@ -53,6 +54,7 @@ type Plain<T> = Omit<T, 'signal' | 'onProgress'>;
 export type SnapshotRequest = Plain<SnapshotOptions>;
 export type RestoreRequest = Plain<RestoreOptions>;
 export type ForkRequest = Plain<ForkOptions>;
+export type ReceiveRequest = Pick<ImportInput, 'snapshotId' | 'fetch' | 'keepTag'>;
 export type DeleteRequest = Plain<DeleteOptions> & { id: string };
 
 /** A dead holder is given up after 15 s; a live one may finish something small. */
@@ -211,6 +213,26 @@ export class Engine {
       control: lease.guard(control),
     });
     await this.#pin();
+  }
+
+  /** A snapshot of another volume becomes the first of this one, with the id and the files that it has there. */
+  async receive(request: ReceiveRequest, control: Control): Promise<Descriptor> {
+    const snapshotId = checkSnapshotId(request.snapshotId);
+    return this.#attempt(`receiving ${snapshotId}`, () =>
+      this.#change(LEASE_WAIT_MS, async (lease) => {
+        const layout = this.#layout;
+        const { effectiveEngine } = await probe(layout, 'reflink-copy');
+        const reflink = effectiveEngine === 'reflink-copy';
+        return await importSnapshot({
+          ...request,
+          layout,
+          snapshotId,
+          reflink,
+          lease,
+          control: lease.guard(control),
+        });
+      }),
+    );
   }
 
   /** What another attempt began, and the repair finished, is done. */

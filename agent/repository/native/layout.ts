@@ -50,6 +50,10 @@ export class Layout {
   get removals(): string {
     return join(this.agent, 'remove');
   }
+  /** A snapshot of another volume that is being received. */
+  get imports(): string {
+    return join(this.agent, 'import');
+  }
   get reserve(): string {
     return join(this.agent, 'reserve');
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from '../../../shared/log.ts';
 import { interruptedDeletions, repairDeletion } from './delete.ts';
 import { idTime, isSnapshotId } from './format/names.ts';
+import { discardImport, hasAbandonedImport } from './import.ts';
 import { readIntents } from './intent.ts';
 import type { Layout } from './layout.ts';
 import { discard, isPublished, publishAgain } from './publish.ts';
@@ -22,7 +23,8 @@ export function hasDebris(layout: Layout): boolean {
     temporarySnapshots(layout).length > 0 ||
     interruptedRestores(layout).length > 0 ||
     interruptedDeletions(layout).length > 0 ||
-    interruptedRemovals(layout).length > 0
+    interruptedRemovals(layout).length > 0 ||
+    hasAbandonedImport(layout)
   );
 }
 
@@ -40,6 +42,10 @@ export async function repair(layout: Layout, now: number, log?: RepairLog): Prom
   for (const worktree of interruptedRemovals(layout)) {
     await repairRemoval(layout, worktree);
     log?.info({ worktree }, 'finished removing a worktree');
+  }
+  if (hasAbandonedImport(layout)) {
+    discardImport(layout);
+    log?.info({}, 'removed what was received of a snapshot that nobody waits for any more');
   }
 }
 
@@ -66,8 +72,8 @@ function repairSnapshots(layout: Layout, now: number, log?: RepairLog): void {
 
 /** Removes our half-written small files. Theirs is another name: `.jvs-tmp-` and a number. */
 export function removeTemporaryFiles(layout: Layout): void {
-  const { descriptors, intents, indexes, leases, restores, deletions, removals, pins } = layout;
-  const folders = [descriptors, intents, indexes, leases, restores, deletions, removals, pins];
+  const { descriptors, intents, indexes, leases, restores, deletions, removals, pins, imports } = layout;
+  const folders = [descriptors, intents, indexes, leases, restores, deletions, removals, pins, imports];
   for (const worktree of readdirSync(layout.worktrees)) folders.push(join(layout.worktrees, worktree));
   // Of an agent that was stopped while it made the repository, or that is about to see that there is one.
   for (const name of namesIn(layout.volume)) {

@@ -54,13 +54,23 @@ function attributesOf(c: Libc, fd: number): Map<string, Buffer> {
   return found;
 }
 
-/** Where the filesystem takes them and the process may. To be called after owner and mode are set. */
-export function copyAttributes(from: number, to: number): void {
+export function readAttributes(fd: number): ReadonlyMap<string, Buffer> {
+  const c = load();
+  return c ? attributesOf(c, fd) : new Map();
+}
+
+/** Those of names that a snapshot keeps, where filesystem and process may. After owner and mode are set. */
+export function writeAttributes(fd: number, attributes: ReadonlyMap<string, Buffer>): void {
   const c = load();
   if (!c) return;
-  for (const [name, value] of attributesOf(c, from)) {
-    c.fsetxattr(to, terminated(name), value, BigInt(value.length), 0);
+  for (const [name, value] of attributes) {
+    if (KEPT.test(name)) c.fsetxattr(fd, terminated(name), value, BigInt(value.length), 0);
   }
+}
+
+/** As `writeAttributes`. */
+export function copyAttributes(from: number, to: number): void {
+  writeAttributes(to, readAttributes(from));
 }
 
 export function sameAttributes(a: number, b: number): boolean {
@@ -72,16 +82,20 @@ export function sameAttributes(a: number, b: number): boolean {
 
 /** Modification time, to the nanosecond where Node's own functions lose up to 0.25 µs. */
 export function copyTimes(from: number, to: number): void {
+  if (load()) writeTimes(to, fstatSync(from, { bigint: true }).mtimeNs);
+}
+
+/** Unix time in nanoseconds, of access too; nothing where libc can not be called. */
+export function writeTimes(fd: number, mtimeNs: bigint): void {
   const c = load();
   if (!c) return;
-  const { mtimeNs } = fstatSync(from, { bigint: true });
   const seconds = mtimeNs / 1_000_000_000n - (mtimeNs % 1_000_000_000n < 0n ? 1n : 0n);
   const times = Buffer.alloc(32);
   for (const at of [0, 16]) {
     times.writeBigInt64LE(seconds, at);
     times.writeBigInt64LE(mtimeNs - seconds * 1_000_000_000n, at + 8);
   }
-  c.futimens(to, times);
+  c.futimens(fd, times);
 }
 
 function terminated(name: string): Buffer {

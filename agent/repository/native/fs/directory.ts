@@ -24,7 +24,7 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { copyAttributes, copyTimes } from './attributes.ts';
+import { copyAttributes, copyTimes, writeAttributes, writeTimes } from './attributes.ts';
 import { hasCode } from './errors.ts';
 
 export type Kind = 'dir' | 'file' | 'symlink' | 'fifo' | 'socket' | 'device';
@@ -138,6 +138,16 @@ export class Directory implements Disposable {
     return openSync(this.path(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   }
 
+  /** To go on with a file that is there. */
+  openForWriting(name: string): number {
+    return openSync(this.path(name), O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+  }
+
+  /** Unix time in nanoseconds of an entry that is there, of a symbolic link itself. */
+  mtimeNs(name: string): bigint {
+    return lstatSync(this.path(name), { bigint: true }).mtimeNs;
+  }
+
   /** Mode 0700 until `setMetadata`. */
   createDirectory(name: string): Directory {
     mkdirSync(this.path(name), 0o700);
@@ -169,7 +179,7 @@ export class Directory implements Disposable {
   }
 
   /** Of a symbolic link itself. */
-  setLinkMetadata(name: string, entry: Entry): void {
+  setLinkMetadata(name: string, entry: Pick<Entry, 'uid' | 'gid' | 'mtimeMs'>): void {
     const path = this.path(name);
     if (entry.uid !== self.uid || entry.gid !== self.gid) {
       whereAllowed(() => lchownSync(path, entry.uid, entry.gid));
@@ -222,15 +232,36 @@ export function statOf(fd: number): Entry {
  * umask; chown clears setuid), then attributes, then times.
  */
 export function setMetadata(fd: number, entry: Entry, from: number): void {
-  if (entry.uid !== self.uid || entry.gid !== self.gid) {
-    if (!whereAllowed(() => fchownSync(fd, entry.uid, entry.gid))) {
-      whereAllowed(() => fchownSync(fd, self.uid, entry.gid));
-    }
-  }
-  fchmodSync(fd, entry.mode);
+  setOwnerAndMode(fd, entry);
   copyAttributes(from, fd);
   futimesSync(fd, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
   copyTimes(from, fd);
+}
+
+/** The same where what it is of is not at hand. */
+export function setGivenMetadata(fd: number, given: GivenMetadata): void {
+  setOwnerAndMode(fd, given);
+  writeAttributes(fd, given.attributes);
+  const seconds = Number(given.mtimeNs) / 1e9;
+  futimesSync(fd, seconds, seconds);
+  writeTimes(fd, given.mtimeNs);
+}
+
+export interface GivenMetadata {
+  uid: number;
+  gid: number;
+  mode: number;
+  mtimeNs: bigint;
+  attributes: ReadonlyMap<string, Buffer>;
+}
+
+function setOwnerAndMode(fd: number, { uid, gid, mode }: Pick<Entry, 'uid' | 'gid' | 'mode'>): void {
+  if (uid !== self.uid || gid !== self.gid) {
+    if (!whereAllowed(() => fchownSync(fd, uid, gid))) {
+      whereAllowed(() => fchownSync(fd, self.uid, gid));
+    }
+  }
+  fchmodSync(fd, mode);
 }
 
 function whereAllowed(change: () => void): boolean {
