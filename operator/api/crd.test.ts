@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { customResourceDefinition, resourceSchema, type Schema, structural } from './crd.ts';
+import { restoreDefinition } from './restore.ts';
 import { int32, int64, set, text, time, volumeSize } from './schema.ts';
 import { snapshotDefinition } from './snapshot.ts';
 import { workspaceDefinition } from './workspace.ts';
@@ -53,7 +54,7 @@ test('a spec that needs nothing may be left out', () => {
   expect(schema.properties?.spec).not.toHaveProperty('default');
 });
 
-const definitions = [workspaceDefinition, snapshotDefinition];
+const definitions = [workspaceDefinition, snapshotDefinition, restoreDefinition];
 
 test.each(definitions)(
   '$kind: every field has a description, and every bound that CEL needs to know its cost',
@@ -95,5 +96,6 @@ test('names, scope and subresources', () => {
       },
     },
     { metadata: { name: 'snapshots.jvs.io' }, spec: { names: { shortNames: ['jvssnap'] } } },
+    { metadata: { name: 'restores.jvs.io' }, spec: { names: { shortNames: ['jvsrestore'] } } },
   ]);
 });

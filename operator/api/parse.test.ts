@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { InvalidResource } from './parse.ts';
+import { assertReadable, InvalidResource, isReadable, parsedBy } from './parse.ts';
+import { parseRestore } from './restore.ts';
 import { parseSnapshot, templateTags } from './snapshot.ts';
-import { parseWorkspace } from './workspace.ts';
+import { parseWorkspace, type Workspace } from './workspace.ts';
 
 const metadata = { name: 'w', namespace: 'n', uid: 'u', labels: { a: 'b' } };
 const workspace = (spec: unknown) => parseWorkspace({ metadata, spec });
@@ -47,6 +48,15 @@ describe('defaults', () => {
       deletionPolicy: 'Delete',
     });
   });
+
+  test('of a Restore', () => {
+    expect(parseRestore({ metadata, spec: { workspace: 'w', snapshot: 's' } }).spec).toEqual({
+      workspace: 'w',
+      snapshot: 's',
+      preRestoreSnapshot: true,
+      deletionPolicy: 'Retain',
+    });
+  });
 });
 
 test('nothing of a pod template is dropped, but fields that this version does not know are', () => {
@@ -89,6 +99,26 @@ test('an error names every bad field and says what it must be', () => {
   );
   expect(() => parseWorkspace({ metadata: { name: 'w' } })).toThrow(/^metadata\.namespace: /);
   expect(() => parseSnapshot({ metadata, spec: {} })).toThrow(/^spec\.workspace: /);
+  expect(() => parseRestore({ metadata, spec: { workspace: 'w', newWorktree: '..' } })).toThrow(
+    /^spec\.newWorktree: /,
+  );
+});
+
+test('what an informer keeps is parsed once; what can not be is kept, and is said to be so when it is used', () => {
+  const parse = parsedBy(parseWorkspace);
+  const good = parse({ apiVersion: 'jvs.io/v1alpha1', kind: 'Workspace', metadata } as Workspace);
+  expect(good.spec.storage).toBe('10Gi');
+  expect(isReadable(good)).toBe(true);
+  const spec = { replicas: 'many' };
+  const bad = parse({
+    apiVersion: 'jvs.io/v1alpha1',
+    kind: 'Workspace',
+    metadata,
+    spec,
+  } as unknown as Workspace);
+  expect(bad.metadata).toBe(metadata);
+  expect(isReadable(bad)).toBe(false);
+  expect(() => assertReadable(bad)).toThrow('Workspace w can not be read');
 });
 
 test('template tags', () => {

@@ -43,21 +43,24 @@ export const snapshotSpecSchema = z
     tags: set(userTag, 64).optional().meta({ description: 'Tags of the snapshot on the volume.' }),
     template: template.optional().meta({
       description:
-        'Adds tags: pre-experiment (experiment, checkpoint), pre-deploy (pre-deploy, release), checkpoint (checkpoint), work (wip), release (release, stable), archive (archive; and the highest compression, which is not acted on yet).',
+        'Adds tags: pre-experiment (experiment, checkpoint), pre-deploy (pre-deploy, release), checkpoint (checkpoint), work (wip), release (release, stable), archive (archive; and gzip of level 9, unless compression says otherwise).',
     }),
     compression: z
       .object({
         type: z.enum(['gzip', 'zstd', 'none']).meta({ description: 'Algorithm.' }),
-        level: int32(0, 9).optional().meta({ description: 'From 0, the fastest, to 9, the smallest.' }),
+        level: int32(0, 9).optional().meta({
+          description:
+            'From 0, the fastest, to 9, the smallest; 6 of gzip and 3 of zstd where it is not set.',
+        }),
       })
       .optional()
-      .meta({ description: 'Compression of the files. Not acted on yet.' }),
+      .meta({ description: 'Compression of the files; they are stored as they are where it is not set.' }),
     partialPaths: z
       .array(pathInWorktree)
       .min(1)
       .max(64)
       .optional()
-      .meta({ description: 'Only these paths of the worktree. Not acted on yet.' }),
+      .meta({ description: 'Only these paths of the worktree.' }),
     engine: engine
       .optional()
       .meta({ description: "How the snapshot is made; the Workspace's defaultEngine where it is not set." }),
@@ -68,13 +71,16 @@ export const snapshotSpecSchema = z
     restoreOnCreate: z
       .boolean()
       .default(false)
-      .meta({ description: 'Makes a worktree of the snapshot at once. Not acted on yet.' }),
+      .meta({ description: 'Makes a worktree of the snapshot as soon as it is Ready.' }),
     restoreWorktree: worktreeName
       .optional()
-      .meta({ description: 'Name of the worktree that restoreOnCreate makes. Not acted on yet.' }),
+      .meta({
+        description:
+          'Name of the worktree that restoreOnCreate makes; the name of this object where it is not set.',
+      }),
     snapshotID: snapshotId.optional().meta({
       description:
-        'Id of a snapshot that is on the volume already. Then this object shows that one and none is taken; note, tags and worktree say nothing new. The operator makes such objects, named after workspace and id, for snapshots that were not asked for by a Snapshot: of the schedule, by the workload, by hand. Deleting one leaves the data where it is, and the operator makes it again. Make one yourself, under another name, to show and pin a snapshot that is too old to be shown.',
+        'Id of a snapshot that is on the volume already. Then this object shows that one and none is taken; note, tags and worktree say nothing new. The operator makes such objects, named after workspace and id, for snapshots that were not asked for by a Snapshot: of the schedule, by the workload, by hand. Its deletionPolicy is Retain: deleting one leaves the data where it is, and the operator makes it again; set Delete first to delete the data. Make one yourself, under another name, to show and pin a snapshot that is too old to be shown.',
     }),
     worktree: worktreeName.default('main').meta({ description: 'Worktree that the snapshot is taken of.' }),
     pinned: z.boolean().default(false).meta({
@@ -82,7 +88,7 @@ export const snapshotSpecSchema = z
     }),
     deletionPolicy: z.enum(['Delete', 'Retain']).default('Delete').meta({
       description:
-        'What becomes of the snapshot on the volume when this object is deleted. May be changed. Not acted on yet: it stays, and the operator makes an object for it again.',
+        'What becomes of the snapshot on the volume when this object is deleted: Delete deletes it, also where a worktree came from it; with Retain it stays, and the operator makes an object for it again. It stays, too, when the Workspace or the namespace goes, and while another Snapshot stands for it. More than 10 deleted within a minute wait for annotation jvs.io/allow-mass-delete: "true" of the Workspace. May be changed, also of an object that is being deleted.',
     }),
   })
   .meta({

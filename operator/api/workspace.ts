@@ -223,7 +223,7 @@ export const workspaceSpecSchema = z
     }),
     finalSnapshot: z.boolean().default(false).meta({
       description:
-        'Takes a snapshot when your containers have exited, before the pod goes. Not acted on yet.',
+        'Takes a snapshot when your containers have exited, before the pod goes, and when one was killed for its memory or crashed.',
     }),
     reclaimPolicy: z
       .enum(['Retain', 'Delete'])
@@ -239,7 +239,7 @@ export const workspaceSpecSchema = z
           .meta({ description: 'After a snapshot, whatever became of it, to thaw them.', ...hookRules }),
       })
       .optional()
-      .meta({ description: 'What is called around each snapshot. Not acted on yet.' }),
+      .meta({ description: 'What is called around each snapshot.' }),
   })
   .meta({
     description: 'What you want.',

@@ -1,7 +1,8 @@
-// What the API server makes of Workspaces and Snapshots with our CustomResourceDefinitions.
+// What the API server makes of Workspaces, Snapshots and Restores with our CustomResourceDefinitions.
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { setCondition } from '../../operator/api/conditions.ts';
 import { InvalidResource } from '../../operator/api/parse.ts';
+import { parseRestore, type Restore, restores } from '../../operator/api/restore.ts';
 import { parseSnapshot, type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
 import { parseWorkspace, type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import { ApiError, KubeClient } from '../../operator/runtime/client.ts';
@@ -16,7 +17,7 @@ beforeAll(async () => {
   ({ server, kubectl } = await startWithKubectl());
   client = KubeClient.fromKubeconfig(server.kubeconfig);
   await kubectl('apply', '-k', 'config/default');
-  await kubectl('wait', '--for', 'condition=Established', 'crd/workspaces.jvs.io', 'crd/snapshots.jvs.io');
+  await kubectl('wait', '--for', 'condition=Established', 'crd', '--all');
   // Just established, they answer "storage is (re)initializing" for a moment.
   await vi.waitFor(clean, { timeout: 30_000, interval: 100 });
 }, 900_000);
@@ -24,9 +25,9 @@ beforeAll(async () => {
 afterAll(() => server?.stop());
 
 async function clean(): Promise<void> {
-  for (const resource of [workspaces, snapshots]) {
-    const { items } = await client.list<Workspace | Snapshot>(resource, { namespace });
-    for (const { metadata } of items) await client.delete<Workspace | Snapshot>(resource, metadata);
+  for (const resource of [workspaces, snapshots, restores]) {
+    const { items } = await client.list<Workspace | Snapshot | Restore>(resource, { namespace });
+    for (const { metadata } of items) await client.delete<Workspace | Snapshot | Restore>(resource, metadata);
   }
 }
 
@@ -37,10 +38,12 @@ const workspace = (spec: unknown, name = 'w') =>
   client.create(workspaces, { metadata: { name, namespace }, spec } as Workspace);
 const snapshot = (spec: unknown, name = 's') =>
   client.create(snapshots, { metadata: { name, namespace }, spec } as Snapshot);
+const restore = (spec: unknown, name = 'r') =>
+  client.create(restores, { metadata: { name, namespace }, spec } as Restore);
 
 test('the samples are accepted as they are, and come back parsed as they are', async () => {
   await kubectl('apply', '-k', 'config/samples');
-  await kubectl('apply', '-f', 'config/samples/training-snapshot.yaml');
+  await kubectl('apply', '-f', 'config/samples/training-snapshot.yaml', '-f', 'config/samples/restore.yaml');
   const { items } = await client.list(workspaces, { namespace });
   expect(items.map(({ metadata }) => metadata.name)).toEqual(['ml-workspace', 'training']);
   // The server's defaults and the parser's are the same.
@@ -48,6 +51,9 @@ test('the samples are accepted as they are, and come back parsed as they are', a
   const taken = await client.list(snapshots, { namespace });
   expect(taken.items.map(({ metadata }) => metadata.name)).toEqual(['pre-deployment', 'training-start']);
   for (const item of taken.items) expect(parseSnapshot(item).spec).toEqual(item.spec);
+  const restored = await client.list(restores, { namespace });
+  expect(restored.items.map(({ metadata }) => metadata.name)).toEqual(['back-to-pre-deployment']);
+  for (const item of restored.items) expect(parseRestore(item).spec).toEqual(item.spec);
 });
 
 test('the server and the parser fill in the same defaults', async () => {
@@ -80,6 +86,7 @@ describe('a pod template', () => {
   });
 });
 
+const anId = '1795000000000-0a1b2c3d';
 const withSecret = (source: string) => ({ juiceFsConfig: { source, secretsRef: { name: 's' } } });
 const podSpec = (spec: unknown) => ({ template: { spec } });
 const scheduled = (schedule: string) => ({ autoSnapshot: { schedule } });
@@ -195,19 +202,38 @@ describe('refused, with the path of the field', () => {
     expect(parse).toThrow(`${path}: `);
   });
 
+  test.each<[path: string, spec: object, message: string, byParser?: 'server only']>([
+    ['spec', {}, 'must have exactly one of snapshot and snapshotID', 'server only'],
+    ['spec', { snapshot: 's', snapshotID: anId }, 'must have exactly one', 'server only'],
+    ['spec', { snapshot: 's', worktree: 'a', newWorktree: 'b' }, 'at most one of worktree', 'server only'],
+    ['spec.newWorktree', { snapshot: 's', newWorktree: 'main' }, 'set worktree to restore it', 'server only'],
+    ['spec.newWorktree', { snapshot: 's', newWorktree: '../x' }, 'letters, digits'],
+    ['spec.worktree', { snapshot: 's', worktree: '.' }, 'not be a dot alone'],
+    ['spec.snapshot', { snapshot: 'A_b' }, 'must be the name of an object'],
+    ['spec.snapshotID', { snapshotID: '17' }, 'must be the id of a snapshot'],
+    ['spec.deletionPolicy', { snapshot: 's', deletionPolicy: 'Orphan' }, 'Retain'],
+  ])('Restore %s (%#)', async (path, other, message, byParser) => {
+    const spec = { workspace: 'w', ...other };
+    await refused(restore(spec), path, message);
+    if (byParser) return;
+    const parse = () => parseRestore({ metadata: { name: 'r', namespace }, spec });
+    expect(parse).toThrow(`${path}: `);
+  });
+
   test.each(['w'.repeat(53), 'has.dots'])('Workspace named %s', async (name) => {
     await refused(workspace({}, name), 'metadata.name');
   });
 });
 
 /** `path` begins what the server says of one field; what is missing it files under the field as well. */
-async function refused(request: Promise<unknown>, path: string): Promise<void> {
+async function refused(request: Promise<unknown>, path: string, message = ''): Promise<void> {
   const error = await request.then(
     () => expect.fail('the server accepted it'),
     (error: unknown) => error,
   );
   expect(error).toBeInstanceOf(ApiError);
   expect(error).toMatchObject({ status: 422, message: expect.stringContaining(`${path}: `) });
+  expect(error).toMatchObject({ message: expect.stringContaining(message) });
 }
 
 describe('accepted', () => {
@@ -303,6 +329,28 @@ describe('immutable', () => {
       await refused(change({ [field]: full[field] }), `spec.${field}`);
     }
   });
+});
+
+test('a Restore runs once: nothing of it but deletionPolicy can be changed', async () => {
+  const made = await restore({
+    workspace: 'w',
+    snapshot: 's',
+    newWorktree: 'side',
+    deletionPolicy: 'Delete',
+  });
+  expect(made.spec).toEqual(parseRestore(made).spec);
+  const change = (spec: object) => client.mergePatch(restores, { namespace, name: 'r' }, { spec });
+  for (const spec of [
+    { workspace: 'x' },
+    { snapshot: 't' },
+    { newWorktree: 'other' },
+    { preRestoreSnapshot: false },
+  ]) {
+    await refused(change(spec), `spec.${Object.keys(spec)[0]}`, 'a restore runs once; make another Restore');
+  }
+  await refused(change({ snapshot: null, snapshotID: anId }), 'spec.snapshot');
+  await refused(change({ newWorktree: null, worktree: 'main' }), 'spec.newWorktree');
+  expect((await change({ deletionPolicy: 'Retain' })).spec.deletionPolicy).toBe('Retain');
 });
 
 const status = {
