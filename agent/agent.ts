@@ -12,6 +12,7 @@ import { exposition } from './metrics/exposition.ts';
 import { gaugesOf } from './metrics/gauges.ts';
 import { Meters } from './metrics/meters.ts';
 import { toSnapshot } from './snapshot.ts';
+import { StateStore } from './state.ts';
 import { debugStatus } from './status.ts';
 import { Upkeep } from './upkeep/upkeep.ts';
 import { diff } from './volume/diff.ts';
@@ -20,7 +21,10 @@ import { Volume, type VolumeOptions } from './volume/volume.ts';
 export interface Agent {
   readonly debugPort: number;
   readonly healthPort: number;
-  /** Lets a running snapshot finish within `graceMs`, then aborts it; may be called again with less. */
+  /**
+   * Lets what runs finish, then takes the final snapshot where one is wanted, within `graceMs`; then aborts it. May be
+   * called again with less.
+   */
   stop(graceMs: number): Promise<void>;
 }
 
@@ -42,10 +46,12 @@ export async function startAgent(
   const volume = new Volume({ connect, engine: config.engine, path: config.volume, log });
   const events = new Events();
   const meters = new Meters();
-  const executor = new Executor({ volume, events, log, meters });
+  const store = new StateStore(config.volume, log);
+  const executor = new Executor({ volume, events, store, pod: config.pod, log, meters });
   const upkeep = new Upkeep({
     workspace: `${config.namespace}/${config.workspace}`,
-    path: config.volume,
+    worktree: config.worktree,
+    store,
     volume,
     executor,
     log,
@@ -80,7 +86,7 @@ export async function startAgent(
     volume,
     executor,
     upkeep,
-    status: () => debugStatus(config, volume.state, executor, link?.state ?? noLink),
+    status: () => debugStatus(config, volume.state, upkeep.view, executor, link?.state ?? noLink),
   });
   const api = await startApiServer(config['debug-address'], { service, volume, events }).catch(
     async (cause) => {
@@ -99,7 +105,7 @@ export async function startAgent(
     healthPort: health.port,
     async stop(graceMs) {
       // The operator hears how the running request ended before the agent hangs up.
-      await executor.stop(graceMs);
+      await executor.stop(graceMs, () => upkeep.takeFinal());
       stopLink.abort();
       await linkRuns;
       await api.close();

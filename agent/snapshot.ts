@@ -1,12 +1,16 @@
-// A descriptor on the disk, as the gRPC contracts say it: for the debug API and for the operator.
+// A descriptor or worktree on the disk, as the gRPC contracts say it: for the debug API and for the operator.
 import type { SnapshotInput } from '../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
+import type { WorktreeInput } from '../shared/proto/gen/jvs/agent/v1/Worktree.ts';
 import { toTimestamp } from '../shared/proto/timestamp.ts';
-import type { AgentExtension, Descriptor } from './repository/repository.ts';
+import type { AgentExtension, Descriptor, Worktree } from './repository/repository.ts';
 
 const requestTagPrefix = 'k8s-';
 
 /** The tag that ties a snapshot to the Snapshot resource it was made for. */
 export const requestTag = (uid: string): string => `${requestTagPrefix}${uid}`;
+
+/** The tag of what was taken before a restore; later ones of the same restore have a number added. */
+export const beforeTag = (uid: string): string => `${requestTag(uid)}-before`;
 
 const isRequestTag = (tag: string): boolean => tag.startsWith(requestTagPrefix);
 
@@ -59,6 +63,16 @@ export function toSnapshot(descriptor: Descriptor, notes: SnapshotNotes = {}): S
     requestUid: tags.find(isRequestTag)?.slice(requestTagPrefix.length),
     keepReasons: [...(notes.keepReasons ?? [])],
     verifiedAt: timestamp(notes.verifiedAt),
+  };
+}
+
+export function toWorktree(worktree: Worktree): WorktreeInput {
+  return {
+    name: worktree.name,
+    baseSnapshotId: worktree.base_snapshot_id,
+    headSnapshotId: worktree.head_snapshot_id,
+    latestSnapshotId: worktree.latest_snapshot_id,
+    createdAt: timestamp(worktree.created_at),
   };
 }
 

@@ -4,25 +4,26 @@ import { version } from '../shared/version.ts';
 import type { Config } from './config.ts';
 import type { Executor } from './executor/executor.ts';
 import type { LinkState } from './link/client.ts';
-import { isDamaged } from './snapshot.ts';
+import type { Worktree } from './repository/repository.ts';
+import { isDamaged, toWorktree } from './snapshot.ts';
 import type { UpkeepView } from './upkeep/upkeep.ts';
 import type { VolumeState } from './volume/volume.ts';
 
-/** The operator refuses texts longer than a few KiB. */
 const mostDamaged = 100;
+const mostWorktrees = 1000;
+/** The operator refuses texts longer than a few KiB. */
 const clip = (text: string | undefined) => text?.slice(0, 2048);
 
 /** What the operator is told of the volume. */
 export function agentStatus(
-  { info, snapshots, head, usage, problem }: VolumeState,
+  state: VolumeState,
   { status, notes }: Pick<UpkeepView, 'status' | 'notes'>,
 ): AgentStatusInput {
+  const { info, snapshots, head, usage, problem } = state;
   return {
     ...status,
-    damaged: snapshots
-      .filter((descriptor) => isDamaged(descriptor, notes.get(descriptor.snapshot_id)))
-      .slice(0, mostDamaged)
-      .map(({ snapshot_id }) => snapshot_id),
+    damaged: damagedOf(state, notes),
+    worktrees: toldOf(state.worktrees),
     repositoryId: info?.repositoryId,
     currentSnapshotId: head,
     effectiveEngine: info?.effectiveEngine,
@@ -38,11 +39,13 @@ export function agentStatus(
 /** What a user of the debug API is told of the agent. */
 export function debugStatus(
   config: Pick<Config, 'workspace' | 'namespace' | 'pod' | 'node' | 'engine'>,
-  { info, snapshots, head, usage, problem }: VolumeState,
+  state: VolumeState,
+  { status, notes }: Pick<UpkeepView, 'status' | 'notes'>,
   { role }: Pick<Executor, 'role'>,
   link: LinkState,
 ): StatusInput {
   const { workspace, namespace, pod, node } = config;
+  const { info, snapshots, head, usage, problem } = state;
   return {
     version,
     workspace,
@@ -59,5 +62,18 @@ export function debugStatus(
     problem: problem?.message,
     usage,
     linkProblem: link.problem,
+    nextSnapshotTime: status.nextSnapshotTime ?? null,
+    heldDeletions: status.heldDeletions ?? 0,
+    damaged: damagedOf(state, notes),
+    worktrees: toldOf(state.worktrees),
   };
 }
+
+function damagedOf({ snapshots }: VolumeState, notes: UpkeepView['notes']): string[] {
+  return snapshots
+    .filter((descriptor) => isDamaged(descriptor, notes.get(descriptor.snapshot_id)))
+    .slice(0, mostDamaged)
+    .map(({ snapshot_id }) => snapshot_id);
+}
+
+const toldOf = (worktrees: readonly Worktree[]) => worktrees.slice(0, mostWorktrees).map(toWorktree);

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { NotPrimary, QueueFull, TooManySnapshots } from '../executor/executor.ts';
+import { NotPrimary, QueueFull, TooMany } from '../executor/errors.ts';
 import { RepositoryError, type RepositoryErrorReason } from '../repository/repository.ts';
 import { VolumeUnavailable } from '../volume/volume.ts';
 
@@ -39,7 +39,7 @@ function codeOf(error: unknown): status {
   if (error instanceof ApiError) return error.code;
   if (error instanceof RepositoryError) return codes[error.reason];
   if (error instanceof NotPrimary) return status.FAILED_PRECONDITION;
-  if (error instanceof QueueFull || error instanceof TooManySnapshots) return status.RESOURCE_EXHAUSTED;
+  if (error instanceof QueueFull || error instanceof TooMany) return status.RESOURCE_EXHAUSTED;
   if (error instanceof VolumeUnavailable) {
     const { reason } = error.problem;
     return Object.hasOwn(codes, reason) ? codes[reason as RepositoryErrorReason] : status.UNAVAILABLE;

@@ -1,25 +1,37 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { EventInput } from '../../shared/proto/gen/jvs/agent/v1/Event.ts';
 import type { DesiredState, DesiredStateInput } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
 import type { RequestUpdateInput } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
 import { loadLink } from '../../shared/proto/load.ts';
 import { Events } from '../events.ts';
 import { RepositoryError } from '../repository/repository.ts';
+import { StateStore } from '../state.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 import { Volume } from '../volume/volume.ts';
-import { Executor, NotPrimary, QueueFull, TooManySnapshots } from './executor.ts';
+import { NotPrimary, QueueFull, TooMany } from './errors.ts';
+import { Executor } from './executor.ts';
 
 const log = pino({ level: 'silent' });
 const stops: (() => Promise<unknown>)[] = [];
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'executor-'));
+  mkdirSync(join(directory, '.jvs'));
+});
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
+  rmSync(directory, { recursive: true });
 });
 
-function start(repository = new MemoryRepository()) {
+function start(repository = new MemoryRepository(), now = Date.now) {
   const volume = new Volume({ connect: () => repository, engine: 'copy', path: '/nonexistent', log });
   const events = new Events();
-  const executor = new Executor({ volume, events, log, random: () => 0 });
+  const store = new StateStore(directory, log);
+  const executor = new Executor({ volume, events, store, pod: 'ml-0', log, now, random: () => 0 });
   const controller = new AbortController();
   const running = volume.run(controller.signal);
   stops.push(async () => {
@@ -214,8 +226,220 @@ test('a pod can not fill the volume with its own snapshots where retention may n
   const { executor, volume } = start(repository);
   await vi.waitFor(() => expect(volume.state.info).toBeDefined());
   const { signal } = new AbortController();
-  await expect(executor.create({ worktree: 'main' }, signal)).rejects.toBeInstanceOf(TooManySnapshots);
+  await expect(executor.create({ worktree: 'main' }, signal)).rejects.toBeInstanceOf(TooMany);
   const auto = { requestTag: 'auto-60', tags: [] };
   expect(await executor.automatic(auto)).toMatchObject({ agent: { origin: 'auto' } });
   expect(repository.disk).toHaveLength(151);
+});
+
+const restoresOf = (...restores: NonNullable<DesiredStateInput['restores']>) => desired([], { restores });
+const back = (uid: string, snapshotId: string) => ({
+  ...{ uid, name: `restore-${uid}`, snapshotId, worktree: 'main', preRestoreSnapshot: true },
+});
+
+/** Two snapshots of main, and a repository that counts what was brought back. */
+function twoSnapshots() {
+  const repository = new MemoryRepository();
+  const first = fakeDescriptor();
+  repository.disk.push(first, fakeDescriptor({ parent_id: first.snapshot_id }));
+  const [older = '', newer = ''] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const restore = vi.spyOn(repository, 'restore');
+  const fork = vi.spyOn(repository, 'fork');
+  return { repository, older, newer, restore, fork };
+}
+
+test('a restore takes a snapshot before, says how far it is, and what undoes it; it is done once', async () => {
+  const { repository, older, newer, restore } = twoSnapshots();
+  const { executor, updates, volume, seen } = start(repository);
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  executor.setDesired(restoresOf(back('a', older)));
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ phase: 'PHASE_DONE' }]));
+  const [, , before] = repository.disk;
+  expect(before).toMatchObject({
+    parent_id: newer,
+    tags: ['k8s-a-before'],
+    note: `Before Restore restore-a of ${older}`,
+    agent: { origin: 'pre-restore' },
+  });
+  const preRestoreSnapshotId = before?.snapshot_id;
+  expect(executor.pending()).toEqual([{ uid: 'a', phase: 'PHASE_DONE', preRestoreSnapshotId }]);
+  expect(updates.map(([, update]) => update)).toEqual([
+    { uid: 'a', phase: 'PHASE_IN_PROGRESS' },
+    { uid: 'a', phase: 'PHASE_IN_PROGRESS', preRestoreSnapshotId },
+    { uid: 'a', phase: 'PHASE_IN_PROGRESS', preRestoreSnapshotId, bytesDone: 1, bytesTotal: 2 },
+    { uid: 'a', phase: 'PHASE_DONE', preRestoreSnapshotId },
+  ]);
+  expect(seen.flatMap(({ progress }) => progress?.operation ?? [])).toEqual(['snapshot', 'restore']);
+  // Known at once.
+  expect(volume.state.head).toBe(older);
+  expect(volume.state.worktrees).toMatchObject([
+    { name: 'main', head_snapshot_id: older, latest_snapshot_id: preRestoreSnapshotId },
+  ]);
+
+  executor.setDesired(restoresOf(back('a', older)));
+  // Another agent of the volume, to which the operator says the same; the engine has forgotten it.
+  repository.carriedOut.clear();
+  const { executor: other } = start(repository);
+  other.setDesired(restoresOf(back('a', older)));
+  await vi.waitFor(() =>
+    expect(other.pending()).toEqual([{ uid: 'a', phase: 'PHASE_DONE', preRestoreSnapshotId }]),
+  );
+  expect(restore).toHaveBeenCalledTimes(1);
+  expect(repository.disk).toHaveLength(3);
+});
+
+test('a retry of a restore finds what was taken before; after a while it takes what changed since', async () => {
+  const { repository, older, restore } = twoSnapshots();
+  let now = Date.parse('2026-11-24T09:00:00Z');
+  const created_at = new Date(now).toISOString();
+  repository.disk.push(fakeDescriptor({ tags: ['k8s-a-before'], created_at }));
+  const adopted = repository.disk[2]?.snapshot_id;
+  restore.mockRejectedValueOnce(new RepositoryError('VolumeFull', 'make room'));
+  const { executor } = start(repository, () => now);
+  executor.setDesired(restoresOf(back('a', older)));
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ reason: 'VolumeFull' }]));
+  expect(repository.disk).toHaveLength(3);
+  now += 6 * 60_000;
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ phase: 'PHASE_DONE' }]), 5000);
+  const [later] = repository.disk.slice(3);
+  expect(later).toMatchObject({ tags: ['k8s-a-before-2'], parent_id: adopted });
+  expect(executor.pending()).toMatchObject([{ preRestoreSnapshotId: later?.snapshot_id }]);
+});
+
+test('what can not be restored fails with a word on what to do, and changes nothing', async () => {
+  const { repository, older, restore } = twoSnapshots();
+  const { executor, volume } = start(repository);
+  const nowhere = '1795507921120-0badcafe';
+  restore.mockRejectedValueOnce(new RepositoryError('DamagedRepository', 'it does not match its hash'));
+  const elsewhere = { ...back('worktree', older), worktree: 'exp' };
+  executor.setDesired(restoresOf(back('unknown', nowhere), elsewhere, back('damaged', older)));
+  await vi.waitFor(() => expect(executor.pending()).toHaveLength(3));
+  await vi.waitFor(() =>
+    expect(executor.pending()).toMatchObject([
+      {
+        uid: 'unknown',
+        phase: 'PHASE_FAILED',
+        reason: 'NotFound',
+        message: expect.stringContaining(nowhere),
+      },
+      {
+        uid: 'worktree',
+        phase: 'PHASE_FAILED',
+        message: expect.stringContaining('there is no worktree exp'),
+      },
+      { uid: 'damaged', phase: 'PHASE_FAILED', reason: 'DamagedRepository' },
+    ]),
+  );
+  expect(volume.state.head).toBe(repository.disk[2]?.snapshot_id); // what was taken before the damaged one
+  expect(repository.disk).toHaveLength(3);
+});
+
+test('a worktree whose folder is gone is restored, though there is nothing to take before', async () => {
+  const { repository, older } = twoSnapshots();
+  vi.spyOn(repository, 'snapshot').mockRejectedValue(new RepositoryError('NotFound', 'main is no directory'));
+  const { executor, volume } = start(repository);
+  executor.setDesired(restoresOf(back('a', older)));
+  await vi.waitFor(() => expect(executor.pending()).toEqual([{ uid: 'a', phase: 'PHASE_DONE' }]));
+  expect(volume.state.head).toBe(older);
+});
+
+test('a restore into a new worktree makes it, takes nothing before, and fails where the name is taken', async () => {
+  const { repository, older, newer } = twoSnapshots();
+  const { executor, volume } = start(repository);
+  const fork = (uid: string, snapshotId: string) => ({ uid, name: uid, snapshotId, newWorktree: 'exp' });
+  executor.setDesired(restoresOf(fork('a', older), fork('b', newer)));
+  await vi.waitFor(() =>
+    expect(executor.pending()).toMatchObject([
+      { uid: 'a', phase: 'PHASE_DONE' },
+      { uid: 'b', phase: 'PHASE_FAILED', reason: 'InvalidArgument', message: expect.stringContaining('exp') },
+    ]),
+  );
+  expect(repository.disk).toHaveLength(2);
+  expect(volume.state.worktrees).toMatchObject([
+    { name: 'main', head_snapshot_id: newer },
+    { name: 'exp', base_snapshot_id: older, head_snapshot_id: older },
+  ]);
+});
+
+test('requests of all kinds take turns; one that is withdrawn while it waits is not carried out', async () => {
+  const { repository, older, newer, restore } = twoSnapshots();
+  const { executor, volume } = start(repository);
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  const { promise, resolve } = Promise.withResolvers<void>();
+  repository.gate = promise;
+  const own = executor.create({ worktree: 'main' }, new AbortController().signal);
+  executor.setDesired(restoresOf(back('a', older)));
+  await vi.waitFor(() => expect(repository.running).toBe(1));
+  executor.setDesired(desired(['s'], { restores: [back('b', newer)] }));
+  resolve();
+  await own;
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ uid: 'b', phase: 'PHASE_DONE' }]));
+  expect(restore.mock.calls.map(([{ requestTag }]) => requestTag)).toEqual(['k8s-b']);
+  expect(repository.disk.slice(2).map(({ tags }) => tags)).toEqual([
+    [],
+    ['release', 'k8s-s'],
+    ['k8s-b-before'],
+  ]);
+  expect(repository.mostRunning).toBe(1);
+});
+
+test('deleting takes heads too, and is done where there is nothing; main is never removed', async () => {
+  const { repository, older, newer } = twoSnapshots();
+  repository.forks.set('exp', older);
+  const { executor, updates, volume } = start(repository);
+  const deleted: string[] = [];
+  executor.deleting.subscribe((id) => deleted.push(id));
+  const deletions = [
+    { uid: 'head', snapshotId: newer },
+    { uid: 'fork', worktree: 'exp' },
+    { uid: 'gone', snapshotId: '1795507921120-0badcafe' },
+    { uid: 'no fork', worktree: 'other' },
+    { uid: 'main', worktree: 'main' },
+  ];
+  executor.setDesired(desired([], { deletions }));
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ uid: 'main', phase: 'PHASE_FAILED' }]));
+  for (const uid of ['head', 'fork', 'gone', 'no fork']) {
+    expect(updates.findLast(([of]) => of === uid)?.[1]).toBeUndefined();
+  }
+  expect(repository.disk.map(({ snapshot_id }) => snapshot_id)).toEqual([older]);
+  expect(deleted).toContain(newer);
+  expect(volume.state).toMatchObject({ head: older, worktrees: [{ name: 'main' }] });
+});
+
+test('a snapshot that a restore still needs is deleted after it', async () => {
+  const { repository, older, restore } = twoSnapshots();
+  restore.mockRejectedValueOnce(new RepositoryError('VolumeFull', 'make room'));
+  const { executor, updates } = start(repository);
+  const deletions = [{ uid: 'd', snapshotId: older }];
+  executor.setDesired(desired([], { restores: [back('a', older)], deletions }));
+  await vi.waitFor(() =>
+    expect(updates).toContainEqual([
+      'd',
+      expect.objectContaining({ phase: 'PHASE_WAITING', message: expect.stringContaining('restore-a') }),
+    ]),
+  );
+  await vi.waitFor(() => expect(repository.disk[0]?.snapshot_id).not.toBe(older), 5000);
+  expect(executor.pending()).toMatchObject([{ uid: 'a', phase: 'PHASE_DONE' }]);
+});
+
+test('origin, compression and paths of a request reach the engine; what this agent does not know fails', async () => {
+  const { repository, executor } = start();
+  const snapshot = (uid: string, fields: object) => ({ uid, name: uid, ...fields });
+  executor.setDesired(
+    desired([], {
+      snapshots: [
+        snapshot('a', { origin: 'final', compression: { type: 'zstd', level: 3 }, partialPaths: ['data'] }),
+        snapshot('b', { compression: { type: 'lzma' } }),
+        snapshot('c', { origin: 'auto' }),
+      ],
+    }),
+  );
+  await vi.waitFor(() => expect(executor.pending()).toHaveLength(2));
+  expect(executor.pending()).toMatchObject([
+    { uid: 'b', phase: 'PHASE_FAILED', message: expect.stringContaining('"lzma"') },
+    { uid: 'c', phase: 'PHASE_FAILED', message: expect.stringContaining('"auto"') },
+  ]);
+  expect(repository.disk).toMatchObject([
+    { agent: { origin: 'final' }, compression: { type: 'zstd', level: 3 }, partial_paths: ['data'] },
+  ]);
 });

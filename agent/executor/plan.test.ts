@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest';
-import type { SnapshotRequest } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
 import { loadLink } from '../../shared/proto/load.ts';
 import { RepositoryError } from '../repository/repository.ts';
 import { VolumeUnavailable } from '../volume/volume.ts';
-import { afterFailure, mergeRequests, planNext, type RequestState } from './plan.ts';
+import { afterFailure, keyOf, mergeRequests, planNext, type Request, type RequestState } from './plan.ts';
 
 const { serialize, deserialize } = loadLink().SnapshotRequest;
-const request = (uid: string): SnapshotRequest => deserialize(serialize({ uid, name: uid }));
+const request = (uid: string): Request => ({
+  kind: 'snapshot',
+  asked: deserialize(serialize({ uid, name: uid })),
+});
 const state = (uid: string, fields: Partial<RequestState> = {}): RequestState => ({
   request: request(uid),
   phase: 'queued',
@@ -14,12 +16,12 @@ const state = (uid: string, fields: Partial<RequestState> = {}): RequestState =>
   notBefore: 0,
   ...fields,
 });
-const map = (...states: RequestState[]) => new Map(states.map((s) => [s.request.uid, s]));
+const map = (...states: RequestState[]) => new Map(states.map((s) => [keyOf(s.request), s]));
 
 test('what is desired keeps its state, what is not is forgotten, what is new is queued', () => {
   const known = map(state('a', { phase: 'done' }), state('b', { phase: 'failed' }));
   const merged = mergeRequests(known, [request('b'), request('c')]);
-  expect([...merged.values()].map(({ request, phase }) => [request.uid, phase])).toEqual([
+  expect([...merged.values()].map(({ request, phase }) => [request.asked.uid, phase])).toEqual([
     ['b', 'failed'],
     ['c', 'queued'],
   ]);

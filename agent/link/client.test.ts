@@ -8,6 +8,7 @@ import type { EventInput } from '../../shared/proto/gen/jvs/agent/v1/Event.ts';
 import { Events } from '../events.ts';
 import { Executor } from '../executor/executor.ts';
 import type { Descriptor } from '../repository/repository.ts';
+import { StateStore } from '../state.ts';
 import { FakeOperator } from '../testing/fake-operator.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 import { createAuthority } from '../testing/tls.ts';
@@ -45,13 +46,14 @@ async function start({ scanIntervalMs = 20, disk = [] as Descriptor[] } = {}) {
   const events = new Events();
   const seen: EventInput[] = [];
   events.subscribe((event) => seen.push(event));
-  const executor = new Executor({ volume, events, log, random: () => 0 });
+  const store = new StateStore('/nonexistent', log);
+  const executor = new Executor({ volume, events, store, pod: 'ml-0', log, random: () => 0 });
   const link = new LinkClient({
     config: { workspace: 'ml', pod: 'ml-0', node: 'node-1', ...files },
     address: operator.address,
     volume,
     executor,
-    upkeep: new Upkeep({ workspace: 'team/ml', path: '/nonexistent', volume, executor, log }),
+    upkeep: new Upkeep({ workspace: 'team/ml', worktree: 'main', store, volume, executor, log }),
     events,
     log,
     retry: { baseMs: 50, capMs: 200 },

@@ -13,6 +13,7 @@ const open = (...newestFirst: Descriptor[]): VolumeState => ({
   info,
   snapshots: newestFirst,
   head: newestFirst[0]?.snapshot_id,
+  worktrees: [],
 });
 const three = [fakeDescriptor(), fakeDescriptor(), fakeDescriptor()].reverse();
 const [c, b, a] = three as [Descriptor, Descriptor, Descriptor];
@@ -41,7 +42,7 @@ test('on connect: the inventory, oldest first, every word on requests, the statu
 
 test('no inventory is claimed of a volume that cannot be read; it follows when it can', () => {
   const outbox = new Outbox(
-    { snapshots: [], problem: { reason: 'Starting', message: 'opening' } },
+    { snapshots: [], worktrees: [], problem: { reason: 'Starting', message: 'opening' } },
     quiet,
     [],
   );

@@ -2,7 +2,7 @@
 import { type Descriptor, type Origin, RepositoryError } from '../repository/repository.ts';
 import { Counter, Histogram } from './exposition.ts';
 
-const origins: readonly Origin[] = ['manual', 'auto', 'self'];
+const origins: readonly Origin[] = ['manual', 'auto', 'self', 'pre-restore', 'final'];
 const results = ['success', 'failure', 'cancelled', 'unchanged'] as const;
 
 export class Meters {

@@ -67,6 +67,8 @@ export class MemoryRepository implements WorktreeRepository {
         unique_bytes: 2,
         entries: 1,
       };
+      if (options.paths) descriptor.partial_paths = [...options.paths];
+      if (options.compression) descriptor.compression = options.compression;
       this.disk.push(descriptor);
       this.#moved.delete(worktree);
       return descriptor;

@@ -2,7 +2,7 @@
 // by its ids.
 import * as z from 'zod/mini';
 import type { Clock } from '../clock.ts';
-import type { StateStore } from './state.ts';
+import type { StateStore } from '../state.ts';
 
 const happening = z.object({ id: z.string(), time: z.string(), reason: z.string(), message: z.string() });
 
@@ -24,6 +24,7 @@ export class Journal {
   readonly #onChange: () => void;
   #entries: JournalEntries = { removed: [], notices: [] };
   #saving: Promise<void> = Promise.resolve();
+  #loaded = false;
 
   constructor(store: StateStore, clock: Clock, onChange: () => void) {
     this.#store = store;
@@ -36,9 +37,15 @@ export class Journal {
     return this.#entries;
   }
 
+  /** What was entered before follows what was on the volume. */
   async load(): Promise<void> {
-    this.#entries = (await this.#store.load('journal', journalSchema)) ?? { removed: [], notices: [] };
-    this.#onChange();
+    const stored = (await this.#store.load('journal', journalSchema)) ?? { removed: [], notices: [] };
+    const early = this.#loaded ? { removed: [], notices: [] } : this.#entries;
+    this.#loaded = true;
+    await this.#write({
+      removed: [...stored.removed, ...early.removed],
+      notices: [...stored.notices, ...early.notices],
+    });
   }
 
   /** Becomes an event of the Workspace, a warning. The same `id` is the same happening, and said once. */
@@ -65,6 +72,7 @@ export class Journal {
 
   async #write(entries: JournalEntries): Promise<void> {
     this.#entries = entries;
+    if (!this.#loaded) return;
     this.#saving = this.#saving.then(() => this.#store.save('journal', this.#entries));
     await this.#saving;
     this.#onChange();

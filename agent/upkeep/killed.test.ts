@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { TestVolume } from '../repository/testing/volume.ts';
-import type { Rules } from './state.ts';
+import type { Rules } from './rules.ts';
 
 const program = join(import.meta.dirname, '../testing/timed-agent.ts');
 /** A minute of the schedule is a second. */
@@ -43,8 +43,7 @@ test('each run has one snapshot or is told to be missed, wherever the agent is k
   // What an operator once said.
   const rules: Rules = {
     schedule: { cron: '* * * * *', timeZone: 'UTC', tags: [], suspend: false, skipUnchanged: false },
-    pinned: [],
-    requests: [],
+    ...{ pinned: [], requests: [], restores: [], finalSnapshot: false },
     allowMassPrune: false,
   };
   mkdirSync(join(volume.jvs, 'agent'), { recursive: true });

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import type { Descriptor, Worktree } from '../repository/repository.ts';
 import { isMassPrune, planRetention, type RetentionDecision } from '../retention/plan.ts';
 import { selfSnapshots } from '../retention/policy.ts';
-import { isDamaged, requestTag, type SnapshotNotes } from '../snapshot.ts';
-import type { Rules } from './state.ts';
+import { beforeTag, isDamaged, requestTag, type SnapshotNotes } from '../snapshot.ts';
+import type { Rules } from './rules.ts';
 
 export type Notes = ReadonlyMap<string, SnapshotNotes>;
 
@@ -22,12 +22,17 @@ export function planPrune(
   snapshots: readonly Descriptor[],
   worktrees: readonly Worktree[],
   notes: Notes,
-  { policy, maxSnapshots, pinned, requests, allowMassPrune }: Rules,
+  { policy, maxSnapshots, pinned, requests, restores, allowMassPrune }: Rules,
   now: Date,
 ): PrunePlan {
   // Deleted before the operator has seen it, a request would be carried out a second time.
   const asked = new Set(requests.map(requestTag));
   const untold = snapshots.filter(({ tags }) => tags?.some((tag) => asked.has(tag)));
+  // Without the one before, a restore that goes wrong could not be undone.
+  const before = restores.map(({ uid }) => beforeTag(uid));
+  const undoing = snapshots.filter(({ tags }) =>
+    tags?.some((tag) => before.some((one) => tag.startsWith(one))),
+  );
   const decisions = planRetention(
     snapshots.filter(isReadable).map((descriptor) => ({
       id: descriptor.snapshot_id,
@@ -50,7 +55,10 @@ export function planPrune(
         ...(base_snapshot_id && { base: base_snapshot_id }),
       })),
       pinned: [...pinned, ...untold.map(({ snapshot_id }) => snapshot_id)],
-      restoring: [],
+      restoring: [
+        ...restores.map(({ snapshotId }) => snapshotId),
+        ...undoing.map(({ snapshot_id }) => snapshot_id),
+      ],
     },
     now,
   );

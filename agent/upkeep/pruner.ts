@@ -1,13 +1,14 @@
 // Deletes what retention does not keep.
 import type { Logger } from '../../shared/log.ts';
 import type { Clock } from '../clock.ts';
-import { type Executor, NotPrimary } from '../executor/executor.ts';
+import { NotPrimary } from '../executor/errors.ts';
+import type { Executor } from '../executor/executor.ts';
 import type { Meters } from '../metrics/meters.ts';
 import { RepositoryError } from '../repository/repository.ts';
 import { type Volume, VolumeUnavailable } from '../volume/volume.ts';
 import type { Journal } from './journal.ts';
 import { heldId, type Notes, type PrunePlan, planPrune } from './plan.ts';
-import type { Rules } from './state.ts';
+import type { Rules } from './rules.ts';
 
 export interface PrunerOptions {
   volume: Volume;

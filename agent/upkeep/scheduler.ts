@@ -4,7 +4,8 @@ import type { Logger } from '../../shared/log.ts';
 import type { AgentStatusInput } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
 import { toTimestamp } from '../../shared/proto/timestamp.ts';
 import type { Clock } from '../clock.ts';
-import { type Executor, NotPrimary } from '../executor/executor.ts';
+import { NotPrimary } from '../executor/errors.ts';
+import type { Executor } from '../executor/executor.ts';
 import type { Meters } from '../metrics/meters.ts';
 import { RepositoryError } from '../repository/repository.ts';
 import {
@@ -15,9 +16,10 @@ import {
   settle,
 } from '../schedule/plan.ts';
 import { scheduleTag } from '../snapshot.ts';
+import type { StateStore } from '../state.ts';
 import { VolumeUnavailable } from '../volume/volume.ts';
 import type { Journal } from './journal.ts';
-import type { Rules, StateStore } from './state.ts';
+import type { Rules } from './rules.ts';
 
 export type ScheduleStatus = Pick<
   AgentStatusInput,

@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { Events } from '../events.ts';
 import { Executor } from '../executor/executor.ts';
 import { RepositoryError } from '../repository/repository.ts';
+import { StateStore } from '../state.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 import { Volume } from '../volume/volume.ts';
 import { Upkeep } from './upkeep.ts';
@@ -42,7 +43,8 @@ function start(): { executor: Executor; upkeep: Upkeep; volume: Volume } {
     scanIntervalMs: 10,
   } as const;
   const volume = new Volume(options);
-  const executor = new Executor({ volume, events: new Events(), log });
+  const store = new StateStore(directory, log);
+  const executor = new Executor({ volume, events: new Events(), store, pod: 'ml-0', log });
   const clock: Clock = {
     now: () => now,
     // Looks again at once: what should happen at `now` does.
@@ -50,7 +52,7 @@ function start(): { executor: Executor; upkeep: Upkeep; volume: Volume } {
   };
   const verify = { bytesPerSecond: 1e9, intervalMs: 86_400_000 };
   const upkeep = new Upkeep({
-    ...{ workspace: 'team/ml', path: directory, volume, executor, log },
+    ...{ workspace: 'team/ml', worktree: 'main', store, volume, executor, log },
     ...{ clock, verify, settleMs: 0 },
   });
   const controller = new AbortController();

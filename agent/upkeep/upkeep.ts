@@ -8,13 +8,14 @@ import type { Executor } from '../executor/executor.ts';
 import { Meters } from '../metrics/meters.ts';
 import type { Verification } from '../repository/repository.ts';
 import { isDamaged, type SnapshotNotes } from '../snapshot.ts';
+import type { StateStore } from '../state.ts';
 import { diff } from '../volume/diff.ts';
 import type { Volume, VolumeState } from '../volume/volume.ts';
 import { Journal, type JournalEntries } from './journal.ts';
 import type { Notes, PrunePlan } from './plan.ts';
 import { Pruner } from './pruner.ts';
+import { noRules, type Rules, rulesOf, rulesSchema } from './rules.ts';
 import { Scheduler, type ScheduleStatus } from './scheduler.ts';
-import { noRules, type Rules, rulesOf, rulesSchema, StateStore } from './state.ts';
 import { Verifier, type VerifySettings } from './verifier.ts';
 
 export interface UpkeepStatus extends ScheduleStatus {
@@ -32,8 +33,9 @@ export interface UpkeepView {
 export interface UpkeepOptions {
   /** namespace/name of the Workspace. */
   workspace: string;
-  /** Root of the volume. */
-  path: string;
+  /** What the final snapshot is of. */
+  worktree: string;
+  store: StateStore;
   volume: Volume;
   executor: Executor;
   log: Logger;
@@ -53,7 +55,6 @@ export class Upkeep {
   /** After every change of the view. */
   readonly changes = new Emitter<[UpkeepView]>();
   readonly #options: Required<UpkeepOptions>;
-  readonly #store: StateStore;
   readonly #journal: Journal;
   readonly #scheduler: Scheduler;
   readonly #pruner: Pruner;
@@ -71,10 +72,9 @@ export class Upkeep {
     const meters = options.meters ?? new Meters();
     const verify = options.verify ?? { bytesPerSecond: 0, intervalMs: 0 };
     this.#options = { clock: systemClock, settleMs: 2000, ...options, meters, verify };
-    const { clock, log, path } = this.#options;
-    this.#store = new StateStore(path, log);
-    this.#journal = new Journal(this.#store, clock, () => this.#set({ journal: this.#journal.entries }));
-    const parts = { ...this.#options, store: this.#store, journal: this.#journal };
+    const { clock, store } = this.#options;
+    this.#journal = new Journal(store, clock, () => this.#set({ journal: this.#journal.entries }));
+    const parts = { ...this.#options, journal: this.#journal };
     this.#scheduler = new Scheduler(parts);
     this.#pruner = new Pruner(parts);
     this.#verifier = new Verifier({ ...parts, settings: verify, onChange: () => this.#verified() });
@@ -99,6 +99,25 @@ export class Upkeep {
     return this.#verifier.check(id, signal);
   }
 
+  /**
+   * The snapshot of an agent that is told to stop, where the rules ask for one and something has changed. What keeps
+   * it from being taken is told. Never throws.
+   */
+  async takeFinal(): Promise<void> {
+    const { executor, worktree, log } = this.#options;
+    if (!this.#rules?.finalSnapshot) return;
+    try {
+      const note = 'Before the pod stopped';
+      const taken = await executor.final({ worktree, note, unlessUnchanged: this.#headIsGood(worktree) });
+      log.info({ snapshot: taken.snapshot_id }, 'final snapshot');
+    } catch (err) {
+      log.error({ err }, 'final snapshot not taken');
+      const why = err instanceof Error ? err.message : String(err);
+      const message = `The final snapshot of ${worktree} was not taken: ${why}. Give it time with terminationGracePeriodSeconds, and see that the volume has room`;
+      await this.#journal.notice(`final-${this.#now()}`, 'FinalSnapshotFailed', message);
+    }
+  }
+
   /** Until aborted. What runs when the signal aborts is the executor's to end. */
   async run(signal: AbortSignal): Promise<void> {
     const { volume, executor, clock, log } = this.#options;
@@ -107,9 +126,17 @@ export class Upkeep {
         const rules = rulesOf(desired);
         if (!isDeepStrictEqual(rules, this.#rules)) this.#pruneAt = 0;
         this.#rules = rules;
+        executor.hooks.use(rules.hooks);
         this.#wake();
       }),
       volume.changes.subscribe((now, before) => this.#volumeChanged(now, before)),
+      executor.deleting.subscribe((id) => {
+        const message = 'Its Snapshot was deleted with deletionPolicy Delete';
+        void this.#journal.removed([{ id, reason: 'Deleted', message }]);
+      }),
+      executor.hooks.failures.subscribe(({ id, message }) => {
+        void this.#journal.notice(id, 'HookFailed', message);
+      }),
     ];
     const verifies = this.#verifier.run(signal);
     while (!signal.aborted) {
@@ -126,7 +153,7 @@ export class Upkeep {
 
   /** Does what is due, and says when to look again, in milliseconds. */
   async #turn(signal: AbortSignal): Promise<number> {
-    const { volume, executor, clock } = this.#options;
+    const { volume, executor, store, clock } = this.#options;
     if (!volume.state.info) return lookAgainMs;
     if (executor.role === 'ROLE_STANDBY') {
       // The primary goes on with what is on the volume; whoever is it next begins with that.
@@ -137,10 +164,12 @@ export class Upkeep {
     }
     if (!this.#loaded) await this.#load();
     const rules = this.#rules ?? noRules;
-    if (this.#rules) await this.#store.save('rules', rules);
+    if (this.#rules) await store.save('rules', rules);
+    await this.#sayDamage();
+    if (executor.hooks.frozen) executor.thaw();
 
     const show = (status: ScheduleStatus) => this.#set({ status: { ...this.#view.status, ...status } });
-    const { status, next } = await this.#scheduler.turn(rules, this.#headIsGood(), show);
+    const { status, next } = await this.#scheduler.turn(rules, this.#headIsGood('main'), show);
     show(status);
 
     const now = clock.now().getTime();
@@ -151,13 +180,18 @@ export class Upkeep {
   }
 
   async #load(): Promise<void> {
-    const rules = await this.#store.load('rules', rulesSchema);
+    const { store, executor } = this.#options;
+    const rules = await store.load('rules', rulesSchema);
     this.#rules ??= rules;
+    executor.hooks.use(this.#rules?.hooks);
     await this.#journal.load();
     await this.#scheduler.load();
     await this.#verifier.load();
     this.#loaded = true;
-    for (const { name, path } of this.#store.damaged.splice(0)) {
+  }
+
+  async #sayDamage(): Promise<void> {
+    for (const { name, path } of this.#options.store.damaged.splice(0)) {
       const message = `What the agent had written down (${name}) could not be read and is now ${path}: it goes on without. Have the storage checked`;
       await this.#journal.notice(`state-${name}-${this.#now()}`, 'AgentStateDamaged', message);
     }
@@ -210,8 +244,10 @@ export class Upkeep {
     return notes;
   }
 
-  #headIsGood(): boolean {
-    const { head, snapshots } = this.#options.volume.state;
+  /** Whether a worktree's newest can stand for it while nothing changes. */
+  #headIsGood(worktree: string): boolean {
+    const { worktrees, snapshots } = this.#options.volume.state;
+    const head = worktrees.find(({ name }) => name === worktree)?.head_snapshot_id;
     const descriptor = snapshots.find(({ snapshot_id }) => snapshot_id === head);
     return (
       descriptor !== undefined && !isDamaged(descriptor, this.#verifier.results.get(descriptor.snapshot_id))

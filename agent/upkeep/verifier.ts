@@ -7,10 +7,10 @@ import type { Executor } from '../executor/executor.ts';
 import type { Meters } from '../metrics/meters.ts';
 import { RepositoryError, type Verification } from '../repository/repository.ts';
 import type { SnapshotNotes } from '../snapshot.ts';
+import type { StateStore } from '../state.ts';
 import type { Volume } from '../volume/volume.ts';
 import type { Journal } from './journal.ts';
 import { planVerification } from './plan.ts';
-import type { StateStore } from './state.ts';
 
 export interface VerifySettings {
   /** On average; 0: never by itself. */

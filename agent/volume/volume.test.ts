@@ -125,15 +125,15 @@ test('the fingerprint follows the repository, and is not trusted while a file ma
   for (const name of ['descriptors', 'snapshots', 'worktrees/main']) {
     mkdirSync(join(root, '.jvs', name), { recursive: true });
   }
-  expect(await fingerprint(root, Date.now() + 60_000)).toBeUndefined(); // no config of main
+  expect(await fingerprint(root, [], Date.now() + 60_000)).toBeUndefined(); // no config of main
   writeFileSync(join(root, '.jvs/worktrees/main/config.json'), '{}');
-  expect(await fingerprint(root, Date.now())).toBeUndefined(); // written just now
-  const before = await fingerprint(root, Date.now() + 60_000);
+  expect(await fingerprint(root, [], Date.now())).toBeUndefined(); // written just now
+  const before = await fingerprint(root, [], Date.now() + 60_000);
   expect(before).toBeDefined();
-  expect(await fingerprint(root, Date.now() + 60_000)).toBe(before);
+  expect(await fingerprint(root, [], Date.now() + 60_000)).toBe(before);
   writeFileSync(join(root, '.jvs/descriptors/x.json'), '{}');
   utimesSync(join(root, '.jvs/descriptors'), 1, 1);
-  expect(await fingerprint(root, Date.now() + 60_000)).not.toBe(before);
+  expect(await fingerprint(root, [], Date.now() + 60_000)).not.toBe(before);
 });
 
 test('on a real volume, nothing is read while nothing changed, and what another program made is seen', async () => {

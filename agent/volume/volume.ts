@@ -1,6 +1,7 @@
 // What is on the volume, as last seen. The disk is the truth: other programs change it too, so it is looked at
 // again and again; what this agent made itself is known at once.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { type Backoff, backoffMs } from '../../shared/backoff.ts';
 import type { Logger } from '../../shared/log.ts';
 import { Emitter } from '../emitter.ts';
@@ -9,6 +10,7 @@ import {
   type EngineName,
   RepositoryError,
   type RepositoryInfo,
+  type Worktree,
   type WorktreeRepository,
 } from '../repository/repository.ts';
 import { diff } from './diff.ts';
@@ -30,6 +32,8 @@ export interface VolumeState {
   readonly snapshots: readonly Descriptor[];
   /** Of worktree main. */
   readonly head?: string;
+  /** Main first, then by name; the same array as long as nothing in it changed. */
+  readonly worktrees: readonly Worktree[];
   /** Of the volume's filesystem, bytes. */
   readonly usage?: { readonly usedBytes: number; readonly capacityBytes: number };
   readonly problem?: Problem;
@@ -46,12 +50,9 @@ export class VolumeUnavailable extends Error {
   }
 }
 
-/** Of the engine, what this agent uses. */
-export type VolumeRepository = Omit<WorktreeRepository, 'restore' | 'fork'>;
-
 export interface VolumeOptions {
   /** The volume's repository, not opened yet, with `engine` asked for. */
-  connect: (engine: EngineName) => VolumeRepository;
+  connect: (engine: EngineName) => WorktreeRepository;
   /** Asked for by the Workspace; `useEngine` changes it. */
   engine: EngineName;
   /** Root of the volume, to tell cheaply whether anything changed, and early. */
@@ -69,10 +70,11 @@ export class Volume {
   /** (now, before), after every change. */
   readonly changes = new Emitter<[VolumeState, VolumeState]>();
   readonly #options: Required<VolumeOptions>;
-  readonly #repository: VolumeRepository;
+  readonly #repository: WorktreeRepository;
   #engine: EngineName;
   #state: VolumeState = {
     snapshots: [],
+    worktrees: [],
     problem: { reason: 'Starting', message: 'The repository is being opened' },
   };
   #transient = true;
@@ -92,8 +94,13 @@ export class Volume {
     return this.#state;
   }
 
+  /** Its root. */
+  get path(): string {
+    return this.#options.path;
+  }
+
   /** @throws VolumeUnavailable while it is not open */
-  get repository(): VolumeRepository {
+  get repository(): WorktreeRepository {
     if (this.#state.info) return this.#repository;
     throw new VolumeUnavailable(this.#state.problem ?? { reason: 'Starting', message: 'Not open yet' });
   }
@@ -145,6 +152,7 @@ export class Volume {
     this.#update({
       snapshots: withThese(this.#state.snapshots, [descriptor]),
       head: main ? descriptor.snapshot_id : this.#state.head,
+      worktrees: movedBy(this.#state.worktrees, [descriptor]),
     });
   }
 
@@ -171,7 +179,8 @@ export class Volume {
       const info = await repository.open(signal);
       const snapshots = await this.#list();
       const [head, usage] = await Promise.all([repository.head('main'), repository.usage()]);
-      this.#update({ info, snapshots, head, usage, problem: undefined });
+      const worktrees = await this.#listWorktrees();
+      this.#update({ info, snapshots, head, worktrees, usage, problem: undefined });
       log.info({ ...info, snapshots: snapshots.length, head }, 'repository open');
       return true;
     } catch (error) {
@@ -195,6 +204,20 @@ export class Volume {
     return [...listed, ...others].sort((a, b) => (a.snapshot_id < b.snapshot_id ? 1 : -1));
   }
 
+  /** One that can not be read must not keep the agent from its work: then those of before. */
+  async #listWorktrees(): Promise<readonly Worktree[]> {
+    try {
+      const [main, others] = [[], []] as [Worktree[], Worktree[]];
+      for (const worktree of await this.#repository.worktrees()) {
+        (worktree.name === 'main' ? main : others).push(worktree);
+      }
+      return [...main, ...others];
+    } catch (err) {
+      this.#options.log.error({ err }, 'the worktrees can not be listed: jvs-agent doctor tells more');
+      return this.#state.worktrees;
+    }
+  }
+
   async #scan(): Promise<void> {
     const { path, listIntervalMs, log } = this.#options;
     const repository = this.#repository;
@@ -202,7 +225,8 @@ export class Volume {
       const now = Date.now();
       if (this.#engine !== this.#state.info?.engine) await this.#probe(this.#engine);
       const usage = await repository.usage();
-      const mark = await fingerprint(path, now);
+      const names = this.#state.worktrees.map(({ name }) => name);
+      const mark = await fingerprint(path, names, now);
       const fresh = now - this.#seen.listedAt < listIntervalMs;
       if (mark !== undefined && mark === this.#seen.fingerprint && fresh && !this.#state.problem) {
         this.#update({ usage });
@@ -210,6 +234,7 @@ export class Volume {
       }
       const listed = await this.#list();
       const head = await repository.head('main');
+      const worktrees = await this.#listWorktrees();
       this.#seen = { fingerprint: mark, listedAt: now };
       // A head read before our latest snapshot of main moved it is old.
       const ours = this.#recorded.findLast((descriptor) => descriptor.worktree_name === 'main');
@@ -217,6 +242,7 @@ export class Volume {
         usage,
         snapshots: withThese(listed, this.#recorded),
         head: ours?.snapshot_id ?? head,
+        worktrees: movedBy(worktrees, this.#recorded),
         problem: undefined,
       });
     } catch (error) {
@@ -232,9 +258,10 @@ export class Volume {
 
   #update(change: Partial<VolumeState>): void {
     const before = this.#state;
-    const now = { ...before, ...change };
+    const now: { -readonly [Key in keyof VolumeState]: VolumeState[Key] } = { ...before, ...change };
     const { changed, removed } = diff(before.snapshots, now.snapshots);
     if (!changed.length && !removed.length) now.snapshots = before.snapshots;
+    if (isDeepStrictEqual(now.worktrees, before.worktrees)) now.worktrees = before.worktrees;
     const same = (Object.keys(now) as (keyof VolumeState)[]).every((key) => equal(now[key], before[key]));
     if (same) return;
     this.#state = now;
@@ -247,6 +274,14 @@ function withThese(listed: readonly Descriptor[], ours: readonly Descriptor[]): 
   const ids = new Set(listed.map((descriptor) => descriptor.snapshot_id));
   const missing = ours.filter((descriptor) => !ids.has(descriptor.snapshot_id));
   return missing.length ? [...missing.reverse(), ...listed] : listed;
+}
+
+/** As they are when each of `ours`, oldest first, has become the head of its worktree. */
+function movedBy(worktrees: readonly Worktree[], ours: readonly Descriptor[]): readonly Worktree[] {
+  return worktrees.map((worktree) => {
+    const id = ours.findLast(({ worktree_name }) => worktree_name === worktree.name)?.snapshot_id;
+    return id ? { ...worktree, head_snapshot_id: id, latest_snapshot_id: id } : worktree;
+  });
 }
 
 function equal(a: unknown, b: unknown): boolean {

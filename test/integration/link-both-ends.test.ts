@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Events } from '../../agent/events.ts';
 import { Executor } from '../../agent/executor/executor.ts';
 import { LinkClient } from '../../agent/link/client.ts';
+import { StateStore } from '../../agent/state.ts';
 import { fakeDescriptor, MemoryRepository } from '../../agent/testing/memory-repository.ts';
 import { Upkeep } from '../../agent/upkeep/upkeep.ts';
 import { Volume } from '../../agent/volume/volume.ts';
@@ -65,7 +66,8 @@ async function startAgent(pod: string, port = link.port) {
     log,
     scanIntervalMs: 20,
   });
-  const executor = new Executor({ volume, events: new Events(), log });
+  const store = new StateStore('/nonexistent', log);
+  const executor = new Executor({ volume, events: new Events(), store, pod, log });
   const client = new LinkClient({
     config: {
       ...{ workspace: 'ws', pod, node: 'node-1' },
@@ -74,7 +76,7 @@ async function startAgent(pod: string, port = link.port) {
     address: `localhost:${port}`,
     volume,
     executor,
-    upkeep: new Upkeep({ workspace: 'team/ml', path: '/nonexistent', volume, executor, log }),
+    upkeep: new Upkeep({ workspace: 'team/ml', worktree: 'main', store, volume, executor, log }),
     events: new Events(),
     log,
     retry: { baseMs: 50, capMs: 200 },

@@ -9,7 +9,7 @@ export interface SnapshotRemovedInput {
   'id'?: (string);
   'time'?: (_google_protobuf_TimestampInput | null);
   /**
-   * CamelCase: Pruned, or RemovedFromVolume where the agent did not do it
+   * CamelCase: Pruned, Deleted by a person, or RemovedFromVolume where the agent did not do it
    */
   'reason'?: (string);
   'message'?: (string);
@@ -22,7 +22,7 @@ export interface SnapshotRemoved {
   'id': (string);
   'time': (_google_protobuf_Timestamp | null);
   /**
-   * CamelCase: Pruned, or RemovedFromVolume where the agent did not do it
+   * CamelCase: Pruned, Deleted by a person, or RemovedFromVolume where the agent did not do it
    */
   'reason': (string);
   'message': (string);

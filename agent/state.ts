@@ -2,69 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod/mini';
-import type { Logger } from '../../shared/log.ts';
-import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
-
-/** spec.autoSnapshot, spec.retentionPolicy and the pins, as the operator last said. */
-export const rulesSchema = z.object({
-  schedule: z.optional(
-    z.object({
-      cron: z.string(),
-      timeZone: z.string(),
-      tags: z.array(z.string()),
-      suspend: z.boolean(),
-      skipUnchanged: z._default(z.boolean(), false),
-      startingDeadlineSeconds: z.optional(z.number()),
-    }),
-  ),
-  policy: z.optional(
-    z.object({
-      keepMinSnapshots: z.number(),
-      /** Milliseconds. */
-      keepMinAge: z.number(),
-      keepTags: z.array(z.string()),
-    }),
-  ),
-  maxSnapshots: z.optional(z.number()),
-  pinned: z.array(z.string()),
-  /** Uids of requests whose outcome the operator has not taken yet. */
-  requests: z.array(z.string()),
-  allowMassPrune: z.boolean(),
-});
-export type Rules = z.infer<typeof rulesSchema>;
-
-/** Until an operator has spoken. */
-export const noRules: Rules = { pinned: [], requests: [], allowMassPrune: false };
-
-export function rulesOf({ schedule, retention, pinned, snapshots, allowMassPrune }: DesiredState): Rules {
-  const policy = retention?.policy;
-  return {
-    ...(schedule && {
-      schedule: {
-        cron: schedule.cron,
-        timeZone: schedule.timeZone || 'UTC',
-        tags: schedule.tags,
-        suspend: schedule.suspend,
-        skipUnchanged: schedule.skipUnchanged,
-        ...(schedule.startingDeadlineSeconds !== undefined && {
-          startingDeadlineSeconds: Number(schedule.startingDeadlineSeconds),
-        }),
-      },
-    }),
-    ...(policy && {
-      policy: {
-        keepMinSnapshots: policy.keepMinSnapshots,
-        keepMinAge: Math.min(Number(policy.keepMinAgeSeconds) * 1000, Number.MAX_SAFE_INTEGER),
-        keepTags: policy.keepTags,
-      },
-    }),
-    ...(retention?.maxAutoSnapshots && { maxSnapshots: retention.maxAutoSnapshots }),
-    pinned,
-    requests: snapshots.map(({ uid }) => uid),
-    allowMassPrune,
-  };
-}
+import type * as z from 'zod/mini';
+import type { Logger } from '../shared/log.ts';
 
 /** Files of JSON. One that can not be read costs what it held, is set aside, and said. */
 export class StateStore {
@@ -103,7 +42,7 @@ export class StateStore {
     const text = JSON.stringify(value);
     if (this.#saved.get(name) === text) return;
     try {
-      await this.#write(name, text);
+      await this.write(name, value);
       this.#saved.set(name, text);
       this.#failing = false;
     } catch (err) {
@@ -112,7 +51,8 @@ export class StateStore {
     }
   }
 
-  async #write(name: string, text: string): Promise<void> {
+  /** As `save`, and rejects where that fails. */
+  async write(name: string, value: unknown): Promise<void> {
     // Not more than that: where there is no repository, there is nothing to remember.
     await mkdir(this.#folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
@@ -122,7 +62,7 @@ export class StateStore {
     try {
       const file = await open(temporary, 'wx', 0o644);
       try {
-        await file.writeFile(text);
+        await file.writeFile(JSON.stringify(value));
         await file.sync();
       } finally {
         await file.close();
@@ -132,5 +72,13 @@ export class StateStore {
       await rm(temporary, { force: true });
       throw error;
     }
+  }
+
+  /** Never throws: what could not be removed is found again. */
+  async remove(name: string): Promise<void> {
+    this.#saved.delete(name);
+    await rm(join(this.#folder, `${name}.json`), { force: true }).catch((err: unknown) => {
+      this.#log.error({ err, name }, 'a state file can not be removed');
+    });
   }
 }

@@ -1,0 +1,149 @@
+// Around a snapshot: the pre hook freezes the files, the post hook thaws them, whatever became of the snapshot. That
+// they are frozen is written down on the volume first, so that the next agent thaws them should this one be killed.
+import * as z from 'zod/mini';
+import type { Logger } from '../../shared/log.ts';
+import { Emitter } from '../emitter.ts';
+import type { StateStore } from '../state.ts';
+import { type Hook, type HookContext, type Hooks, hookSchema, runHook } from './hook.ts';
+
+const markerName = 'quiesced';
+const markerSchema = z.object({
+  since: z.string(),
+  pod: z.string(),
+  worktree: z.string(),
+  post: hookSchema,
+});
+
+/** In words for people, with what to do. `id` is the same until the hook has worked again. */
+export interface HookFailure {
+  id: string;
+  message: string;
+}
+
+export interface QuiesceOptions {
+  store: StateStore;
+  /** Name of this pod. */
+  pod: string;
+  /** Root of the volume. */
+  volume: string;
+  log: Logger;
+  now: () => number;
+}
+
+export interface AroundOptions {
+  worktree: string;
+  /** User containers have exited: one that does not answer is no failure. */
+  deserted: boolean;
+  /** Ends the pre hook; the post hook runs all the same. */
+  signal: AbortSignal;
+}
+
+export class Quiesce {
+  readonly failures = new Emitter<[HookFailure]>();
+  readonly #options: QuiesceOptions;
+  #hooks: Hooks = {};
+  /** By hook, since when it fails. */
+  readonly #failing = new Map<HookContext['hook'], number>();
+  #frozen = false;
+
+  constructor(options: QuiesceOptions) {
+    this.#options = options;
+  }
+
+  /** From the next snapshot on. */
+  use(hooks: Hooks | undefined): void {
+    this.#hooks = hooks ?? {};
+  }
+
+  /** A post hook has failed, and has yet to run. */
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  /** `take` is told whether the pre hook has done its work. What it gives or throws is handed on. */
+  async around<T>(options: AroundOptions, take: (quiesced: boolean) => Promise<T>): Promise<T> {
+    const { pre, post } = this.#hooks;
+    await this.recover(true);
+    if (!pre && !post) return take(false);
+    const marked = await this.#mark(post, options.worktree);
+    let quiesced = false;
+    try {
+      // Nothing is frozen that nobody would thaw after a crash.
+      quiesced =
+        marked && pre !== undefined && (await this.#run('preSnapshot', pre, options, options.signal));
+      return await take(quiesced);
+    } finally {
+      if (post && (await this.#run('postSnapshot', post, options))) await this.#unmark();
+    }
+  }
+
+  /** Runs the post hook that a killed agent owes; `anyPod`: one of another pod too. */
+  async recover(anyPod: boolean): Promise<void> {
+    const { store, pod, log } = this.#options;
+    const marker = await store.load(markerName, markerSchema);
+    this.#frozen = marker !== undefined;
+    if (!marker || (!anyPod && marker.pod !== pod)) return;
+    log.warn({ ...marker }, 'files were left frozen: running the postSnapshot hook');
+    const options = { worktree: marker.worktree, deserted: false };
+    if (await this.#run('postSnapshot', marker.post, options)) await this.#unmark();
+  }
+
+  async #mark(post: Hook | undefined, worktree: string): Promise<boolean> {
+    if (!post) return true;
+    const { store, pod, now } = this.#options;
+    try {
+      await store.write(markerName, { since: new Date(now()).toISOString(), pod, worktree, post });
+      this.#frozen = true;
+      return true;
+    } catch (error) {
+      this.#failed(
+        'preSnapshot',
+        `it was not run, for the agent can not write to the volume: ${text(error)}`,
+      );
+      return false;
+    }
+  }
+
+  async #unmark(): Promise<void> {
+    await this.#options.store.remove(markerName);
+    this.#frozen = false;
+  }
+
+  async #run(
+    hook: HookContext['hook'],
+    what: Hook,
+    { worktree, deserted }: Pick<AroundOptions, 'worktree' | 'deserted'>,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
+    const { volume, log } = this.#options;
+    try {
+      await runHook(what, { hook, worktree, volume }, signal);
+      this.#failing.delete(hook);
+      return true;
+    } catch (err) {
+      if (signal?.aborted) return false;
+      if (deserted && (err as NodeJS.ErrnoException).code === 'ECONNREFUSED') return hook === 'postSnapshot';
+      log.warn({ err, hook }, 'a hook has failed');
+      this.#failed(hook, text(err));
+      return false;
+    }
+  }
+
+  #failed(hook: HookContext['hook'], why: string): void {
+    const { now } = this.#options;
+    const said = this.#failing.has(hook);
+    const since = this.#failing.get(hook) ?? now();
+    this.#failing.set(hook, since);
+    if (said) return;
+    const outcome =
+      hook === 'preSnapshot'
+        ? 'Snapshots are taken all the same, crash-consistent'
+        : 'It is tried again until it has worked; files may be frozen until then';
+    this.failures.emit({
+      id: `hook-${hook}-${since}`,
+      message: `spec.hooks.${hook}: ${why}. ${outcome}. Correct the hook, or what it calls`,
+    });
+  }
+}
+
+const text = (error: unknown) => (error instanceof Error ? error.message : String(error));
