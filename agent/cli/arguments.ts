@@ -81,6 +81,17 @@ export const commands = {
     operands: ['ID'],
     required: 1,
     help: 'delete a snapshot; its children get its parent',
+    options: {
+      'even-heads': {
+        type: 'boolean',
+        help: 'one that a worktree needs too: it falls back to the parent, its files stay',
+      },
+    },
+  },
+  remove: {
+    operands: ['WORKTREE'],
+    required: 1,
+    help: 'remove a worktree and its files; its snapshots stay',
     options: {},
   },
   retention: {

@@ -65,10 +65,15 @@ test('a life of a worktree, by commands', async () => {
   });
   await json(volume, 'restore', second);
   expect((await json(volume, 'delete', first.snapshot_id)).value).toMatchObject({ status: 'deleted' });
+  expect((await json(volume, 'remove', 'exp')).value).toEqual({ name: 'exp', status: 'removed' });
+  expect((await json(volume, 'remove', 'exp')).error).toMatchObject({ code: 'NotFound' });
   const packed = await json(volume, 'snapshot', '--compression', 'zstd:5');
   expect(packed.value).toMatchObject({ compression: { type: 'zstd', level: 5 } });
   await json(volume, 'restore', second);
   await json(volume, 'delete', packed.value.snapshot_id);
+  const extra = (await cli(volume, 'snapshot')).stdout.trim();
+  expect((await json(volume, 'delete', extra)).code).toBe(1);
+  expect((await json(volume, 'delete', extra, '--even-heads')).code).toBe(0);
   const verified = await json(volume, 'verify');
   expect(verified).toMatchObject({ code: 0, value: [{ snapshot_id: second, tamper_detected: false }] });
   expect(await json(volume, 'doctor', '--strict')).toMatchObject({

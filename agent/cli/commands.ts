@@ -136,10 +136,17 @@ const RUNS: Record<CommandName, Run> = {
     return { json: config, text: `worktrees/${name} is made from ${snapshotId}\n` };
   },
 
-  delete: async ({ operands: [id = ''] }, { engine, control }) => {
+  delete: async (args, { engine, control }) => {
+    const [id = ''] = args.operands;
     await engine.open();
-    await engine.delete({ id: id }, control);
+    await engine.delete({ id, evenHeads: args.flag('even-heads') }, control);
     return { json: { snapshot_id: id, status: 'deleted' }, text: `${id} is deleted\n` };
+  },
+
+  remove: async ({ operands: [name = ''] }, { engine, control }) => {
+    await engine.open();
+    await engine.removeWorktree(name, control);
+    return { json: { name, status: 'removed' }, text: `worktrees/${name} is removed\n` };
   },
 
   retention,
@@ -202,7 +209,7 @@ async function retention(args: Arguments, { engine, layout, control }: Opened): 
   const plan = planRetention(snapshots, rules, { worktrees, pinned: [], restoring: [] }, new Date());
   if (args.flag('apply')) {
     await engine.open();
-    for (const { id, keep } of plan) if (!keep) await engine.delete({ id: id }, control);
+    for (const { id, keep } of plan) if (!keep) await engine.delete({ id }, control);
   }
   const deleted = args.flag('apply') ? 'deleted' : 'to delete';
   return {

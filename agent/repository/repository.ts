@@ -68,7 +68,7 @@ export interface SnapshotOptions {
   origin: Origin;
   /** Makes the call idempotent: a snapshot that carries this tag is returned instead of made again. */
   requestTag?: string;
-  /** Only these, below the worktree's root, as in `data/models`; such a snapshot can be forked, not restored in place. */
+  /** Only these, below the worktree's root, as in `data/models`; restored in place, it replaces only these. */
   paths?: readonly string[];
   /** Files are stored compressed: smaller, but nothing is shared with other snapshots. */
   compression?: Compression;
@@ -87,7 +87,10 @@ export interface SnapshotOptions {
 
 export interface RestoreOptions {
   snapshotId: string;
-  /** Replaced in place: its root directory keeps its inode. What is not in any snapshot is lost. */
+  /**
+   * Replaced in place: its root directory keeps its inode. What is not in any snapshot is lost. A partial snapshot
+   * replaces its paths and nothing else, and the head stays.
+   */
   worktree: string;
   /** Makes the call idempotent: a restore that was done for this tag is not done again. */
   requestTag?: string;

@@ -3,6 +3,7 @@
 // frames one after another, which every decoder reads; their sizes stand in fields that decoders skip, so that
 // no piece's end has to be searched for and memory stays bounded.
 import { createHash } from 'node:crypto';
+import { fstatSync, readSync } from 'node:fs';
 import {
   crc32,
   deflateRawSync,
@@ -142,11 +143,35 @@ export function decompressContent(
   return { hash: digest.digest(), size };
 }
 
+/** Bytes of what was compressed: all pieces are whole but the last. @throws RepositoryError DamagedRepository */
+export function contentSize(from: number, type: string): number {
+  const codec = codecOf(type);
+  const header = Buffer.alloc(codec.headerLength);
+  const { size } = fstatSync(from);
+  for (let [at, pieces] = [0, 0]; ; pieces++) {
+    if (readSync(from, header, 0, header.length, at) < header.length) throw damaged('it is cut short');
+    const length = codec.bodyLength(header);
+    if (length === undefined || length > LARGEST) throw damaged('it was compressed by another program');
+    const end = at + header.length + length;
+    if (end < size) {
+      at = end;
+      continue;
+    }
+    const body = Buffer.allocUnsafe(length);
+    if (readSync(from, body, 0, length, at + header.length) < length) throw damaged('it is cut short');
+    return pieces * PIECE + decode(codec, body).length;
+  }
+}
+
 function decodePiece(from: number, codec: Codec, header: Buffer): Buffer {
   const length = header.length === codec.headerLength ? codec.bodyLength(header) : undefined;
   if (length === undefined || length > LARGEST) throw damaged('it was compressed by another program');
   const body = Buffer.allocUnsafe(length);
   if (readFully(from, body) < length) throw damaged('it is cut short');
+  return decode(codec, body);
+}
+
+function decode(codec: Codec, body: Buffer): Buffer {
   try {
     return codec.decode(body);
   } catch (cause) {

@@ -146,6 +146,37 @@ test.for([
   expect(await oldOrNew(volume, before, first.snapshot_id)).toBe(outcome);
 });
 
+test.for([
+  ['restore-staged', 'old'],
+  ['restore-placing', 'new'],
+  ['restore-entry', 'new'],
+  ['restore-placed', 'new'],
+  ['restore-done', 'new'],
+])(
+  'killed at %s, the restore of a part leaves the %s part, and the rest alone',
+  async ([step = '', outcome]) => {
+    const { volume: made, layout, second } = await withHistory();
+    using volume = made;
+    const paths = ['dir', 'file 3'];
+    const asked = { worktree: 'main', origin: 'manual' as const, paths };
+    const part = await volume.engine().snapshot(asked, quiet);
+    rmSync(join(volume.main, 'dir'), { recursive: true });
+    for (const name of ['file 3', 'file 4']) writeFileSync(join(volume.main, name), 'edited');
+    const before = manifest(volume.main);
+    const restore = { worktree: 'main', snapshotId: part.snapshot_id };
+    expect(await crash(volume, { restore }, step)).toBe('SIGKILL');
+    await whole(volume);
+    const inPart = (line: string) => /^(dir|file 3) ?/.test(line);
+    const wanted = outcome === 'old' ? before : manifest(volume.snapshotPath(part.snapshot_id));
+    expect(manifest(volume.main).filter(inPart)).toEqual(wanted.filter(inPart));
+    expect(manifest(volume.main).filter((line) => !inPart(line))).toEqual(
+      before.filter((line) => !inPart(line)),
+    );
+    expect(await headOf(layout, 'main')).toBe(part.snapshot_id);
+    expect(part.parent_id).toBe(second.snapshot_id);
+  },
+);
+
 test.for(['restore-staged', 'restore-placing', 'restore-placed', 'restore-advanced', 'restore-done'])(
   'killed at %s, a fork is there as a whole or not at all',
   async (step) => {

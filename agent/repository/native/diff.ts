@@ -1,10 +1,11 @@
 // What differs between two trees, walked together in one order. Contents are read only where nothing else
 // tells: one inode is one content, another size another.
+import { contentSize } from './compression.ts';
 import type { Meter } from './control.ts';
-import { readContent } from './copy.ts';
 import { READY, walkKey } from './format/payload.ts';
 import { type Directory, type Entry, OpenFile } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
+import { contentOf, withoutSuffix } from './verify.ts';
 
 export interface Change {
   /** Below the tree's root; bytes that are no UTF-8 are replaced. */
@@ -22,106 +23,116 @@ export interface Difference {
   modified: Change[];
 }
 
-/** Special files are in no snapshot, so they are no difference. */
-export function compareTrees(from: Directory, to: Directory, meter: Meter): Difference {
+/** A tree and how its files are stored. */
+export interface Side {
+  root: Directory;
+  /** Type of the compression; undefined where there is none. */
+  compression?: string | undefined;
+}
+
+/** Special files are in no snapshot, so they are no difference. @throws RepositoryError DamagedRepository */
+export function compareTrees(from: Side, to: Side, meter: Meter): Difference {
   const found: Difference = { added: [], removed: [], modified: [] };
-  compare(from, to, '', found, meter);
+  new Comparison(found, meter).compare(from, to, '');
   return found;
 }
 
 interface Listed {
   name: string;
+  /** The name of the file that holds it. */
+  stored: string;
   key: string;
   entry: Entry;
+  /** Of the content, of files. */
+  size: number;
 }
 
-function list(directory: Directory | undefined, isRoot: boolean): Listed[] {
+function list({ root, compression }: Side, isRoot: boolean): Listed[] {
   const listed: Listed[] = [];
-  for (const name of directory?.names() ?? []) {
-    const entry = isRoot && name === READY ? undefined : directory?.lstat(name);
+  for (const stored of root.names()) {
+    const entry = isRoot && stored === READY ? undefined : root.lstat(stored);
     if (!entry || ['fifo', 'socket', 'device'].includes(entry.kind)) continue;
-    listed.push({ name, key: walkKey(name, entry.kind === 'dir'), entry });
+    const packed = entry.kind === 'file' ? compression : undefined;
+    const name = packed ? withoutSuffix(stored, packed) : stored;
+    const size = packed ? sizeOf(root, stored, packed) : entry.size;
+    listed.push({ name, stored, key: walkKey(name, entry.kind === 'dir'), entry, size });
   }
   return listed.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-function compare(
-  from: Directory | undefined,
-  to: Directory | undefined,
-  prefix: string,
-  found: Difference,
-  meter: Meter,
-): void {
-  const [left, right] = [list(from, prefix === ''), list(to, prefix === '')];
-  for (let i = 0, j = 0; i < left.length || j < right.length; ) {
-    const [a, b] = [left[i], right[j]];
-    if (a && (!b || a.key < b.key)) {
-      found.removed.push(change(prefix, a));
-      descend(from, undefined, a, prefix, found, meter);
-      i++;
-    } else if (b && (!a || b.key < a.key)) {
-      found.added.push(change(prefix, b));
-      descend(undefined, to, b, prefix, found, meter);
-      j++;
-    } else if (a && b) {
-      if (differs(from, to, a, b, meter)) {
-        const old = a.entry.kind === 'file' ? { old_size: a.entry.size } : {};
-        found.modified.push({ ...change(prefix, b), ...old });
+function sizeOf(directory: Directory, stored: string, compression: string): number {
+  using file = new OpenFile(directory, stored);
+  return contentSize(file.fd, compression);
+}
+
+class Comparison {
+  readonly #found: Difference;
+  readonly #meter: Meter;
+
+  constructor(found: Difference, meter: Meter) {
+    this.#found = found;
+    this.#meter = meter;
+  }
+
+  compare(from: Side | undefined, to: Side | undefined, prefix: string): void {
+    const left = from ? list(from, prefix === '') : [];
+    const right = to ? list(to, prefix === '') : [];
+    for (let i = 0, j = 0; i < left.length || j < right.length; ) {
+      const [a, b] = [left[i], right[j]];
+      if (a && (!b || a.key < b.key)) {
+        this.#found.removed.push(change(prefix, a));
+        this.#descend(from, undefined, a, prefix);
+        i++;
+      } else if (b && (!a || b.key < a.key)) {
+        this.#found.added.push(change(prefix, b));
+        this.#descend(undefined, to, b, prefix);
+        j++;
+      } else if (a && b) {
+        if (this.#differs(from, to, a, b)) {
+          const old = a.entry.kind === 'file' ? { old_size: a.size } : {};
+          this.#found.modified.push({ ...change(prefix, b), ...old });
+        }
+        this.#descend(from, to, a, prefix);
+        i++;
+        j++;
       }
-      descend(from, to, a, prefix, found, meter);
-      i++;
-      j++;
+      this.#meter.add(0, 1);
     }
-    meter.add(0, 1);
+  }
+
+  #descend(from: Side | undefined, to: Side | undefined, { name, entry }: Listed, prefix: string): void {
+    if (entry.kind !== 'dir') return;
+    using left = from?.root.tryOpenDirectory(name);
+    using right = to?.root.tryOpenDirectory(name);
+    this.compare(left && { ...from, root: left }, right && { ...to, root: right }, `${prefix}${name}/`);
+  }
+
+  #differs(from: Side | undefined, to: Side | undefined, a: Listed, b: Listed): boolean {
+    if (a.entry.kind !== b.entry.kind || (a.entry.mode & 0o777) !== (b.entry.mode & 0o777)) return true;
+    if (!from || !to || a.entry.kind === 'dir') return false;
+    // Trees of one volume: an inode that both have is a hard link.
+    if (a.entry.ino === b.entry.ino && a.entry.ctimeMs === b.entry.ctimeMs) return false;
+    if (a.entry.kind === 'file' && a.size !== b.size) return true;
+    try {
+      return !this.#content(from, a).equals(this.#content(to, b));
+    } catch (error) {
+      // Changed or gone while it was looked at.
+      if (hasCode(error, 'ENOENT', 'ELOOP', 'EINVAL', 'ENXIO', 'ESTALE')) return true;
+      throw error;
+    }
+  }
+
+  #content({ root, compression }: Side, { stored, entry }: Listed): Buffer {
+    if (entry.kind === 'symlink') return root.readlink(stored);
+    return contentOf(root, stored, this.#meter, compression).hash;
   }
 }
 
-function descend(
-  from: Directory | undefined,
-  to: Directory | undefined,
-  { name, entry }: Listed,
-  prefix: string,
-  found: Difference,
-  meter: Meter,
-): void {
-  if (entry.kind !== 'dir') return;
-  using left = from?.tryOpenDirectory(name);
-  using right = to?.tryOpenDirectory(name);
-  compare(left, right, `${prefix}${name}/`, found, meter);
-}
-
-function change(prefix: string, { name, entry }: Listed): Change {
+function change(prefix: string, { name, entry, size }: Listed): Change {
   return {
     path: Buffer.from(prefix + name, 'latin1').toString(),
     type: entry.kind as Change['type'],
     mode: (entry.mode & 0o777).toString(8).padStart(4, '0'),
-    ...(entry.kind === 'file' ? { size: entry.size } : {}),
+    ...(entry.kind === 'file' ? { size } : {}),
   };
-}
-
-function differs(
-  from: Directory | undefined,
-  to: Directory | undefined,
-  a: Listed,
-  b: Listed,
-  meter: Meter,
-): boolean {
-  if (a.entry.kind !== b.entry.kind || (a.entry.mode & 0o777) !== (b.entry.mode & 0o777)) return true;
-  if (!from || !to || a.entry.kind === 'dir') return false;
-  // Trees of one volume: an inode that both have is a hard link.
-  if (a.entry.ino === b.entry.ino && a.entry.ctimeMs === b.entry.ctimeMs) return false;
-  if (a.entry.kind === 'file' && a.entry.size !== b.entry.size) return true;
-  try {
-    return !content(from, a, meter).equals(content(to, b, meter));
-  } catch (error) {
-    // Changed or gone while it was looked at.
-    if (hasCode(error, 'ENOENT', 'ELOOP', 'EINVAL', 'ENXIO', 'ESTALE')) return true;
-    throw error;
-  }
-}
-
-function content(directory: Directory, { name, entry }: Listed, meter: Meter): Buffer {
-  if (entry.kind === 'symlink') return directory.readlink(name);
-  using file = new OpenFile(directory, name);
-  return readContent(file.fd, file.stat().size, (bytes) => meter.add(bytes, 0)).hash;
 }

@@ -191,13 +191,6 @@ export class Engine {
     const layout = this.#layout;
     const descriptor = await getSnapshot(layout, id);
     checkDescriptor(descriptor);
-    if (kind === 'restore' && descriptor.partial_paths?.length) {
-      throw new RepositoryError(
-        'InvalidArgument',
-        `snapshot ${id} holds ${descriptor.partial_paths.join(', ')} only, and a restore would remove the rest: ` +
-          'fork it, and copy from there',
-      );
-    }
     const { filesystem, effectiveEngine } = await probe(layout, 'reflink-copy');
     const reflink = effectiveEngine === 'reflink-copy';
     if (!reflink || descriptor.compression) checkRoom(layout, descriptor);
@@ -296,15 +289,19 @@ export class Engine {
   ): Promise<Difference> {
     const layout = this.#layout;
     return this.#attempt(`comparing with ${from}`, async () => {
-      refuseCompressed(await getSnapshot(layout, from));
-      if ('snapshotId' in to) refuseCompressed(await getSnapshot(layout, to.snapshotId));
+      const older = await getSnapshot(layout, from);
+      const newer = 'snapshotId' in to ? await getSnapshot(layout, to.snapshotId) : undefined;
       using volume = Directory.open(layout.volume);
       using left = Directory.open(layout.snapshot(from));
       using right =
         'snapshotId' in to
           ? Directory.open(layout.snapshot(to.snapshotId))
           : openPayload(volume, layout, checkWorktree(to.worktree));
-      return compareTrees(left, right, new Meter(control, 0));
+      return compareTrees(
+        { root: left, compression: older.compression?.type },
+        { root: right, compression: newer?.compression?.type },
+        new Meter(control, 0),
+      );
     });
   }
 
@@ -350,14 +347,6 @@ export class Engine {
       throw asRepositoryError(error, doing);
     }
   }
-}
-
-function refuseCompressed({ compression, snapshot_id }: Descriptor): void {
-  if (!compression) return;
-  throw new RepositoryError(
-    'InvalidArgument',
-    `snapshot ${snapshot_id} is compressed: fork it, and compare the worktrees`,
-  );
 }
 
 /** Local filesystems stamp with the kernel's tick, 10 ms at most; others with a server's clock. */

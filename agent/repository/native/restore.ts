@@ -17,6 +17,7 @@ import { syncFilesystem } from './fs/volume.ts';
 import { IndexWriter, payloadHashOfIndex } from './index-file.ts';
 import type { Layout } from './layout.ts';
 import type { Lease } from './lease.ts';
+import { type Selection, selectPaths } from './partial.ts';
 import { readConfig } from './publish.ts';
 import { TreeCopier } from './tree.ts';
 
@@ -32,6 +33,8 @@ const journal = z.object({
   phase: z.enum(['staging', 'placing']),
   /** Top-level names of the new tree, latin1. */
   names: z.array(z.string()),
+  /** Of a partial snapshot: only these are replaced, and the rest of the worktree is left alone. */
+  paths: z.optional(z.array(z.string())),
 });
 type Journal = z.infer<typeof journal>;
 
@@ -55,6 +58,8 @@ export interface RestoreInput {
 export async function bringBack(input: RestoreInput): Promise<void> {
   const { layout, descriptor, kind, worktree, control, lease } = input;
   const places = placesOf(layout, worktree);
+  const paths = kind === 'restore' && descriptor.partial_paths?.length ? descriptor.partial_paths : undefined;
+  if (paths) checkWay(layout, worktree, selectPaths(paths).selection);
   const entry: Journal = {
     operation: randomBytes(8).toString('hex'),
     kind,
@@ -64,12 +69,13 @@ export async function bringBack(input: RestoreInput): Promise<void> {
     started_at: rfc3339(Date.now()),
     phase: 'staging',
     names: [],
+    ...(paths ? { paths } : {}),
   };
   ensureDirectory(layout.restores);
   writeJournal(places, entry);
   try {
     control.step('restore-staging');
-    stage(input, places);
+    stage(input, places, paths !== undefined);
     await syncFilesystem(layout.volume);
     control.step('restore-staged');
     lease.confirm();
@@ -170,7 +176,7 @@ function discardStaging(places: Places): void {
 const lastPart = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
 /** Copies the snapshot, never by links to it: what is restored may be written to. */
-function stage(input: RestoreInput, places: Places): void {
+function stage(input: RestoreInput, places: Places, partial: boolean): void {
   const { layout, descriptor, control, lease } = input;
   if (input.kind === 'restore') checkMount(layout, input.worktree, places);
   removeStaging(places);
@@ -194,6 +200,8 @@ function stage(input: RestoreInput, places: Places): void {
   const racyFromMs = lstatSync(places.journal).ctimeMs - input.clockTickMs;
   index.finish({ version: 1, snapshotId: descriptor.snapshot_id, racyFromMs });
   const found = payloadHashOfIndex(places.index);
+  // The index of a part would make the rest be copied again.
+  if (partial) rmSync(places.index);
   if (found === descriptor.payload_root_hash) return;
   throw new RepositoryError(
     'DamagedRepository',
@@ -219,14 +227,15 @@ function mountOf(directory: Directory): string | undefined {
 }
 
 function finish(layout: Layout, entry: Journal, places: Places, control: Pick<Control, 'step'>): void {
-  if (entry.kind === 'restore') placeEntries(layout, entry, places, control);
-  else placeTree(layout, entry, places);
+  if (entry.kind === 'fork') placeTree(layout, entry, places);
+  else placeEntries(layout, entry, places, control);
   control.step('restore-placed');
   if (existsSync(places.index)) {
     ensureDirectory(layout.indexes);
     renameSync(places.index, layout.index(entry.worktree));
   }
-  setHead(layout, entry);
+  // The most of a worktree that a part was brought back into comes from where it did before.
+  if (!entry.paths) setHead(layout, entry);
   control.step('restore-advanced');
   const config = readConfig(layout, entry.worktree);
   const event = entry.kind === 'restore' ? 'restore' : 'worktree_fork';
@@ -288,10 +297,10 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
   using fresh = Directory.open(places.fresh);
   using replaced = Directory.open(places.replaced);
   let aside = replaced.names().length;
-  const setAside = (name: string) => {
+  const setAside: SetAside = (directory, name) => {
     for (;;) {
       try {
-        root.rename(name, replaced, String(aside++));
+        directory.rename(name, replaced, String(aside++));
         return;
       } catch (error) {
         if (hasCode(error, 'ENOENT')) return;
@@ -299,24 +308,70 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
       }
     }
   };
+  if (entry.paths) {
+    placePart(fresh, root, selectPaths(entry.paths).selection, setAside, control);
+    return;
+  }
   const names = new Set(entry.names);
   for (const name of names) {
     place(fresh, root, name, setAside);
     control.step('restore-entry');
   }
-  for (const name of root.names()) if (!names.has(name)) setAside(name);
+  for (const name of root.names()) if (!names.has(name)) setAside(root, name);
   root.setMetadata(fresh.stat(), fresh.fd);
+}
+
+type SetAside = (directory: Directory, name: string) => void;
+
+/** A directory that leads to what is selected is left as it is, or comes along where there is none. */
+function placePart(
+  fresh: Directory,
+  root: Directory,
+  selection: Selection,
+  setAside: SetAside,
+  control: Pick<Control, 'step'>,
+): void {
+  for (const [name, below] of selection) {
+    using from = below === 'all' ? undefined : fresh.tryOpenDirectory(name);
+    using to = from && root.tryOpenDirectory(name);
+    if (below !== 'all' && from && to) placePart(from, to, below, setAside, control);
+    else place(fresh, root, name, setAside);
+    control.step('restore-entry');
+  }
+}
+
+/** Nothing that the snapshot does not hold gives way to it. @throws RepositoryError InvalidArgument */
+function checkWay(layout: Layout, worktree: string, selection: Selection): void {
+  using volume = Directory.open(layout.volume);
+  using root = openOrMake(volume, layout.payload(worktree));
+  const walk = (directory: Directory, at: Selection, path: string): void => {
+    for (const [name, below] of at) {
+      if (below === 'all') continue;
+      const there = directory.lstat(name);
+      if (!there) continue;
+      const place = `${path}${Buffer.from(name, 'latin1')}`;
+      using next = directory.tryOpenDirectory(name);
+      if (next) walk(next, below, `${place}/`);
+      else {
+        throw new RepositoryError(
+          'InvalidArgument',
+          `${place} is no directory in worktree ${worktree}, and the snapshot holds a part of one: move it away`,
+        );
+      }
+    }
+  };
+  walk(root, selection, '');
 }
 
 const ATTEMPTS = 100;
 
-function place(fresh: Directory, root: Directory, name: string, setAside: (name: string) => void): void {
+function place(fresh: Directory, root: Directory, name: string, setAside: SetAside): void {
   const entry = fresh.lstat(name);
   // Placed before a crash.
   if (!entry) return;
   for (let attempt = 1; ; attempt++) {
     const before = root.lstat(name);
-    if (before && (before.kind === 'dir' || entry.kind === 'dir')) setAside(name);
+    if (before && (before.kind === 'dir' || entry.kind === 'dir')) setAside(root, name);
     try {
       fresh.rename(name, root, name);
       return;

@@ -91,7 +91,8 @@ function addLines(
   }
 }
 
-function contentOf(directory: Directory, name: string, meter: Meter, compression?: string): Content {
+/** Hash and size of a snapshot's file, whose own compression is undone. @throws RepositoryError DamagedRepository */
+export function contentOf(directory: Directory, name: string, meter: Meter, compression?: string): Content {
   using file = new OpenFile(directory, name);
   const onBytes = (bytes: number) => meter.add(bytes, 0);
   if (compression) return decompressContent(file.fd, compression, onBytes);
