@@ -445,3 +445,129 @@ test('verifying gives way to what people wait for, but not for ever', async () =
   }
   expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, true, false]);
 });
+
+test('what a restore needs stays, and what undoes it, until it has ended', async () => {
+  repository.disk.push(
+    fakeDescriptor(),
+    fakeDescriptor({ tags: ['k8s-r-before'] }),
+    fakeDescriptor({ tags: ['k8s-r-before-2'] }),
+    fakeDescriptor(),
+    fakeDescriptor(),
+  );
+  const [wanted, ...rest] = repository.disk;
+  const restores = [
+    {
+      ...{ uid: 'r', name: 'r', snapshotId: wanted?.snapshot_id ?? '' },
+      ...{ worktree: '', newWorktree: 'exp', preRestoreSnapshot: false },
+    },
+  ];
+  // It can not be carried out yet.
+  vi.spyOn(repository, 'fork').mockRejectedValue(new RepositoryError('VolumeFull', 'make room'));
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ retention: keepTwo, restores, allowMassPrune: true }));
+  const reasons = () =>
+    repository.disk.map(({ snapshot_id: id }) => upkeep.view.notes.get(id)?.keepReasons?.[0]);
+  const needed = 'needed by a running Restore';
+  await vi.waitFor(() => expect(reasons().slice(0, 3)).toEqual([needed, needed, needed]), within);
+  expect(repository.disk).toHaveLength(5);
+  executor.setDesired(desired({ retention: keepTwo, allowMassPrune: true }));
+  await vi.waitFor(() => expect(repository.disk).toEqual(rest.slice(-2)), within);
+});
+
+test('what a person let go is told as that', async () => {
+  repository.disk.push(fakeDescriptor(), fakeDescriptor());
+  const [first = '', second = ''] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ deletions: [first, second].map((id) => ({ uid: id, snapshotId: id })) }));
+  await vi.waitFor(() => expect(repository.disk).toEqual([]), within);
+  await vi.waitFor(() => expect(upkeep.view.journal.removed).toHaveLength(2), within);
+  expect(upkeep.view.journal.removed.map(({ id, reason }) => [id, reason])).toEqual([
+    [first, 'Deleted'],
+    [second, 'Deleted'],
+  ]);
+});
+
+const exec = (...command: string[]) => ({ exec: { command }, timeoutSeconds: 5 });
+const scheduled = (hooks: DesiredState['hooks']) => desired({ schedule: everyMinute, hooks });
+
+test('hooks are called without an operator too; one that fails is told once', async () => {
+  const hooks = { preSnapshot: exec('true'), postSnapshot: exec('touch', join(directory, 'thawed')) };
+  const first = start();
+  first.executor.setDesired(scheduled(hooks));
+  await vi.waitFor(() => expect(first.upkeep.view.status.scheduleReason).toBe('Active'), within);
+  await stop?.();
+  now = new Date('2026-11-24T10:01:10Z');
+  const second = start(); // nobody tells it anything
+  await vi.waitFor(() => expect(origins()).toEqual(['auto']), within);
+  expect(repository.disk[0]?.agent?.consistency).toBe('quiesced');
+  expect(existsSync(join(directory, 'thawed'))).toBe(true);
+
+  second.executor.setDesired(scheduled({ ...hooks, preSnapshot: exec('false') }));
+  for (const minute of ['02', '03']) {
+    now = new Date(`2026-11-24T10:${minute}:10Z`);
+    await vi.waitFor(() => expect(repository.disk).toHaveLength(Number(minute)), within);
+  }
+  expect(repository.disk[2]?.agent?.consistency).toBe('crash-consistent');
+  expect(noticesOf(second.upkeep, 'HookFailed')).toMatchObject([
+    { message: expect.stringContaining('spec.hooks.preSnapshot: false ended with exit status 1') },
+  ]);
+});
+
+test('a post hook that a killed agent owes is called when the next one starts, and again until it works', async () => {
+  mkdirSync(join(directory, '.jvs/agent'), { recursive: true });
+  const marker = join(directory, '.jvs/agent/quiesced.json');
+  const ready = join(directory, 'ready');
+  const post = { exec: { command: ['test', '-e', ready] }, timeout: 5000 };
+  writeFileSync(
+    marker,
+    JSON.stringify({ since: '2026-11-24T10:00:00Z', pod: 'ml-0', worktree: 'main', post }),
+  );
+  const { upkeep } = start();
+  await vi.waitFor(() => expect(noticesOf(upkeep, 'HookFailed')).toHaveLength(1), within);
+  writeFileSync(ready, '');
+  await vi.waitFor(() => expect(existsSync(marker)).toBe(false), within);
+});
+
+test('the final snapshot: where it is asked for, after what runs, and only if something has changed', async () => {
+  const asked = desired({ finalSnapshot: true });
+  const { executor, upkeep, volume } = start();
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  executor.setDesired(asked);
+  await vi.waitFor(() => expect(existsSync(join(directory, '.jvs/agent/rules.json'))).toBe(true), within);
+  repository.gate = promise;
+  const running = executor.create({ worktree: 'main' }, new AbortController().signal);
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
+  const stopped = executor.stop(10_000, () => upkeep.takeFinal());
+  resolve();
+  await Promise.all([running, stopped]);
+  expect(origins()).toEqual(['self', 'final']);
+  await stop?.();
+
+  // Its rules are on the volume: no operator has to say so again.
+  repository.unchanged = true;
+  const second = start();
+  await vi.waitFor(() => expect(second.upkeep.view.status.scheduleReason).toBe(''), within);
+  await second.executor.stop(10_000, () => second.upkeep.takeFinal());
+  expect(origins()).toEqual(['self', 'final']);
+});
+
+test('a final snapshot that does not fit into the grace is told, and a standby takes none', async () => {
+  const asked = desired({ finalSnapshot: true });
+  const first = start();
+  first.executor.setDesired(asked);
+  await vi.waitFor(() => expect(first.upkeep.view.status.scheduleReason).toBe(''), within);
+  repository.gate = new Promise(() => {});
+  await first.executor.stop(20, () => first.upkeep.takeFinal());
+  expect(repository.disk).toEqual([]);
+  expect(noticesOf(first.upkeep, 'FinalSnapshotFailed')).toMatchObject([
+    { message: expect.stringContaining('terminationGracePeriodSeconds') },
+  ]);
+  await stop?.();
+  repository.gate = Promise.resolve();
+  const second = start();
+  second.executor.setDesired({ ...asked, role: 'ROLE_STANDBY' });
+  await vi.waitFor(() => expect(second.volume.state.info).toBeDefined(), within);
+  await second.executor.stop(10_000, () => second.upkeep.takeFinal());
+  expect(repository.disk).toEqual([]);
+});
