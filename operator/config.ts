@@ -12,6 +12,10 @@ const duration = z.string().refine((text) => {
     return false;
   }
 }, 'must be a duration such as 48h or 7d');
+const list = z
+  .string()
+  .default('')
+  .transform((names) => names.split(',').filter(Boolean));
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
 const schema = z.object({
@@ -19,6 +23,8 @@ const schema = z.object({
   JVS_NAMESPACE: z.string().min(1).default('jvs-system'),
   /** The operator's own pod, from the downward API; empty outside a cluster. */
   JVS_POD: z.string().default(''),
+  /** The only namespaces whose Workspaces count; all when empty. */
+  JVS_NAMESPACES: list,
   JVS_AGENT_IMAGE: z.string().min(1),
   JVS_AGENT_CPU_REQUEST: quantity.default('10m'),
   JVS_AGENT_MEMORY_REQUEST: quantity.default('64Mi'),
@@ -37,10 +43,9 @@ const schema = z.object({
   /** URL of the webhook as the API server reaches it; only outside a cluster, where no Service leads to it. */
   JVS_WEBHOOK_URL: z.url({ protocol: /^https$/ }).optional(),
   /** More DNS names and IP addresses for the serving certificate. */
-  JVS_CERTIFICATE_NAMES: z
-    .string()
-    .default('')
-    .transform((names) => names.split(',').filter(Boolean)),
+  JVS_CERTIFICATE_NAMES: list,
+  /** Who makes the certificates in Secret jvs-operator-certs: the operator itself, or somebody else (cert-manager). */
+  JVS_CERTIFICATES: z.enum(['own', 'external']).default('own'),
   /** How many snapshots that nobody made a resource for are shown as one, for each Workspace. */
   JVS_HISTORY_LIMIT: z.coerce.number().int().min(0).max(10_000).default(100),
   JVS_LEADER_ELECTION: flag.default(true),
@@ -74,6 +79,7 @@ export function parseConfig(argv: readonly string[], environment: Record<string,
   return {
     namespace: c.JVS_NAMESPACE,
     pod: c.JVS_POD,
+    namespaces: c.JVS_NAMESPACES,
     agent: {
       image: c.JVS_AGENT_IMAGE,
       resources: {
@@ -90,6 +96,7 @@ export function parseConfig(argv: readonly string[], environment: Record<string,
     },
     webhookUrl: c.JVS_WEBHOOK_URL,
     certificateNames: c.JVS_CERTIFICATE_NAMES,
+    certificates: c.JVS_CERTIFICATES,
     historyLimit: c.JVS_HISTORY_LIMIT,
     leaderElection: c.JVS_LEADER_ELECTION,
     ports: {

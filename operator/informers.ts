@@ -1,9 +1,7 @@
 // The caches that the controllers read, one watch each.
 import type { Logger } from '../shared/log.ts';
-import { parsedBy } from './api/parse.ts';
-import { parseRestore, type Restore, restores } from './api/restore.ts';
-import { parseSnapshot, type Snapshot, snapshots } from './api/snapshot.ts';
-import { parseWorkspace, type Workspace, workspaces } from './api/workspace.ts';
+import { type Snapshot, snapshots } from './api/snapshot.ts';
+import { type Workspace, workspaces } from './api/workspace.ts';
 import type { KubeClient } from './runtime/client.ts';
 import { Informer } from './runtime/informer.ts';
 import {
@@ -20,13 +18,10 @@ import {
 } from './runtime/resources.ts';
 import { workspaceLabel } from './workspace/objects.ts';
 
-/** Our own resources are parsed; those that can not be are there too, see `assertReadable`. */
 export interface Informers {
   workspaces: Informer<Workspace>;
   /** Indexes: `workspace` by namespace/name of the workspace, `uid`. */
   snapshots: Informer<Snapshot>;
-  /** Indexes: `workspace` by namespace/name of the workspace, `uid`. */
-  restores: Informer<Restore>;
   claims: Informer<PersistentVolumeClaim>;
   volumes: Informer<PersistentVolume>;
   storageClasses: Informer<StorageClass>;
@@ -35,29 +30,28 @@ export interface Informers {
   pods: Informer<Pod>;
 }
 
-export function createInformers(client: KubeClient, log: Logger): Informers {
-  const byWorkspace = {
-    workspace: ({ metadata, spec }: Snapshot | Restore) => [`${metadata.namespace}/${spec.workspace}`],
-    uid: ({ metadata }: Snapshot | Restore) => [metadata.uid ?? ''],
-  };
-  const labelled = { labelSelector: workspaceLabel, log };
+/** Of the `namespaces`; of all when there are none. */
+export function createInformers(
+  client: KubeClient,
+  log: Logger,
+  namespaces: readonly string[] = [],
+): Informers {
+  const common = { log, namespaces };
+  const labelled = { ...common, labelSelector: workspaceLabel };
   return {
-    workspaces: new Informer(client, workspaces, { log, transform: parsedBy(parseWorkspace) }),
+    workspaces: new Informer(client, workspaces, common),
     snapshots: new Informer(client, snapshots, {
-      log,
-      transform: parsedBy(parseSnapshot),
-      indexes: byWorkspace,
-    }),
-    restores: new Informer(client, restores, {
-      log,
-      transform: parsedBy(parseRestore),
-      indexes: byWorkspace,
+      ...common,
+      indexes: {
+        workspace: ({ metadata, spec }) => [`${metadata.namespace}/${spec.workspace}`],
+        uid: ({ metadata }) => [metadata.uid ?? ''],
+      },
     }),
     // Every claim, not only ours: one of somebody else under our name has to be seen.
-    claims: new Informer(client, pvcs, { log }),
-    volumes: new Informer(client, pvs, { log }),
-    storageClasses: new Informer(client, storageClasses, { log }),
-    deployments: new Informer(client, deployments, { log }),
+    claims: new Informer(client, pvcs, common),
+    volumes: new Informer(client, pvs, common),
+    storageClasses: new Informer(client, storageClasses, common),
+    deployments: new Informer(client, deployments, common),
     pods: new Informer(client, pods, {
       ...labelled,
       indexes: {

@@ -1,10 +1,10 @@
 // The operator: every replica serves the webhook; the leader reconciles and takes the agents' connections.
+import { setTimeout } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { createLogger } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import { CertificateManager, servingNames } from './certs/manager.ts';
 import { type Config, parseConfig } from './config.ts';
-import { createDesiredController } from './desired/controller.ts';
 import { healthListener, metricsListener, serve } from './endpoints.ts';
 import { createInformers } from './informers.ts';
 import { leaderLabel } from './leader-label.ts';
@@ -12,11 +12,10 @@ import { podSource, tokenReviewer } from './link/pods.ts';
 import { LinkServer } from './link/server.ts';
 import { createMeters, measure } from './metrics.ts';
 import { createMirrorController } from './mirror/controller.ts';
-import { createRestoreController } from './restore/controller.ts';
 import { KubeClient } from './runtime/client.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { LeaderElection } from './runtime/leader.ts';
-import { createSnapshotController } from './snapshot/controller.ts';
+import { createSnapshotControllers } from './snapshot/controller.ts';
 import { keepWebhookConfigurations } from './webhook/configuration.ts';
 import { lookupIn } from './webhook/lookup.ts';
 import { podReviewer } from './webhook/review.ts';
@@ -29,20 +28,21 @@ const log = createLogger('operator');
 async function main(config: Config, stop: AbortSignal): Promise<void> {
   const { namespace, ports } = config;
   const client = KubeClient.fromDefault((warning) => log.warn({ warning }, 'the API server warns'));
-  const informers = createInformers(client, log);
-  let problem: string | undefined = 'starting';
-  await serve(
-    healthListener(() => problem),
-    ports.health,
-    stop,
-  );
-
+  const informers = createInformers(client, log, config.namespaces);
   const certificates = new CertificateManager({
     client,
     namespace,
     names: [...servingNames(namespace), ...config.certificateNames, ...hostOf(config.webhookUrl)],
+    external: config.certificates === 'external',
     log,
   });
+  let problem: string | undefined = 'starting';
+  await serve(
+    healthListener(() => problem ?? outdated(certificates)),
+    ports.health,
+    stop,
+  );
+
   await certificates.start(stop);
 
   for (const informer of Object.values(informers)) informer.start(stop);
@@ -88,9 +88,7 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
       meters,
       log,
     }),
-    createDesiredController({ client, informers, agents, events, log }),
-    createSnapshotController({ client, informers, agents, events, meters, log }),
-    createRestoreController({ client, informers, agents, events, meters, log }),
+    ...createSnapshotControllers({ client, informers, agents, events, meters, log }),
     createMirrorController({
       client,
       informers,
@@ -122,8 +120,16 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
     await lead(stop);
   }
   await trusted;
+  // API servers go on calling this pod until they know that it leaves the Service.
+  if (config.pod) await setTimeout(drainMs);
   await webhook.stop();
 }
+
+const drainMs = 5_000;
+
+/** No API server and no agent takes an expired certificate. */
+const outdated = (certificates: CertificateManager): string | undefined =>
+  certificates.current().expiresAt < new Date() ? 'the certificate has expired' : undefined;
 
 /** By which the API server calls an operator outside the cluster. */
 const hostOf = (url: string | undefined): string[] => (url ? [new URL(url).hostname] : []);

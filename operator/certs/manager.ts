@@ -1,4 +1,4 @@
-// Makes the operator's certificates and keeps them, in a Secret that all replicas share.
+// Makes the operator's certificates and keeps them, in a Secret that all replicas share; or takes those it finds there.
 import type { Logger } from '../../shared/log.ts';
 import { ApiError, type KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
@@ -6,7 +6,7 @@ import { Informer } from '../runtime/informer.ts';
 import { type Secret, secrets } from '../runtime/resources.ts';
 import { defaultLifetimes, type Lifetimes, planCertificates } from './plan.ts';
 import type { CertificateSource, Certificates } from './source.ts';
-import { expiryOf, factsOf, renew, type Stored } from './stored.ts';
+import { expiryOf, factsOf, problemOf, renew, type Stored } from './stored.ts';
 
 export const secretName = 'jvs-operator-certs';
 
@@ -26,6 +26,8 @@ export interface CertificateManagerOptions {
   namespace: string;
   /** DNS names and IP addresses of the serving certificate. */
   names: readonly string[];
+  /** Somebody else fills the Secret (cert-manager): it is only read. */
+  external?: boolean;
   lifetimes?: Lifetimes;
   /** The time of day. */
   now?: () => Date;
@@ -42,8 +44,8 @@ export class CertificateManager implements CertificateSource {
   #current: Certificates | undefined;
 
   constructor(options: CertificateManagerOptions) {
-    const { lifetimes = defaultLifetimes, now = () => new Date() } = options;
-    this.#options = { ...options, lifetimes, now };
+    const { external = false, lifetimes = defaultLifetimes, now = () => new Date() } = options;
+    this.#options = { ...options, external, lifetimes, now };
     this.#ready.promise.catch(() => {}); // not everybody waits for it
   }
 
@@ -80,9 +82,15 @@ export class CertificateManager implements CertificateSource {
   }
 
   async #reconcile(signal: AbortSignal): Promise<Result> {
-    const { client, namespace, names, lifetimes, now, log } = this.#options;
+    const { client, namespace, names, external, lifetimes, now, log } = this.#options;
     const secret = await client.get(secrets, { namespace, name: secretName }, { signal });
     const stored = secret && decode(secret);
+    if (external) {
+      const problem = stored ? problemOf(stored) : 'it is not there';
+      if (stored && !problem) this.#use(stored);
+      else log.warn(`Secret ${namespace}/${secretName} can not be used: ${problem}`);
+      return { requeueAfter: lookAgainMs }; // the informer tells of a change before
+    }
     const plan = planCertificates(stored && factsOf(stored), names, now());
     if (plan.action !== 'keep') {
       log.info({ reason: plan.reason }, `making a new ${plan.action} certificate`);

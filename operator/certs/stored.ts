@@ -40,6 +40,17 @@ const validityOf = ({ validFromDate, validToDate }: X509Certificate): Validity =
   notAfter: validToDate,
 });
 
+/** Why others' certificates can not be served with; undefined when they can. Nobody's `caKey` is looked for. */
+export function problemOf({ caBundle, cert, key }: Stored): string | undefined {
+  try {
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+      return 'tls.key is not that of tls.crt';
+  } catch {
+    return 'tls.crt and tls.key are no certificate and key in PEM';
+  }
+  return split(caBundle).length > 0 ? undefined : 'ca.crt holds no authority for clients to trust';
+}
+
 /** When the serving certificate ends. */
 export const expiryOf = ({ cert }: Stored): Date => new X509Certificate(cert).validToDate;
 

@@ -58,6 +58,36 @@ afterEach(async () => {
 });
 
 describe('Informer', () => {
+  it('watches the namespaces it is given and no others: what one of them lists is no word on the others', async () => {
+    const inNamespace = (namespace: string, name: string): ConfigMap => ({
+      ...object(name, '1'),
+      metadata: { ...object(name, '1').metadata, namespace },
+    });
+    const namespaceOf = (url: URL) => url.pathname.split('/')[4] ?? '';
+    const listed: Record<string, number> = {};
+    await serve(
+      (request, response, url) => {
+        const namespace = namespaceOf(url);
+        listed[namespace] = (listed[namespace] ?? 0) + 1;
+        const items = namespace === 'a' && listed.a === 1 ? ['goes', 'stays'] : ['stays'];
+        return listOf('10', ...items.map((name) => inNamespace(namespace, name)))(request, response, url);
+      },
+      (_request, response, url) => {
+        if (namespaceOf(url) === 'a' && listed.a === 1) response.write(line('ERROR', expired));
+      },
+    );
+    const informer = inform({ namespaces: ['a', 'b'] });
+    await informer.synced();
+    await vi.waitFor(() => expect(changes.at(-1)).toBe('a/goes 1→-'));
+    expect(
+      informer
+        .list()
+        .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
+        .sort(),
+    ).toEqual(['a/stays', 'b/stays']);
+    expect(listed).toEqual({ a: 2, b: 1 });
+  });
+
   it('lists again when the watch is told that its version is too old, and tells what it missed', async () => {
     const worlds = [
       listOf('10', object('stays', '1'), object('changes', '2'), object('goes', '3')),

@@ -11,6 +11,8 @@ import { type KubeObject, keyOf, type Resource, type Selection } from './types.t
 export type ChangeHandler<T> = (key: string, now: T | undefined, before: T | undefined) => void;
 
 export interface InformerOptions<T> extends Selection {
+  /** Only these, each with a watch of its own; ignored for cluster-scoped kinds. All, or `namespace`, when empty. */
+  namespaces?: readonly string[];
   indexes?: Indexes<T>;
   /** What is kept of an object, to save memory. managedFields are never kept. Neither it nor an index may throw. */
   transform?: (object: T) => T;
@@ -29,22 +31,24 @@ const HEALTHY_AFTER_MS = 5_000;
 export class Informer<T extends KubeObject> {
   readonly #client: KubeClient;
   readonly #resource: Resource<T>;
-  readonly #selection: Selection;
-  readonly #options: Required<Omit<InformerOptions<T>, keyof Selection>>;
+  /** One list and watch each. */
+  readonly #selections: readonly Selection[];
+  readonly #options: Required<Omit<InformerOptions<T>, keyof Selection | 'namespaces'>>;
   readonly #log: Logger;
   readonly #store: Store<T>;
   readonly #handlers: ChangeHandler<T>[] = [];
   readonly #synced = Promise.withResolvers<void>();
 
   constructor(client: KubeClient, resource: Resource<T>, options: InformerOptions<T>) {
-    const { namespace, labelSelector, fieldSelector, ...rest } = options;
+    const { namespace, namespaces = [], labelSelector, fieldSelector, ...rest } = options;
     this.#client = client;
     this.#resource = resource;
-    this.#selection = {
-      ...(namespace && { namespace }),
+    const scopes = resource.namespaced && namespaces.length > 0 ? namespaces : [namespace];
+    this.#selections = scopes.map((scope) => ({
+      ...(scope && { namespace: scope }),
       ...(labelSelector && { labelSelector }),
       ...(fieldSelector && { fieldSelector }),
-    };
+    }));
     this.#options = {
       indexes: {},
       transform: (object) => object,
@@ -64,10 +68,13 @@ export class Informer<T extends KubeObject> {
     const stopped = () => this.#synced.reject(signal.reason);
     if (signal.aborted) stopped();
     signal.addEventListener('abort', stopped, { once: true });
-    void this.#run(signal);
+    const first = this.#selections.map(
+      (selection) => new Promise<void>((listed) => void this.#run(selection, signal, listed)),
+    );
+    void Promise.all(first).then(() => this.#synced.resolve());
   }
 
-  /** Resolves once the first list is here and the handlers have seen it; rejects when stopped before. */
+  /** Resolves once the first list of each namespace is here and the handlers have seen it; rejects when stopped before. */
   synced(): Promise<void> {
     return this.#synced.promise;
   }
@@ -92,7 +99,7 @@ export class Informer<T extends KubeObject> {
     for (const object of this.#store.list()) this.#call(handler, keyOf(object), object, undefined);
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
+  async #run(selection: Selection, signal: AbortSignal, listed: () => void): Promise<void> {
     const { backoff, random } = this.#options;
     let version: string | undefined;
     let failures = 0;
@@ -101,11 +108,12 @@ export class Informer<T extends KubeObject> {
       let healthy = false;
       let openedAt = Number.POSITIVE_INFINITY;
       try {
-        version ??= await this.#list(signal);
+        version ??= await this.#list(selection, signal);
+        listed();
         const onOpen = () => {
           openedAt = performance.now();
         };
-        for await (const event of this.#watch(version, signal, onOpen)) {
+        for await (const event of this.#watch(selection, version, signal, onOpen)) {
           healthy = true;
           version = event.object.metadata.resourceVersion ?? version;
           if (event.type === 'DELETED') this.#remove(keyOf(event.object));
@@ -131,9 +139,9 @@ export class Informer<T extends KubeObject> {
     }
   }
 
-  #watch(resourceVersion: string, signal: AbortSignal, onOpen: () => void) {
+  #watch(selection: Selection, resourceVersion: string, signal: AbortSignal, onOpen: () => void) {
     return this.#client.watch(this.#resource, {
-      ...this.#selection,
+      ...selection,
       resourceVersion,
       timeoutSeconds: Math.round(WATCH_SECONDS * (1 + this.#options.random())),
       idleTimeoutMs: this.#options.idleTimeoutMs,
@@ -143,26 +151,30 @@ export class Informer<T extends KubeObject> {
   }
 
   /** Takes over the state of now, telling the handlers what is different; returns its resourceVersion. */
-  async #list(signal: AbortSignal): Promise<string> {
-    const { objects, version } = await this.#pages(this.#options.pageSize, signal).catch((error: unknown) => {
+  async #list(selection: Selection, signal: AbortSignal): Promise<string> {
+    const { pageSize } = this.#options;
+    const { objects, version } = await this.#pages(selection, pageSize, signal).catch((error: unknown) => {
       // The pages' snapshot was compacted away in between; one big answer cannot fall apart.
-      if (error instanceof ApiError && error.status === 410) return this.#pages(undefined, signal);
+      if (error instanceof ApiError && error.status === 410) return this.#pages(selection, undefined, signal);
       throw error;
     });
-    const gone = new Set(this.#store.keys());
+    const gone = new Set(this.#store.keys(selection.namespace));
     for (const object of objects) gone.delete(keyOf(object));
     for (const key of gone) this.#remove(key);
     for (const object of objects) this.#set(object);
-    this.#synced.resolve();
     return version;
   }
 
-  async #pages(limit: number | undefined, signal: AbortSignal): Promise<{ objects: T[]; version: string }> {
+  async #pages(
+    selection: Selection,
+    limit: number | undefined,
+    signal: AbortSignal,
+  ): Promise<{ objects: T[]; version: string }> {
     const objects: T[] = [];
     let token: string | undefined;
     for (;;) {
       const page = await this.#client.list(this.#resource, {
-        ...this.#selection,
+        ...selection,
         ...(limit && { limit }),
         ...(token && { continue: token }),
         signal,

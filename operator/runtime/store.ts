@@ -20,8 +20,9 @@ export class Store<T extends KubeObject> {
     return this.#objects.get(key);
   }
 
-  keys(): string[] {
-    return [...this.#objects.keys()];
+  keys(namespace?: string): string[] {
+    const all = [...this.#objects.keys()];
+    return namespace === undefined ? all : all.filter((key) => key.startsWith(`${namespace}/`));
   }
 
   list(namespace?: string): T[] {

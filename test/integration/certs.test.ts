@@ -110,3 +110,29 @@ test('a start that is given up is no hang', async () => {
   stop.abort(new Error('given up'));
   await expect(started).rejects.toThrow('given up');
 });
+
+test("somebody else's certificates are waited for, taken as they are, and never written", async () => {
+  const made = await replicas(1);
+  const { caBundle, cert, key } = made.agreed();
+  made.stop();
+  await admin.delete(secrets, ref);
+  const log = createLogger('test');
+  log.level = 'silent';
+  const stop = new AbortController();
+  stops.push(stop);
+  // Names that the certificate lacks and no authority's key: reasons to make a new one, if it were its own.
+  const manager = new CertificateManager({ client, namespace, names: ['elsewhere'], external: true, log });
+  const started = manager.start(stop.signal);
+  const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
+  const data = { 'ca.crt': base64(caBundle), 'tls.crt': base64(cert), 'tls.key': base64('no key') };
+  const metadata = { ...ref };
+  const { metadata: broken } = await admin.create(secrets, { metadata, type: 'kubernetes.io/tls', data });
+  expect(() => manager.current()).toThrow('no certificates yet');
+  await admin.mergePatch(secrets, ref, { data: { 'tls.key': base64(key) } });
+  await started;
+  expect(manager.current()).toMatchObject({ caBundle, cert, key });
+  await admin.mergePatch(secrets, ref, { data: { 'ca.crt': '' } });
+  const after = await admin.get(secrets, ref);
+  expect(after?.metadata.uid).toBe(broken.uid);
+  expect(manager.current()).toMatchObject({ caBundle, cert, key });
+});

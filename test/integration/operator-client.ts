@@ -11,6 +11,11 @@ interface Kubeconfig {
 
 /** Needs config/rbac to be applied. */
 export async function operatorClient(server: ApiServer): Promise<KubeClient> {
+  return KubeClient.fromKubeconfig(await operatorKubeconfig(server));
+}
+
+/** Path of a kubeconfig of the operator's ServiceAccount. Needs config/rbac to be applied. */
+export async function operatorKubeconfig(server: ApiServer): Promise<string> {
   const admin = KubeClient.fromKubeconfig(server.kubeconfig);
   const account = { namespace: 'jvs-system', name: 'jvs-operator' };
   const token = await admin.createToken(account, { audiences: [] });
@@ -18,5 +23,5 @@ export async function operatorClient(server: ApiServer): Promise<KubeClient> {
   const users = config.users.map(({ name }) => ({ name, user: { token } }));
   const file = join(server.dir, 'operator.kubeconfig');
   await writeFile(file, stringify({ ...config, users }), { mode: 0o600 });
-  return KubeClient.fromKubeconfig(file);
+  return file;
 }

@@ -1,14 +1,13 @@
 // The whole operator outside a cluster, as `npm run operator` starts it, against a real API server.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
 import { deployments, pods, pvcs } from '../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
-import { type Kubectl, root, startWithKubectl } from './kubectl.ts';
+import { type Kubectl, startWithKubectl } from './kubectl.ts';
+import { type OperatorProcess, startOperator } from './operator-process.ts';
 
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
 const namespace = 'default';
@@ -17,39 +16,7 @@ const within = { timeout: 30_000, interval: 100 };
 let server: ApiServer;
 let kubectl: Kubectl;
 let client: KubeClient;
-let operator: ChildProcess;
-
-async function freePort(): Promise<string> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  return String(typeof address === 'object' && address?.port);
-}
-
-async function startOperator(): Promise<ChildProcess> {
-  const [webhook, link, health, metrics] = await Promise.all([1, 2, 3, 4].map(freePort));
-  const child = spawn(
-    process.execPath,
-    [
-      ...['operator/main.ts', '--agent-image', 'jvs-agent:dev', '--link-address', `127.0.0.1:${link}`],
-      ...['--webhook-url', `https://127.0.0.1:${webhook}`, '--webhook-port', `${webhook}`],
-      ...['--link-port', `${link}`, '--health-port', `${health}`, '--metrics-port', `${metrics}`],
-    ],
-    {
-      cwd: root,
-      env: { ...process.env, KUBECONFIG: server.kubeconfig },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  );
-  await vi.waitFor(async () => {
-    expect((await fetch(`http://127.0.0.1:${health}/readyz`)).status).toBe(200);
-    expect(await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).toContain(
-      'jvs_operator_queue_depth',
-    );
-  }, within);
-  return child;
-}
+let operator: OperatorProcess;
 
 beforeAll(async () => {
   ({ server, kubectl } = await startWithKubectl());
@@ -58,15 +25,11 @@ beforeAll(async () => {
   client = KubeClient.fromKubeconfig(server.kubeconfig);
   // No controller manager makes it here, and no pod is accepted without.
   await client.create(serviceAccounts, { metadata: { namespace, name: 'default' } });
-  operator = await startOperator();
+  operator = await startOperator(server.kubeconfig);
 });
 
 afterAll(async () => {
-  if (operator?.exitCode === null) {
-    operator.kill('SIGTERM');
-    const [code] = await once(operator, 'exit');
-    expect(code).toBe(0);
-  }
+  await operator?.stop();
   await server?.stop();
 });
 
@@ -116,11 +79,11 @@ test('a status is written only when it changed', async () => {
 });
 
 test('killed and started again it goes on; a deleted Workspace goes while its claim stays', async () => {
-  operator.kill('SIGKILL');
-  await once(operator, 'exit');
+  operator.child.kill('SIGKILL');
+  await once(operator.child, 'exit');
   await client.delete(workspaces, { namespace, name: 'second' });
   await create('fourth');
-  operator = await startOperator();
+  operator = await startOperator(server.kubeconfig);
   await vi.waitFor(async () => {
     expect(await workspace('second')).toBeUndefined();
     expect(await claim('fourth')).toBeDefined();
