@@ -1,0 +1,222 @@
+// The API server as the user of the kubeconfig: plain JSON, streams, and a pod's port. Loaded when it is needed: the
+// Kubernetes client is large.
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { type RequestOptions, request as requestHttps } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { json, text } from 'node:stream/consumers';
+import { KubeConfig, PortForward } from '@kubernetes/client-node';
+import { ApiError, PluginError, Unreachable } from './errors.ts';
+import type { KubeList, KubeObject, Pod } from './objects.ts';
+
+export interface KubeOptions {
+  kubeconfig?: string | undefined;
+  context?: string | undefined;
+  namespace?: string | undefined;
+}
+
+interface Call {
+  body?: unknown;
+  contentType?: string;
+  signal?: AbortSignal | undefined;
+}
+
+const TIMEOUT_MS = 30_000;
+const API = '/apis/jvs.io/v1alpha1';
+
+/** Methods throw ApiError for answers that are errors, the signal's reason when aborted, else Unreachable. */
+export class Kube {
+  readonly namespace: string;
+  readonly #config: KubeConfig;
+  readonly #server: URL;
+
+  /** @throws PluginError when the kubeconfig has no such context or no cluster for it */
+  constructor({ kubeconfig, context, namespace }: KubeOptions) {
+    const config = new KubeConfig();
+    try {
+      if (kubeconfig === undefined) config.loadFromDefault();
+      else config.loadFromFile(kubeconfig);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new PluginError(`the kubeconfig can not be read: ${why}`, '--kubeconfig or KUBECONFIG names it', {
+        cause,
+      });
+    }
+    if (context !== undefined) config.setCurrentContext(context);
+    const name = config.getCurrentContext();
+    const cluster = config.getCurrentCluster();
+    if (!cluster) {
+      throw new PluginError(
+        name
+          ? `the kubeconfig has no context ${JSON.stringify(name)}, or no cluster for it`
+          : 'the kubeconfig has no current context',
+        'kubectl config get-contexts lists those that are there',
+      );
+    }
+    // The client refuses HTTP where certificates are to be verified; kubectl does not.
+    if (cluster.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true });
+    this.#config = config;
+    this.#server = new URL(cluster.server);
+    this.namespace = namespace ?? config.getContextObject(name)?.namespace ?? 'default';
+  }
+
+  get contexts(): string[] {
+    return this.#config.getContexts().map(({ name }) => name);
+  }
+
+  /** @throws ApiError with status 404 when there is none */
+  get<T extends KubeObject>(plural: string, name: string, signal?: AbortSignal): Promise<T> {
+    return this.#json('GET', this.#path(plural, name), { signal });
+  }
+
+  async list<T extends KubeObject>(plural: string): Promise<T[]> {
+    const { items } = await this.#json<KubeList<T>>('GET', this.#path(plural), {});
+    return items;
+  }
+
+  create<T extends KubeObject>(plural: string, kind: string, object: object): Promise<T> {
+    const body = { apiVersion: 'jvs.io/v1alpha1', kind, ...object };
+    return this.#json('POST', this.#path(plural), { body });
+  }
+
+  mergePatch<T extends KubeObject>(plural: string, name: string, body: object): Promise<T> {
+    return this.#json('PATCH', this.#path(plural, name), {
+      body,
+      contentType: 'application/merge-patch+json',
+    });
+  }
+
+  /** The object as it changes from `resourceVersion` on, until the watch ends; undefined once it is deleted. */
+  async *watch<T extends KubeObject>(
+    plural: string,
+    name: string,
+    resourceVersion: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<T | undefined, void, void> {
+    const query = new URLSearchParams({
+      watch: 'true',
+      fieldSelector: `metadata.name=${name}`,
+      resourceVersion,
+    });
+    const stream = await this.#open('GET', `${this.#path(plural)}?${query}`, { signal });
+    stream.setEncoding('utf8');
+    let rest = '';
+    try {
+      for await (const chunk of stream) {
+        const lines = (rest + chunk).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) {
+          const { type, object } = JSON.parse(line) as { type: string; object: T };
+          if (type === 'ERROR') return; // the version is too old
+          yield type === 'DELETED' ? undefined : object;
+        }
+      }
+    } catch {
+      signal.throwIfAborted(); // else it broke off, which ends it as well
+    }
+  }
+
+  async namespaces(): Promise<string[]> {
+    const { items } = await this.#json<KubeList<KubeObject>>('GET', '/api/v1/namespaces', {});
+    return items.map(({ metadata }) => metadata.name);
+  }
+
+  async pods(labelSelector: string): Promise<Pod[]> {
+    const query = new URLSearchParams({ labelSelector });
+    const path = `/api/v1/namespaces/${encodeURIComponent(this.namespace)}/pods?${query}`;
+    return (await this.#json<KubeList<Pod>>('GET', path, {})).items;
+  }
+
+  logs(pod: string, options: Record<string, string>): Promise<IncomingMessage> {
+    return this.#open('GET', `${this.#pod(pod)}/log?${new URLSearchParams(options)}`, {});
+  }
+
+  /**
+   * Connects `stream` with a port of a pod, until either side ends.
+   * @throws ApiError when the API server refuses
+   */
+  async forward(pod: string, port: number, stream: Duplex): Promise<void> {
+    const refused = { write: (text: Buffer) => void stream.destroy(new Error(text.toString().trim())) };
+    const forward = new PortForward(this.#config);
+    try {
+      const socket = await forward.portForward(
+        this.namespace,
+        pod,
+        [port],
+        stream,
+        refused as unknown as Duplex,
+        stream,
+      );
+      if (typeof socket === 'function') throw new Error('unexpected: a connection that is made again');
+      socket.onclose = () => stream.destroy();
+      stream.once('close', () => socket.close());
+    } catch (cause) {
+      throw forwardError(pod, cause);
+    }
+  }
+
+  #path(plural: string, name?: string): string {
+    const object = name === undefined ? '' : `/${encodeURIComponent(name)}`;
+    return `${API}/namespaces/${encodeURIComponent(this.namespace)}/${plural}${object}`;
+  }
+
+  #pod(name: string): string {
+    return `/api/v1/namespaces/${encodeURIComponent(this.namespace)}/pods/${encodeURIComponent(name)}`;
+  }
+
+  async #json<T>(method: string, path: string, call: Call): Promise<T> {
+    const signal = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(call.signal ? [call.signal] : [])]);
+    return (await json(await this.#open(method, path, { ...call, signal }))) as T;
+  }
+
+  /** The answer, its body still to be read. */
+  async #open(method: string, path: string, { body, contentType, signal }: Call): Promise<IncomingMessage> {
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const url = new URL(this.#server.pathname.replace(/\/$/, '') + path, this.#server);
+    const content = body === undefined ? undefined : JSON.stringify(body);
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const request = (url.protocol === 'http:' ? requestHttp : requestHttps)(url, {
+      ...options,
+      method,
+      ...(signal && { signal }),
+      headers: {
+        accept: 'application/json',
+        'user-agent': 'kubectl-jvs',
+        ...options.headers,
+        ...(content && { 'content-type': contentType ?? 'application/json' }),
+      },
+    });
+    request.on('response', resolve);
+    request.on('error', reject);
+    request.end(content);
+    const response = await promise.catch((cause: NodeJS.ErrnoException) => {
+      signal?.throwIfAborted();
+      throw new Unreachable(`${url.origin} does not answer: ${cause.message || cause.code}`, { cause });
+    });
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    throw new ApiError(status, messageOf(await text(response)) || `HTTP ${status}`);
+  }
+}
+
+/** Of a Status; proxies answer in other ways. */
+function messageOf(body: string): string {
+  try {
+    return String((JSON.parse(body) as { message?: string }).message ?? '');
+  } catch {
+    return body.slice(0, 500);
+  }
+}
+
+/** The WebSocket's events are no errors, and its errors hide the status in their text. */
+function forwardError(pod: string, event: unknown): Error {
+  const cause = event instanceof Error ? event : ((event as { error?: unknown }).error ?? event);
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const status = Number(/Unexpected server response: (\d+)/.exec(message)?.[1] ?? 0);
+  if (status === 403) {
+    return new ApiError(status, `you can not create or get resource "pods/portforward" of pod ${pod}`, {
+      cause,
+    });
+  }
+  return new ApiError(status, `port-forward to pod ${pod}: ${message}`, { cause });
+}
