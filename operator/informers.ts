@@ -5,8 +5,12 @@ import { type Workspace, workspaces } from './api/workspace.ts';
 import type { KubeClient } from './runtime/client.ts';
 import { Informer } from './runtime/informer.ts';
 import {
+  type CSIDriver,
+  csiDrivers,
   type Deployment,
   deployments,
+  type Event,
+  events,
   type PersistentVolume,
   type PersistentVolumeClaim,
   type Pod,
@@ -25,6 +29,9 @@ export interface Informers {
   claims: Informer<PersistentVolumeClaim>;
   volumes: Informer<PersistentVolume>;
   storageClasses: Informer<StorageClass>;
+  csiDrivers: Informer<CSIDriver>;
+  /** What nodes say of volumes that they can not mount. Index `pod` by namespace/name. */
+  mountFailures: Informer<Event>;
   deployments: Informer<Deployment>;
   /** Index `workspace` by namespace/name of the workspace. */
   pods: Informer<Pod>;
@@ -51,6 +58,12 @@ export function createInformers(
     claims: new Informer(client, pvcs, common),
     volumes: new Informer(client, pvs, common),
     storageClasses: new Informer(client, storageClasses, common),
+    csiDrivers: new Informer(client, csiDrivers, common),
+    mountFailures: new Informer(client, events, {
+      ...common,
+      fieldSelector: 'reason=FailedMount',
+      indexes: { pod: ({ regarding }) => [`${regarding?.namespace}/${regarding?.name}`] },
+    }),
     deployments: new Informer(client, deployments, common),
     pods: new Informer(client, pods, {
       ...labelled,

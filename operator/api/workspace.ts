@@ -50,25 +50,33 @@ const hookRules = rules({
 
 const juiceFsConfig = z
   .object({
-    source: string(1024)
-      .min(1)
-      .meta({ description: 'URL of the metadata engine, such as redis://redis.default.svc:6379/0.' }),
-    metaDir: string(1024).optional().meta({ description: 'Directory of JuiceFS below the volume.' }),
+    source: string(1024).min(1).meta({
+      description:
+        'URL of the metadata engine, such as redis://redis.default.svc:6379/0. For people: a static volume is mounted from metaurl in the Secret.',
+    }),
+    metaDir: string(1024).optional().meta({
+      description:
+        'Directory in JuiceFS that is the volume; /<namespace>/<name> where not set. A volume that is there keeps its own.',
+    }),
     cacheDir: string(1024).optional().meta({ description: 'Cache directory on the node.' }),
     secretsRef: z
       .object({
         name: objectName.meta({ description: 'Name of a Secret in the namespace of the Workspace.' }),
         keys: z.record(z.string(), string(253)).optional().meta({
-          description: 'JuiceFS settings by name, and the key of the Secret that holds each.',
+          description:
+            'JuiceFS settings by name, and the key of the Secret that holds each. For a static volume both are the same: its driver reads fixed keys.',
           maxProperties: 32,
         }),
       })
       .optional()
-      .meta({ description: 'Secret with the credentials of the metadata engine and the object store.' }),
+      .meta({
+        description:
+          'Secret with name and metaurl of the filesystem, and what it is formatted with, as the JuiceFS CSI driver reads it; the operator never does.',
+      }),
   })
   .meta({
     description:
-      'The JuiceFS behind the volume. A volume that is not JuiceFS is a condition, not a failure. Acted on only by that condition so far: credentials and a static volume are not acted on yet.',
+      'The JuiceFS behind the volume. Without storageClassName it is a static volume of the JuiceFS CSI driver; with it, the class makes the volume, and one that is not JuiceFS is a condition, not a failure.',
     ...rules({
       rule: "!has(self.secretsRef) || !self.source.matches('://[^@]*:[^@]*@|[?&][a-z]*password=')",
       message: 'must hold no password when secretsRef is set: put it into the Secret',
@@ -198,11 +206,10 @@ export const workspaceSpecSchema = z
     juiceFsConfig: juiceFsConfig.optional(),
     retentionPolicy: retentionPolicy.optional(),
     autoSnapshot: autoSnapshot.optional(),
-    mountOptions: z
-      .array(string(256))
-      .max(32)
-      .optional()
-      .meta({ description: 'Mount options of the volume, where its provider takes them. Not acted on yet.' }),
+    mountOptions: z.array(string(256)).max(32).optional().meta({
+      description:
+        'Mount options of a static JuiceFS volume. A volume of a StorageClass has those of its class: others are a condition.',
+    }),
     initialSnapshot: objectName.optional().meta({
       description:
         'Snapshot in this namespace that is restored before the first start. Immutable. Not acted on yet.',

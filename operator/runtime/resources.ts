@@ -20,6 +20,7 @@ export type Container = Json<k8s.V1Container>;
 export type PersistentVolumeClaim = Kind<k8s.V1PersistentVolumeClaim>;
 export type PersistentVolume = Kind<k8s.V1PersistentVolume>;
 export type StorageClass = Kind<k8s.V1StorageClass>;
+export type CSIDriver = Kind<k8s.V1CSIDriver>;
 export type Deployment = Kind<k8s.V1Deployment>;
 export type ConfigMap = Kind<k8s.V1ConfigMap>;
 export type Secret = Kind<k8s.V1Secret>;
@@ -49,6 +50,12 @@ export const storageClasses = defineResource<StorageClass>(
   'storage.k8s.io/v1',
   'StorageClass',
   'storageclasses',
+  clusterScoped,
+);
+export const csiDrivers = defineResource<CSIDriver>(
+  'storage.k8s.io/v1',
+  'CSIDriver',
+  'csidrivers',
   clusterScoped,
 );
 export const deployments = defineResource<Deployment>('apps/v1', 'Deployment', 'deployments');

@@ -5,7 +5,7 @@ import type { Workspace } from '../api/workspace.ts';
 import { workspaces } from '../api/workspace.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { ApiError } from '../runtime/errors.ts';
-import { type Deployment, deployments, pvcs } from '../runtime/resources.ts';
+import { type Deployment, deployments, type PersistentVolume, pvcs, pvs } from '../runtime/resources.ts';
 import type { Finding } from './findings.ts';
 import { type Action, finalizer } from './plan.ts';
 
@@ -50,6 +50,24 @@ export async function applyAction(
     case 'deleteClaim':
       await client.delete(pvcs, action.claim.metadata, { uid: action.claim.metadata.uid });
       return undefined;
+    case 'createVolume':
+      await client.create(pvs, action.volume);
+      return undefined;
+    case 'releaseVolume': {
+      const { metadata } = action.volume;
+      const claimRef = { uid: null, resourceVersion: null };
+      await client.mergePatch(pvs, metadata, unchanged(action.volume, { claimRef }), { fieldManager });
+      return undefined;
+    }
+    case 'setMountOptions': {
+      const { metadata, spec } = action.volume;
+      const options = { mountOptions: spec?.mountOptions };
+      await client.mergePatch(pvs, metadata, unchanged(action.volume, options), { fieldManager });
+      return undefined;
+    }
+    case 'deleteVolume':
+      await client.delete(pvs, action.volume.metadata, { uid: action.volume.metadata.uid });
+      return undefined;
     case 'deleteResource': {
       const { kind, metadata } = action.resource;
       if (kind === 'Snapshot') await client.delete(snapshots, metadata, { uid: metadata.uid });
@@ -63,6 +81,12 @@ export async function applyAction(
   }
 }
 
+/** A patch of the volume as it was seen: Conflict when it has changed since. */
+const unchanged = ({ metadata }: PersistentVolume, spec: object) => ({
+  metadata: { resourceVersion: metadata.resourceVersion },
+  spec,
+});
+
 /** What the API server refuses for good becomes a condition; anything else is an error to retry. */
 export function refusalOf(action: Action, error: unknown): Finding | undefined {
   if (
@@ -74,8 +98,21 @@ export function refusalOf(action: Action, error: unknown): Finding | undefined {
   const reasons: Partial<Record<Action['type'], string>> = {
     applyDeployment: 'InvalidTemplate',
     createClaim: 'VolumeRefused',
+    createVolume: 'VolumeRefused',
+    setMountOptions: 'MountOptionsRefused',
     expandClaim: 'ExpansionRefused',
   };
   const reason = reasons[action.type];
-  return reason ? { type: 'Ready', status: 'False', reason, message: error.message } : undefined;
+  if (!reason) return undefined;
+  const { message } = error;
+  // The volume is there, as it was.
+  const works = action.type === 'expandClaim' || action.type === 'setMountOptions';
+  if (works)
+    return { type: 'Degraded', status: 'True', reason, message: `${message}${advice[reason] ?? ''}` };
+  return { type: 'Ready', status: 'False', reason, message };
 }
+
+const advice: Record<string, string> = {
+  ExpansionRefused:
+    '. The volume stays as it is: spec.storage grows only where the storage class has allowVolumeExpansion and the quota allows it',
+};

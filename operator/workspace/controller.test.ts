@@ -51,6 +51,8 @@ class World {
       claims: none,
       volumes: none,
       storageClasses: none,
+      csiDrivers: none,
+      mountFailures: none,
       deployments: none,
     } as unknown as Informers;
     const client = {

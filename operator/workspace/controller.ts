@@ -13,16 +13,19 @@ import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import type { EventRecorder } from '../runtime/events.ts';
-import { configMaps } from '../runtime/resources.ts';
-import { refOf } from '../runtime/types.ts';
+import { configMaps, type Event, type Pod } from '../runtime/resources.ts';
+import { keyOf, refOf } from '../runtime/types.ts';
 import { applyAction, fieldManager, refusalOf } from './apply.ts';
 import { type Finding, isUninjected } from './findings.ts';
+import { driverName, volumeName } from './juicefs.ts';
 import { objectName, workspaceLabel } from './objects.ts';
 import { type Observed, planActions } from './plan.ts';
 import { planStatus } from './status.ts';
 
 /** A status is written no more often than this, in milliseconds. */
 const writeInterval = 1_000;
+/** What was refused may be allowed by and by: a quota grows, a policy changes. In milliseconds. */
+const refusedInterval = 20_000;
 /** Usage changes all the time; it is not worth a write of its own more often than this, in milliseconds. */
 const usageInterval = 60_000;
 /** Agents have had time to reconnect after the link came up, in milliseconds. */
@@ -50,6 +53,11 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
   const controller = new Controller({ name: 'workspace', reconcile, workers: 8, log });
   informers.workspaces.onChange((key) => controller.enqueue(key));
   informers.claims.onChange((_, now, before) => enqueueLabelled(now ?? before));
+  informers.volumes.onChange((_, now, before) => {
+    const { namespace } = (now ?? before)?.spec?.claimRef ?? {};
+    const name = (now ?? before)?.metadata.labels?.[workspaceLabel];
+    if (namespace && name) controller.enqueue(`${namespace}/${name}`);
+  });
   informers.deployments.onChange((_, now, before) => enqueueLabelled(now ?? before));
   informers.pods.onChange((_, now, before) => enqueueLabelled(now ?? before));
   for (const informer of [informers.snapshots, informers.restores]) {
@@ -63,6 +71,13 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     });
   }
   informers.storageClasses.onChange(() => enqueueAll());
+  informers.csiDrivers.onChange((name) => {
+    if (name === driverName) enqueueAll();
+  });
+  informers.mountFailures.onChange((_, now) => {
+    const { namespace, name } = now?.regarding ?? {};
+    enqueueLabelled(informers.pods.get(`${namespace}/${name}`));
+  });
   agents.onChange((workspace) => controller.enqueue(workspace));
   certificates.onChange(() => enqueueAll());
 
@@ -98,6 +113,15 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
         const deployment = await applyAction(client, workspace, action);
         if (deployment) left.set(key, deployment.metadata.generation);
         if (action.type !== 'applyDeployment') log.info({ workspace: key, action: action.type }, 'applied');
+        if (action.type === 'deleteVolume') {
+          const advice = 'The data stays in JuiceFS, in the directory that its mount option subdir names';
+          events.emit(
+            workspace,
+            'Normal',
+            'DataKept',
+            `${action.volume.metadata.name} is deleted. ${advice}`,
+          );
+        }
         if (action.type === 'removeFinalizer') return;
       } catch (error) {
         const refusal = refusalOf(action, error);
@@ -106,19 +130,25 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
         events.emit(workspace, 'Warning', refusal.reason, refusal.message);
       }
     }
-    return await writeStatus(key, observed, planStatus(observed, refusals, new Date()));
+    const result = await writeStatus(key, observed, planStatus(observed, refusals, new Date()));
+    if (refusals.length === 0) return result;
+    return { requeueAfter: Math.min(refusedInterval, result?.requeueAfter ?? refusedInterval) };
   }
 
   function observe(key: string, workspace: Workspace): Observed {
     const { namespace, name } = refOf(key);
     const claim = informers.claims.get(`${namespace}/${objectName(name)}`);
+    const pods = informers.pods.byIndex('workspace', key);
     return {
       workspace,
       claim,
       volume: claim?.spec?.volumeName ? informers.volumes.get(claim.spec.volumeName) : undefined,
       storageClasses: informers.storageClasses.list(),
+      staticVolume: informers.volumes.get(volumeName(workspace)),
+      juiceFsDriver: informers.csiDrivers.get(driverName) !== undefined,
       deployment: informers.deployments.get(`${namespace}/${objectName(name)}`),
-      pods: informers.pods.byIndex('workspace', key),
+      pods,
+      mountFailures: mountFailures(pods),
       agent: agents.primary(key),
       resources: [
         ...informers.snapshots.byIndex('workspace', key),
@@ -126,6 +156,21 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       ],
       linkSettled: agents.openFor() > settleTime,
     };
+  }
+
+  /** The latest of each pod that is still waiting for its volume. */
+  function mountFailures(pods: readonly Pod[]): Map<string, string> {
+    const failures = new Map<string, string>();
+    for (const pod of pods) {
+      if (pod.status?.phase !== 'Pending') continue;
+      const [latest] = informers.mountFailures
+        .byIndex('pod', keyOf(pod))
+        .filter(({ regarding }) => regarding?.uid === pod.metadata.uid)
+        .sort((a, b) => (said(a) < said(b) ? 1 : -1));
+      if (latest?.note)
+        failures.set(pod.metadata.uid ?? '', latest.note.replaceAll(/\s+/g, ' ').slice(0, 500));
+    }
+    return failures;
   }
 
   /** Agents of the namespace mount it; applied when it is new or the bundle has changed. */
@@ -172,3 +217,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
 function withoutVolatile({ usedBytes: _, capacityBytes: __, agent, ...status }: WorkspaceStatus): unknown {
   return { ...status, agent: agent && { pod: agent.pod, node: agent.node, version: agent.version } };
 }
+
+/** When an event was last seen; each reporter has its own field for it. */
+const said = ({ series, deprecatedLastTimestamp, eventTime }: Event): string =>
+  series?.lastObservedTime ?? deprecatedLastTimestamp ?? eventTime ?? '';

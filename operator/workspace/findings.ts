@@ -1,8 +1,10 @@
 // The conditions of a Workspace. Each message says what is the matter and what to do. Pure.
 import type { Condition } from '../api/conditions.ts';
+import { quantityValue } from '../api/quantity.ts';
 import { isSaid, reasonHeld } from '../deletion/hold.ts';
-import type { Pod } from '../runtime/resources.ts';
+import type { PersistentVolumeClaim, Pod } from '../runtime/resources.ts';
 import { assessVolume, joinProblems, type Problem } from './health.ts';
+import { assessJuiceFs, fatalObstacles, findObstacle, isStatic } from './juicefs.ts';
 import { accessModesOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
 import type { Observed } from './plan.ts';
 
@@ -24,21 +26,32 @@ export function assess(observed: Observed, refusals: readonly Finding[]): Findin
   const storage = assessStorage(observed);
   const agent = assessAgent(observed);
   const juiceFs = assessJuiceFs(observed);
-  const refused = refusals[0];
+  const refused = refusals.find(({ type }) => type === 'Ready');
   const blocker = refused ?? findBlocker(observed, juiceFs);
   const ready = blocker
     ? { ...blocker, type: 'Ready', status: 'False' as const }
     : assessReady(observed, storage);
   const fatal = blocker !== undefined || fatalStorage.has(storage.reason);
-  return { storage, agent, juiceFs, degraded: assessDegraded(observed, agent, ready), ready, fatal };
+  const degraded = assessDegraded([
+    ...assessVolume(observed),
+    ...refusals.filter(({ type }) => type === 'Degraded'),
+    ...assessOperation(observed, agent, ready),
+  ]);
+  return { storage, agent, juiceFs, degraded, ready, fatal };
 }
 
-const fatalStorage = new Set(['ClaimNotOurs', 'VolumeLost']);
+/** Conditions of a claim. */
+const resizeErrors = new Set(['ControllerResizeError', 'NodeResizeError']);
 
-function assessStorage({ workspace, claim, storageClasses }: Observed): Finding {
+const fatalStorage = new Set(['ClaimNotOurs', 'VolumeLost', ...fatalObstacles]);
+
+function assessStorage(observed: Observed): Finding {
+  const { workspace, claim, storageClasses } = observed;
   const { spec, metadata } = workspace;
   const name = objectName(metadata.name);
   const not = (reason: string, message: string): Finding => finding('StorageReady', 'False', reason, message);
+  const obstacle = isStatic(observed) && claim?.status?.phase !== 'Bound' && findObstacle(observed);
+  if (obstacle) return not(obstacle.reason, obstacle.message);
   if (!claim) return not('ClaimMissing', `PersistentVolumeClaim ${name} is being made`);
   if (!isOurClaim(claim, metadata.name)) {
     return not(
@@ -52,7 +65,7 @@ function assessStorage({ workspace, claim, storageClasses }: Observed): Finding 
         'StorageReady',
         'True',
         'Bound',
-        `Volume ${claim.spec?.volumeName} is bound to claim ${name}`,
+        `Volume ${claim.spec?.volumeName} is bound to claim ${name}${growing(claim)}`,
       );
     case 'Lost':
       return not(
@@ -78,6 +91,16 @@ function assessStorage({ workspace, claim, storageClasses }: Observed): Finding 
   return not('WaitingForVolume', `Claim ${name} is not bound yet, see kubectl describe pvc ${name}${pods}`);
 }
 
+/** Said while the volume is smaller than what was asked of it. */
+function growing({ spec, status }: PersistentVolumeClaim): string {
+  const [is = '', wanted = ''] = [status?.capacity?.storage, spec?.resources?.requests?.storage];
+  if (!is || (quantityValue(is) ?? 0) >= (quantityValue(wanted) ?? 0)) return '';
+  const waits = status?.conditions?.some(
+    ({ type, status }) => type === 'FileSystemResizePending' && status === 'True',
+  );
+  return `; it grows from ${is} to ${wanted}${waits ? ' when a pod mounts it' : ''}`;
+}
+
 function assessAgent({ workspace, agent, pods, linkSettled }: Observed): Finding {
   if (agent) {
     return finding('AgentConnected', 'True', 'Connected', `Agent of pod ${agent.pod} on node ${agent.node}`);
@@ -87,25 +110,6 @@ function assessAgent({ workspace, agent, pods, linkSettled }: Observed): Finding
   return pods.some(({ status }) => status?.phase === 'Running')
     ? finding('AgentConnected', 'False', 'NotConnected', 'Pods run but no agent of theirs is connected')
     : finding('AgentConnected', 'False', 'NoPods', 'No pod of the workspace runs');
-}
-
-function assessJuiceFs({ workspace, agent, volume }: Observed): Finding | undefined {
-  if (!workspace.spec.juiceFsConfig) return undefined;
-  const isJuiceFs = (filesystem: string) => filesystem === 'fuse.juicefs';
-  if (
-    volume?.spec?.csi?.driver === 'csi.juicefs.com' ||
-    (agent?.status && isJuiceFs(agent.status.filesystem))
-  ) {
-    return finding('JuiceFS', 'True', 'JuiceFS', 'The volume is JuiceFS');
-  }
-  if (!agent?.status)
-    return finding('JuiceFS', 'Unknown', 'NotSeen', 'No agent has looked at the volume yet');
-  return finding(
-    'JuiceFS',
-    'False',
-    'NotJuiceFS',
-    `spec.juiceFsConfig is set but the storage class made a volume of type ${agent.status.filesystem || 'unknown'}: it is used as it is, without JuiceFS clones`,
-  );
 }
 
 /** What keeps the workspace from working until someone acts. */
@@ -123,13 +127,14 @@ function findBlocker(observed: Observed, juiceFs: Finding | undefined): Finding 
   if (agent?.status?.problem) {
     return finding('Ready', 'False', agent.status.problemReason || 'AgentProblem', agent.status.problem);
   }
-  if (juiceFs?.status === 'False' && workspace.spec.defaultEngine === 'juicefs-clone') {
+  if (juiceFs?.reason === 'NotJuiceFS' && workspace.spec.defaultEngine === 'juicefs-clone') {
     return { ...juiceFs, message: `spec.defaultEngine is juicefs-clone, but: ${juiceFs.message}` };
   }
   return undefined;
 }
 
-function assessReady({ workspace, deployment, pods }: Observed, storage: Finding): Finding {
+function assessReady(observed: Observed, storage: Finding): Finding {
+  const { workspace, deployment } = observed;
   const { replicas } = workspace.spec;
   const not = (reason: string, message: string): Finding => finding('Ready', 'False', reason, message);
   if (workspace.metadata.deletionTimestamp) return not('Terminating', 'The Workspace is being deleted');
@@ -144,15 +149,17 @@ function assessReady({ workspace, deployment, pods }: Observed, storage: Finding
   }
   const refused = conditions?.find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
   if (refused) return not('PodsRefused', refused.message ?? 'The pods can not be made');
-  return not('PodsNotReady', `${readyReplicas} of ${replicas} pods are ready${whyNotReady(pods)}`);
+  return not('PodsNotReady', `${readyReplicas} of ${replicas} pods are ready${whyNotReady(observed)}`);
 }
 
-function whyNotReady(pods: readonly Pod[]): string {
+function whyNotReady({ pods, mountFailures }: Observed): string {
   for (const { metadata, status } of pods) {
     const unscheduled = status?.conditions?.find(
       ({ type, status }) => type === 'PodScheduled' && status === 'False',
     );
     if (unscheduled) return `: pod ${metadata.name} is not scheduled, ${unscheduled.message}`;
+    const unmounted = starts(status) && mountFailures.get(metadata.uid ?? '');
+    if (unmounted) return `: pod ${metadata.name} can not mount its volume, ${unmounted}`;
     for (const container of [
       ...(status?.initContainerStatuses ?? []),
       ...(status?.containerStatuses ?? []),
@@ -167,16 +174,21 @@ function whyNotReady(pods: readonly Pod[]): string {
   return '';
 }
 
+/** None of its containers has been made yet: that needs the volume. */
+const starts = (status: Pod['status']): boolean =>
+  [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].every(
+    ({ state, lastState }) => state?.waiting && !lastState?.terminated,
+  );
+
 /** The gravest gives the reason; the message has them all. */
-function assessDegraded(observed: Observed, agentFinding: Finding, ready: Finding): Finding {
-  const [first, ...rest] = [...assessVolume(observed), ...assessOperation(observed, agentFinding, ready)];
+function assessDegraded([first, ...rest]: readonly Problem[]): Finding {
   if (!first) return finding('Degraded', 'False', 'AsExpected', 'Nothing is amiss');
   const { reason, message } = joinProblems([first, ...rest]);
   return finding('Degraded', 'True', reason, message);
 }
 
 function assessOperation(observed: Observed, agentFinding: Finding, ready: Finding): Problem[] {
-  const { workspace, agent, claim, pods, resources } = observed;
+  const { workspace, agent, claim, volume, pods, resources } = observed;
   const problems: Problem[] = [];
   const degraded = (reason: string, message: string) => problems.push({ reason, message });
   const bare = pods.find(isUninjected);
@@ -192,6 +204,24 @@ function assessOperation(observed: Observed, agentFinding: Finding, ready: Findi
     degraded(
       reasonHeld,
       `${held} Snapshots are being deleted, more than 10 of them within a minute, and their data stays until you confirm it by kubectl annotate jvs ${name} jvs.io/allow-mass-delete=true; or set spec.deletionPolicy of those to Retain whose data is to be kept`,
+    );
+  }
+  const failed = claim?.status?.conditions?.find(
+    ({ type, status }) => resizeErrors.has(type) && status === 'True',
+  );
+  if (failed) {
+    degraded(
+      'ExpansionFailed',
+      `The volume does not grow to ${claim?.spec?.resources?.requests?.storage}: ${failed.message || failed.reason}. It is tried again; see kubectl describe pvc ${claim?.metadata.name}`,
+    );
+  }
+  const ignored = (workspace.spec.mountOptions ?? []).filter(
+    (one) => !volume?.spec?.mountOptions?.includes(one),
+  );
+  if (volume && ignored.length > 0 && !isStatic(observed)) {
+    degraded(
+      'MountOptionsIgnored',
+      `spec.mountOptions: the volume is not mounted with ${ignored.join(', ')}. A volume of a StorageClass has the mountOptions of its class: set them there and make another Workspace, or remove them here`,
     );
   }
   if (agent?.status?.engineFallback) degraded('EngineFallback', agent.status.engineFallback);

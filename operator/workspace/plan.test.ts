@@ -26,7 +26,16 @@ function workspaceOf(spec: object = {}, metadata: object = {}, status?: object):
 }
 
 function observe(workspace: Workspace, more: Partial<Observed> = {}): Observed {
-  return { workspace, storageClasses: [], pods: [], resources: [], linkSettled: true, ...more };
+  return {
+    workspace,
+    storageClasses: [],
+    juiceFsDriver: false,
+    pods: [],
+    mountFailures: new Map(),
+    resources: [],
+    linkSettled: true,
+    ...more,
+  };
 }
 
 const bound = (workspace: Workspace): PersistentVolumeClaim => {

@@ -13,7 +13,8 @@ import type {
   StorageClass,
 } from '../runtime/resources.ts';
 import * as snapshot from '../snapshot/request.ts';
-import { claimOf, deploymentOf, isApplied, isOurClaim, isOurDeployment } from './objects.ts';
+import { claimFor, findObstacle, isOurVolume, isStatic, planVolume, type VolumeAction } from './juicefs.ts';
+import { deploymentOf, isApplied, isOurClaim, isOurDeployment } from './objects.ts';
 
 export const finalizer = 'jvs.io/workspace';
 
@@ -23,9 +24,15 @@ export interface Observed {
   /** The volume that the claim is bound to. */
   volume?: PersistentVolume;
   storageClasses: readonly StorageClass[];
+  /** What there is under the name of the static volume that juiceFsConfig means. */
+  staticVolume?: PersistentVolume;
+  /** The JuiceFS CSI driver is installed. */
+  juiceFsDriver: boolean;
   deployment?: Deployment;
   /** Every pod with the workspace's label, ours and the user's. */
   pods: readonly Pod[];
+  /** What the node last said of volumes that it can not mount, by the pod's uid. */
+  mountFailures: ReadonlyMap<string, string>;
   agent?: ConnectedAgent;
   /** All of the workspace. */
   resources: readonly (Snapshot | Restore)[];
@@ -40,6 +47,7 @@ export type Action =
   | { type: 'applyDeployment'; deployment: Deployment }
   | { type: 'deleteDeployment'; deployment: Deployment }
   | { type: 'deleteClaim'; claim: PersistentVolumeClaim }
+  | VolumeAction
   | { type: 'deleteResource'; resource: Snapshot | Restore }
   | { type: 'removeFinalizer' };
 
@@ -50,11 +58,16 @@ export function planActions(observed: Observed, drifted: boolean): Action[] {
   const actions: Action[] = [];
   if (!workspace.metadata.finalizers?.includes(finalizer)) actions.push({ type: 'addFinalizer' });
 
-  if (!claim) return [...actions, { type: 'createClaim', claim: claimOf(workspace) }];
   // What is not ours is not touched, and no pod of ours mounts it.
-  if (!isOurClaim(claim, workspace.metadata.name)) return actions;
-  const wanted = claimOf(workspace);
-  if (isSmaller(claim, wanted)) actions.push({ type: 'expandClaim', claim: wanted });
+  if (claim && !isOurClaim(claim, workspace.metadata.name)) return actions;
+  const wanted = claimFor(workspace);
+  const fixed = isStatic(observed);
+  if (fixed) actions.push(...planVolume(observed));
+  if (!claim) {
+    return fixed && findObstacle(observed) ? actions : [...actions, { type: 'createClaim', claim: wanted }];
+  }
+  // JuiceFS has no size to grow, and the API server lets no static volume do so.
+  if (!fixed && isSmaller(claim, wanted)) actions.push({ type: 'expandClaim', claim: wanted });
 
   if (deployment && !isOurDeployment(deployment, workspace)) return actions;
   const desired = deploymentOf(workspace, claim);
@@ -68,7 +81,7 @@ export function planActions(observed: Observed, drifted: boolean): Action[] {
  * Pods first, then the claim where the policy says so, and what is said of the volume; the finalizer last, whatever was
  * gone already. Until then the Workspace is there to tell that none of its data goes with its Snapshots.
  */
-function planDeletion({ workspace, claim, deployment, resources }: Observed): Action[] {
+function planDeletion({ workspace, claim, staticVolume, deployment, resources }: Observed): Action[] {
   if (!workspace.metadata.finalizers?.includes(finalizer)) return [];
   const actions: Action[] = [];
   if (deployment && isOurDeployment(deployment, workspace) && !deployment.metadata.deletionTimestamp) {
@@ -77,6 +90,9 @@ function planDeletion({ workspace, claim, deployment, resources }: Observed): Ac
   const deletesVolume = workspace.spec.reclaimPolicy === 'Delete';
   if (claim && deletesVolume && isOurClaim(claim, workspace.metadata.name)) {
     actions.push({ type: 'deleteClaim', claim });
+  }
+  if (staticVolume && deletesVolume && isOurVolume(staticVolume, workspace)) {
+    actions.push({ type: 'deleteVolume', volume: staticVolume });
   }
   const left = resources.filter(isOurs);
   for (const resource of left) {

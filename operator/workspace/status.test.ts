@@ -13,7 +13,9 @@ const daily = { autoSnapshot: { schedule: '@daily' } };
 const observe = (spec: object, status?: object, more: Partial<Observed> = {}): Observed => ({
   workspace: parseWorkspace({ metadata: { name: 'ml', namespace: 'team', generation: 1 }, spec, status }),
   storageClasses: [],
+  juiceFsDriver: false,
   pods: [],
+  mountFailures: new Map(),
   resources: [],
   linkSettled: true,
   ...more,
