@@ -1,7 +1,9 @@
 // The caches that the controllers read, one watch each.
 import type { Logger } from '../shared/log.ts';
-import { type Snapshot, snapshots } from './api/snapshot.ts';
-import { type Workspace, workspaces } from './api/workspace.ts';
+import { parsedBy } from './api/parse.ts';
+import { parseRestore, type Restore, restores } from './api/restore.ts';
+import { parseSnapshot, type Snapshot, snapshots } from './api/snapshot.ts';
+import { parseWorkspace, type Workspace, workspaces } from './api/workspace.ts';
 import type { KubeClient } from './runtime/client.ts';
 import { Informer } from './runtime/informer.ts';
 import {
@@ -22,10 +24,13 @@ import {
 } from './runtime/resources.ts';
 import { workspaceLabel } from './workspace/objects.ts';
 
+/** Our own resources are parsed; those that can not be are there too, see `assertReadable`. */
 export interface Informers {
   workspaces: Informer<Workspace>;
   /** Indexes: `workspace` by namespace/name of the workspace, `uid`. */
   snapshots: Informer<Snapshot>;
+  /** Indexes: `workspace` by namespace/name of the workspace, `uid`. */
+  restores: Informer<Restore>;
   claims: Informer<PersistentVolumeClaim>;
   volumes: Informer<PersistentVolume>;
   storageClasses: Informer<StorageClass>;
@@ -44,15 +49,22 @@ export function createInformers(
   namespaces: readonly string[] = [],
 ): Informers {
   const common = { log, namespaces };
+  const byWorkspace = {
+    workspace: ({ metadata, spec }: Snapshot | Restore) => [`${metadata.namespace}/${spec.workspace}`],
+    uid: ({ metadata }: Snapshot | Restore) => [metadata.uid ?? ''],
+  };
   const labelled = { ...common, labelSelector: workspaceLabel };
   return {
-    workspaces: new Informer(client, workspaces, common),
+    workspaces: new Informer(client, workspaces, { ...common, transform: parsedBy(parseWorkspace) }),
     snapshots: new Informer(client, snapshots, {
       ...common,
-      indexes: {
-        workspace: ({ metadata, spec }) => [`${metadata.namespace}/${spec.workspace}`],
-        uid: ({ metadata }) => [metadata.uid ?? ''],
-      },
+      transform: parsedBy(parseSnapshot),
+      indexes: byWorkspace,
+    }),
+    restores: new Informer(client, restores, {
+      ...common,
+      transform: parsedBy(parseRestore),
+      indexes: byWorkspace,
     }),
     // Every claim, not only ours: one of somebody else under our name has to be seen.
     claims: new Informer(client, pvcs, common),
