@@ -283,3 +283,137 @@ function varint(value: number): Buffer {
   for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128);
   return Buffer.from([...bytes, rest]);
 }
+
+const twoSnapshots = async (repository: MemoryRepository) => {
+  const first = fakeDescriptor();
+  repository.disk.push(first, fakeDescriptor({ parent_id: first.snapshot_id }));
+  return repository.disk.map(({ snapshot_id }) => snapshot_id) as [string, string];
+};
+
+test('Restore replaces a worktree after a snapshot that undoes it, and is told of', async () => {
+  const { client, repository } = await start();
+  const [older, newer] = await twoSnapshots(repository);
+  await open(client);
+  const stream = client.watchEvents({});
+  const seen: Event[] = [];
+  stream.on('data', (event: Event) => seen.push(event));
+  stream.on('error', () => {});
+  stops.push(() => stream.cancel());
+  await vi.waitFor(async () => {
+    // Watching has begun when what happens is seen.
+    await call(client.createSnapshot.bind(client), {});
+    expect(seen).not.toEqual([]);
+  });
+  const made = repository.disk.length;
+  const done = await call(client.restore.bind(client), { id: older });
+  const before = repository.disk[made];
+  expect(done).toEqual({ id: older, worktree: 'main', preRestoreSnapshotId: before?.snapshot_id });
+  // It is the pod's own: no number of restores pushes out what others took.
+  expect(before).toMatchObject({ agent: { origin: 'self' }, note: `Before ${older} was restored` });
+  const progress = seen.flatMap(({ progress }) => progress?.operation ?? []);
+  await vi.waitFor(() =>
+    expect(seen.flatMap(({ progress }) => progress?.operation ?? [])).toContain('restore'),
+  );
+  expect(progress).toContain('snapshot');
+  const { currentSnapshotId, worktrees } = await call(client.getStatus.bind(client), {});
+  expect(currentSnapshotId).toBe(older);
+  expect(worktrees).toMatchObject([
+    { name: 'main', headSnapshotId: older, latestSnapshotId: before?.snapshot_id },
+  ]);
+  expect(newer).not.toBe(older);
+
+  const restore = (fields: object) => failure(call(client.restore.bind(client), fields));
+  expect(await restore({ id: 'HEAD' })).toMatchObject({ code: status.INVALID_ARGUMENT });
+  expect(await restore({ id: '1795507921120-0badcafe' })).toMatchObject({ code: status.NOT_FOUND });
+  expect(await restore({ id: older, worktree: 'exp' })).toMatchObject({
+    code: status.NOT_FOUND,
+    details: expect.stringContaining('exp'),
+  });
+  expect(repository.disk).toHaveLength(made + 1);
+});
+
+test('Fork makes a worktree; a name that is taken is refused', async () => {
+  const { client, repository } = await start();
+  const [older] = await twoSnapshots(repository);
+  await open(client);
+  const forked = await call(client.fork.bind(client), { id: older, worktree: 'exp' });
+  expect(forked).toMatchObject({ name: 'exp', baseSnapshotId: older, headSnapshotId: older });
+  const { worktrees } = await call(client.getStatus.bind(client), {});
+  expect(worktrees.map(({ name }) => name)).toEqual(['main', 'exp']);
+  const fork = (fields: object) => failure(call(client.fork.bind(client), fields));
+  expect(await fork({ id: older, worktree: 'exp' })).toMatchObject({ code: status.INVALID_ARGUMENT });
+  expect(await fork({ id: older })).toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    details: expect.stringMatching(/^worktree: /),
+  });
+});
+
+const differences = (client: AgentClient, request: object): Promise<unknown[]> =>
+  client.diff(request).toArray();
+
+test('Diff sends what differs, with sizes, and errors as any call does', async () => {
+  const { client, repository } = await start();
+  const [from, to] = await twoSnapshots(repository);
+  await open(client);
+  repository.differences.push(
+    { how: 'added', change: { path: 'new', type: 'file', mode: '0644', size: 5 } },
+    { how: 'modified', change: { path: 'other', type: 'file', mode: '0644', size: 7, old_size: 3 } },
+    { how: 'removed', change: { path: 'dir', type: 'dir', mode: '0755' } },
+    { how: 'removed', change: { path: 'dir/old', type: 'file', mode: '0644', size: 9 } },
+  );
+  expect(await differences(client, { from, to })).toEqual([
+    { change: 'CHANGE_ADDED', path: 'new', type: 'file', sizeBefore: 0, sizeAfter: 5 },
+    { change: 'CHANGE_MODIFIED', path: 'other', type: 'file', sizeBefore: 3, sizeAfter: 7 },
+    { change: 'CHANGE_REMOVED', path: 'dir', type: 'directory', sizeBefore: 0, sizeAfter: 0 },
+    { change: 'CHANGE_REMOVED', path: 'dir/old', type: 'file', sizeBefore: 9, sizeAfter: 0 },
+  ]);
+  const refused = (request: object) => failure(differences(client, request));
+  expect(await refused({ from: 'x' })).toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    details: expect.stringMatching(/^from: /),
+  });
+  expect(await refused({ from, to, worktree: 'main' })).toMatchObject({ code: status.INVALID_ARGUMENT });
+  expect(await refused({ from: '1795507921120-0badcafe' })).toMatchObject({ code: status.NOT_FOUND });
+});
+
+test('Diff waits for a caller that does not read, and ends with one that hangs up', async () => {
+  const { client, repository } = await start();
+  const [from] = await twoSnapshots(repository);
+  await open(client);
+  let taken = 0;
+  let ended = false;
+  const change = { path: 'x'.repeat(1000), type: 'file', mode: '0644', size: 1 } as const;
+  vi.spyOn(repository, 'diff').mockImplementation(async function* () {
+    try {
+      for (; taken < 100_000; taken++) yield { how: 'added', change };
+    } finally {
+      ended = true;
+    }
+  });
+  const stream = client.diff({ from });
+  stream.on('error', () => {});
+  const reader = stream[Symbol.asyncIterator]();
+  await reader.next();
+  let before = -1;
+  await vi.waitFor(() => {
+    const still = taken === before;
+    before = taken;
+    expect(still).toBe(true);
+  });
+  expect(taken).toBeLessThan(100_000);
+  stream.cancel();
+  await vi.waitFor(() => expect(ended).toBe(true));
+});
+
+test('a pod that goes back and forks in a loop is slowed down as one that takes snapshots', async () => {
+  const { client, repository } = await start();
+  const [older] = await twoSnapshots(repository);
+  await open(client);
+  for (let i = 0; i < 5; i++) {
+    await call(client.restore.bind(client), { id: older });
+    await call(client.fork.bind(client), { id: older, worktree: `exp-${i}` });
+  }
+  const refused = { code: status.RESOURCE_EXHAUSTED, details: expect.stringMatching(/try again in \d+ s$/) };
+  expect(await failure(call(client.restore.bind(client), { id: older }))).toMatchObject(refused);
+  expect(await failure(call(client.fork.bind(client), { id: older, worktree: 'x' }))).toMatchObject(refused);
+});

@@ -11,6 +11,7 @@ import type { AgentHandlers } from '../../shared/proto/gen/jvs/agent/v1/Agent.ts
 import { loadAgent, loadHealth, loadProto } from '../../shared/proto/load.ts';
 import type { Events } from '../events.ts';
 import type { Volume } from '../volume/volume.ts';
+import { diffHandler } from './diff.ts';
 import { toServiceError } from './errors.ts';
 import { healthHandlers } from './health.ts';
 import { reflectionServices } from './reflection.ts';
@@ -58,6 +59,9 @@ export async function startApiServer(
     ListSnapshots: unary((request) => service.listSnapshots(request)),
     GetSnapshot: unary((request) => service.getSnapshot(request)),
     CreateSnapshot: unary((request, signal) => service.createSnapshot(request, signal)),
+    Diff: diffHandler((request, signal) => service.diff(request, signal)),
+    Restore: unary((request, signal) => service.restore(request, signal)),
+    Fork: unary((request, signal) => service.fork(request, signal)),
     Verify: unary((request, signal) => service.verify(request, signal)),
     PlanRetention: unary(() => service.planRetention()),
     WatchEvents: (call) => watchEvents(call, events),

@@ -1,6 +1,5 @@
 import { parseDuration } from '../../shared/duration.ts';
 import type { Control } from '../repository/native/control.ts';
-import type { Change } from '../repository/native/diff.ts';
 import type { Engine } from '../repository/native/engine.ts';
 import type { Layout } from '../repository/native/layout.ts';
 import {
@@ -10,7 +9,14 @@ import {
   listWorktrees,
   snapshotIds,
 } from '../repository/native/reader.ts';
-import type { Compression, Descriptor, EngineName, Verification } from '../repository/repository.ts';
+import type {
+  Change,
+  Compression,
+  Descriptor,
+  Difference,
+  EngineName,
+  Verification,
+} from '../repository/repository.ts';
 import { planRetention } from '../retention/plan.ts';
 import { validatePolicy } from '../retention/policy.ts';
 import { type Arguments, type CommandName, UsageError, wholeNumber } from './arguments.ts';
@@ -79,11 +85,10 @@ const RUNS: Record<CommandName, Run> = {
 
   diff: async (args, { engine, layout, control }) => {
     const [from = '', to] = args.operands;
-    const { added, removed, modified } = await engine.diff(
-      from,
-      to === undefined ? { worktree: worktreeOf(args) } : { snapshotId: to },
-      control,
-    );
+    const found: Record<Difference['how'], Change[]> = { added: [], removed: [], modified: [] };
+    const target = to === undefined ? { worktree: worktreeOf(args) } : { snapshotId: to };
+    await engine.diff(from, target, control, (how, change) => found[how].push(change));
+    const { added, removed, modified } = found;
     const json = {
       from_snapshot_id: from,
       from_time: (await getSnapshot(layout, from)).created_at,

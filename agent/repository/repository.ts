@@ -136,6 +136,31 @@ export interface Progress {
   filesDone: number;
 }
 
+/** An entry of a tree, as it is or, where it was removed, as it was. */
+export interface Change {
+  /** Below the tree's root; bytes that are no UTF-8 are replaced. */
+  path: string;
+  type: 'dir' | 'file' | 'symlink';
+  /** Permission bits, octal. */
+  mode: string;
+  /** Of a file, bytes. */
+  size?: number;
+  /** Of a file that was modified: before. */
+  old_size?: number;
+}
+
+export interface Difference {
+  how: 'added' | 'removed' | 'modified';
+  change: Change;
+}
+
+export interface DiffOptions {
+  from: string;
+  /** Another snapshot, or a worktree as it is now. */
+  to: { snapshotId: string } | { worktree: string };
+  signal?: AbortSignal;
+}
+
 export interface DeleteOptions {
   /**
    * Deletes it even where a worktree needs it: its head, base and latest become the snapshot's parent, or none. The
@@ -205,6 +230,11 @@ export interface WorktreeRepository extends Repository {
    * @throws RepositoryError NotFound, InvalidArgument for main, which is never removed
    */
   removeWorktree(name: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * What differs, in byte order of the paths, those of directories as if they ended in a slash. Waits while nobody
+   * takes what it has found. @throws RepositoryError NotFound, DamagedRepository
+   */
+  diff(options: DiffOptions): AsyncIterable<Difference>;
 }
 
 /** `reason` is CamelCase, for conditions; `message` says what to do; `transient` means that a retry can succeed. */

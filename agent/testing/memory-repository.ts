@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import {
   type DeleteOptions,
   type Descriptor,
+  type Difference,
+  type DiffOptions,
   type ForkOptions,
   RepositoryError,
   type RepositoryInfo,
@@ -21,6 +23,8 @@ export class MemoryRepository implements WorktreeRepository {
   readonly failures: Error[] = [];
   /** Worktrees beside main, by name, with what they were forked from. */
   readonly forks = new Map<string, string | undefined>();
+  /** What diff() finds, between whatever. */
+  readonly differences: Difference[] = [];
   /** Request tags of restores and forks that were carried out. */
   readonly carriedOut = new Set<string>();
   /** Heads that are not the newest snapshot of their worktree: a restore or a deletion moved them. */
@@ -151,6 +155,11 @@ export class MemoryRepository implements WorktreeRepository {
     if (name === 'main') throw new RepositoryError('InvalidArgument', 'worktree main is never removed');
     if (!this.forks.delete(name)) throw noWorktree(name);
     this.#moved.delete(name);
+  }
+
+  async *diff({ from }: DiffOptions): AsyncGenerator<Difference> {
+    await this.get(from);
+    yield* this.differences;
   }
 
   async verify(id: string, _options?: VerifyOptions): Promise<Verification> {

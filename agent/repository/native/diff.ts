@@ -1,5 +1,6 @@
 // What differs between two trees, walked together in one order. Contents are read only where nothing else
 // tells: one inode is one content, another size another.
+import type { Change, Difference } from '../repository.ts';
 import { contentSize } from './compression.ts';
 import type { Meter } from './control.ts';
 import { READY, walkKey } from './format/payload.ts';
@@ -7,21 +8,8 @@ import { type Directory, type Entry, OpenFile } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import { contentOf, withoutSuffix } from './verify.ts';
 
-export interface Change {
-  /** Below the tree's root; bytes that are no UTF-8 are replaced. */
-  path: string;
-  type: 'dir' | 'file' | 'symlink';
-  /** Permission bits, octal. */
-  mode: string;
-  size?: number;
-  old_size?: number;
-}
-
-export interface Difference {
-  added: Change[];
-  removed: Change[];
-  modified: Change[];
-}
+/** Takes what is found, in byte order of the paths, those of directories as if they ended in a slash. */
+export type Found = (how: Difference['how'], change: Change) => void;
 
 /** A tree and how its files are stored. */
 export interface Side {
@@ -31,10 +19,8 @@ export interface Side {
 }
 
 /** Special files are in no snapshot, so they are no difference. @throws RepositoryError DamagedRepository */
-export function compareTrees(from: Side, to: Side, meter: Meter): Difference {
-  const found: Difference = { added: [], removed: [], modified: [] };
+export function compareTrees(from: Side, to: Side, meter: Meter, found: Found): void {
   new Comparison(found, meter).compare(from, to, '');
-  return found;
 }
 
 interface Listed {
@@ -66,10 +52,10 @@ function sizeOf(directory: Directory, stored: string, compression: string): numb
 }
 
 class Comparison {
-  readonly #found: Difference;
+  readonly #found: Found;
   readonly #meter: Meter;
 
-  constructor(found: Difference, meter: Meter) {
+  constructor(found: Found, meter: Meter) {
     this.#found = found;
     this.#meter = meter;
   }
@@ -80,17 +66,17 @@ class Comparison {
     for (let i = 0, j = 0; i < left.length || j < right.length; ) {
       const [a, b] = [left[i], right[j]];
       if (a && (!b || a.key < b.key)) {
-        this.#found.removed.push(change(prefix, a));
+        this.#found('removed', change(prefix, a));
         this.#descend(from, undefined, a, prefix);
         i++;
       } else if (b && (!a || b.key < a.key)) {
-        this.#found.added.push(change(prefix, b));
+        this.#found('added', change(prefix, b));
         this.#descend(undefined, to, b, prefix);
         j++;
       } else if (a && b) {
         if (this.#differs(from, to, a, b)) {
           const old = a.entry.kind === 'file' ? { old_size: a.size } : {};
-          this.#found.modified.push({ ...change(prefix, b), ...old });
+          this.#found('modified', { ...change(prefix, b), ...old });
         }
         this.#descend(from, to, a, prefix);
         i++;

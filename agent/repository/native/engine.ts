@@ -15,7 +15,7 @@ import {
 import { checkCompression } from './compression.ts';
 import { type Control, Meter } from './control.ts';
 import { deleteSnapshot, interruptedDeletions, readWorktrees } from './delete.ts';
-import { compareTrees, type Difference } from './diff.ts';
+import { compareTrees, type Found } from './diff.ts';
 import { examine } from './doctor.ts';
 import { probe } from './engines.ts';
 import { checkNote, checkSnapshotId, checkTags, checkWorktree } from './format/names.ts';
@@ -153,7 +153,7 @@ export class Engine {
     await this.#attempt(`restoring ${id} into ${worktree}`, () =>
       this.#change(LEASE_WAIT_MS, async (lease) => {
         const { requestTag } = request;
-        if (requestTag && wasRestored(this.#layout, id, requestTag)) return;
+        if (requestTag && wasRestored(this.#layout, 'restore', id, requestTag)) return;
         if (!readConfig(this.#layout, worktree)) throw noWorktree(worktree);
         await this.#bringBack('restore', id, worktree, requestTag, lease, control);
       }),
@@ -167,7 +167,7 @@ export class Engine {
     await this.#attempt(`forking ${id} as ${name}`, () =>
       this.#change(LEASE_WAIT_MS, async (lease) => {
         const { requestTag } = request;
-        if (requestTag && wasRestored(this.#layout, id, requestTag)) return;
+        if (requestTag && wasRestored(this.#layout, 'fork', id, requestTag)) return;
         if (readConfig(this.#layout, name)) {
           throw new RepositoryError(
             'InvalidArgument',
@@ -286,7 +286,8 @@ export class Engine {
     from: string,
     to: { snapshotId: string } | { worktree: string },
     control: Control,
-  ): Promise<Difference> {
+    found: Found,
+  ): Promise<void> {
     const layout = this.#layout;
     return this.#attempt(`comparing with ${from}`, async () => {
       const older = await getSnapshot(layout, from);
@@ -297,10 +298,11 @@ export class Engine {
         'snapshotId' in to
           ? Directory.open(layout.snapshot(to.snapshotId))
           : openPayload(volume, layout, checkWorktree(to.worktree));
-      return compareTrees(
+      compareTrees(
         { root: left, compression: older.compression?.type },
         { root: right, compression: newer?.compression?.type },
         new Meter(control, 0),
+        found,
       );
     });
   }

@@ -40,7 +40,7 @@ test('links swapped in by a racing workload never lead outside', {
         descriptorValid: true,
         payloadValid: true,
       });
-      await engine.diff(made.snapshot_id, { worktree: 'main' }, quiet);
+      await engine.diff(made.snapshot_id, { worktree: 'main' }, quiet, () => {});
       await restoreDespite(engine, calm.snapshot_id);
       if (rounds % 10 === 9) await engine.delete({ id: made.snapshot_id }, quiet).catch(() => {});
     }

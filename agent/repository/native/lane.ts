@@ -31,7 +31,7 @@ type Answer =
   | { id: number; kind: 'progress'; progress: Progress }
   | { kind: 'log'; fields: object; message: string };
 
-interface FlatError {
+export interface FlatError {
   reason: RepositoryErrorReason;
   message: string;
   stack: string | undefined;
@@ -51,12 +51,12 @@ interface Pending {
 }
 
 /** Garbage is collected early: without limits the heap of a walk through many files grows with them. */
-const HEAP = ['--max-semi-space-size=4', '--max-old-space-size=200'];
+export const HEAP = ['--max-semi-space-size=4', '--max-old-space-size=200'];
 /** What leaves something to repair when it is killed; an `open` that is repeated repairs by itself. */
 const CHANGING: ReadonlySet<Name> = new Set(['snapshot', 'restore', 'fork', 'delete', 'removeWorktree']);
 const IDLE_MS = 5_000;
 // Bundled, all files are in one folder and end in .js.
-const ENTRY = fileURLToPath(
+export const ENTRY = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../worker.ts' : './worker.js', import.meta.url),
 );
 
@@ -212,7 +212,7 @@ function flatFields(fields: object): object {
   return Object.fromEntries(Object.entries(fields).map(([k, v]) => [k, v instanceof Error ? v.message : v]));
 }
 
-function flatten(error: unknown): FlatError {
+export function flatten(error: unknown): FlatError {
   const known = error instanceof RepositoryError ? error : undefined;
   const causes: string[] = [];
   for (
@@ -227,7 +227,7 @@ function flatten(error: unknown): FlatError {
   return { reason: known?.reason ?? 'Internal', message, stack, causes };
 }
 
-function inflate(flat: FlatError): RepositoryError {
+export function inflate(flat: FlatError): RepositoryError {
   const cause = flat.causes.reduceRight<Error | undefined>(
     (below, message) => new Error(message, below && { cause: below }),
     undefined,

@@ -1,4 +1,5 @@
 import type { EngineName, WorktreeRepository } from '../repository.ts';
+import { differences } from './differ.ts';
 import { checkSnapshotId } from './format/names.ts';
 import { Lane } from './lane.ts';
 import { Layout } from './layout.ts';
@@ -37,6 +38,7 @@ export function openNative(options: NativeOptions): WorktreeRepository {
     delete: async (id, { signal, evenHeads } = {}) =>
       writing.call('delete', { id: checkSnapshotId(id), evenHeads: evenHeads === true }, { signal }),
     removeWorktree: (name, signal) => writing.call('removeWorktree', name, { signal }),
+    diff: (request) => differences(options, request),
     verify: async (id, options) => reading.call('verify', checkSnapshotId(id), options),
     usage: () => volumeUsage(layout),
     close: async () => {

@@ -206,6 +206,9 @@ test('a fork is a worktree of its own', async () => {
 
   const again = engine.fork({ snapshotId: first.snapshot_id, name: 'exp' }, quiet);
   await expect(again).rejects.toMatchObject({ reason: 'InvalidArgument' });
+  const request = { snapshotId: first.snapshot_id, name: 'asked', requestTag: 'k8s-1' };
+  await engine.fork(request, quiet);
+  await engine.fork(request, quiet); // by an agent that was killed before it could say so
   mkdirSync(join(volume.path, 'worktrees', 'occupied', 'x'), { recursive: true });
   const occupied = engine.fork({ snapshotId: first.snapshot_id, name: 'occupied' }, quiet);
   await expect(occupied).rejects.toMatchObject({

@@ -90,9 +90,16 @@ export async function bringBack(input: RestoreInput): Promise<void> {
   await complete(layout, places, control);
 }
 
-/** Whether a restore that carries this request tag was finished before. */
-export function wasRestored(layout: Layout, snapshotId: string, request: string): boolean {
-  return auditHas(layout.audit, 'restore', snapshotId, `"request":"${request}"`);
+const eventOf = { restore: 'restore', fork: 'worktree_fork' } as const;
+
+/** Whether one that carries this request tag was finished before. */
+export function wasRestored(
+  layout: Layout,
+  kind: Journal['kind'],
+  snapshotId: string,
+  request: string,
+): boolean {
+  return auditHas(layout.audit, eventOf[kind], snapshotId, `"request":"${request}"`);
 }
 
 /** Worktrees with a restore that a crash interrupted. */
@@ -238,7 +245,7 @@ function finish(layout: Layout, entry: Journal, places: Places, control: Pick<Co
   if (!entry.paths) setHead(layout, entry);
   control.step('restore-advanced');
   const config = readConfig(layout, entry.worktree);
-  const event = entry.kind === 'restore' ? 'restore' : 'worktree_fork';
+  const event = eventOf[entry.kind];
   if (auditHas(layout.audit, event, entry.snapshot_id, entry.operation)) return;
   appendAudit(layout.audit, {
     timestamp: rfc3339(Date.now()),
