@@ -1,44 +1,69 @@
-// npm run build: dist/operator and dist/agent, each complete for its image: bundled code and proto/.
-import { cpSync, rmSync } from 'node:fs';
+// npm run build: dist/operator and dist/agent, each complete for its image: bundled code and proto/; and
+// dist/kubectl-jvs, one file for a user's PATH. Arguments: only these of them.
+import { chmodSync, cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 
 const programs = {
   operator: { main: 'operator/main.ts' },
-  agent: { main: 'agent/main.ts', worker: 'agent/repository/worker.ts' },
+  agent: {
+    main: 'agent/main.ts',
+    worker: 'agent/repository/worker.ts',
+    transfer: 'agent/transfer/worker.ts',
+  },
 };
 
-for (const [name, entryPoints] of Object.entries(programs)) {
+const only = process.argv.slice(2);
+const wanted = (name: string) => only.length === 0 || only.includes(name);
+
+// What CommonJS packages expect.
+const commonJs = [
+  "import { createRequire as createRequire_ } from 'node:module';",
+  'const require = createRequire_(import.meta.url);',
+  'const { dirname: __dirname, filename: __filename } = import.meta;',
+].join(' ');
+
+const common: BuildOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node26',
+  keepNames: true,
+  logLevel: 'warning',
+};
+
+for (const [name, entryPoints] of Object.entries(programs).filter(([name]) => wanted(name))) {
   const outdir = join(root, 'dist', name);
   rmSync(outdir, { recursive: true, force: true });
   await build({
-    absWorkingDir: root,
+    ...common,
     entryPoints,
     outdir,
-    bundle: true,
     splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node26',
     // An agent runs in every workspace pod, and V8 keeps the source in memory.
     minify: name === 'agent',
-    keepNames: true,
     sourcemap: 'linked',
     sourcesContent: false,
-    logLevel: 'warning',
-    banner: {
-      // What CommonJS packages expect.
-      js: [
-        "import { createRequire as createRequire_ } from 'node:module';",
-        'const require = createRequire_(import.meta.url);',
-        'const { dirname: __dirname, filename: __filename } = import.meta;',
-      ].join(' '),
-    },
+    banner: { js: commonJs },
   });
   cpSync(join(root, 'proto'), join(outdir, 'proto'), { recursive: true });
+  // The command line, on the image's PATH.
+  if (name === 'agent') cpSync(join(root, 'agent/bin/jvs-agent'), join(outdir, 'jvs-agent'));
 }
 
-// The command line, on the image's PATH.
-cpSync(join(root, 'agent/bin/jvs-agent'), join(root, 'dist/agent/jvs-agent'));
+if (wanted('kubectl-jvs')) {
+  const plugin = join(root, 'dist/kubectl-jvs');
+  await build({
+    ...common,
+    entryPoints: ['plugin/main.ts'],
+    outfile: plugin,
+    // A user's Node is older than that of the images.
+    target: 'node24',
+    minify: true,
+    banner: { js: `#!/usr/bin/env node\n${commonJs}` },
+  });
+  chmodSync(plugin, 0o755);
+}

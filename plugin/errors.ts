@@ -28,6 +28,11 @@ export class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
 
+/** An object is not there; else it is the kind of objects that the server does not know. */
+export function isNamedNotFound(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.status === 404 && /" not found$/.test(error.message);
+}
+
 /** For stderr. */
 export function explain(error: unknown): string {
   const { message, hint } = told(error);
@@ -46,10 +51,11 @@ function told(error: unknown): { message: string; hint?: string } {
   return { message: error instanceof Error ? error.message : String(error) };
 }
 
-function hintOf({ status, message }: ApiError): { hint?: string } {
+function hintOf(error: ApiError): { hint?: string } {
+  const { status } = error;
   if (status === 401) return { hint: 'log in again: the cluster does not know you' };
   if (status === 403) return { hint: 'ask who runs the cluster for a role that allows it' };
-  if (status === 404 && /the server could not find the requested resource/.test(message)) {
+  if (status === 404 && !isNamedNotFound(error)) {
     return { hint: 'this cluster has no JVS operator, or an older one: kubectl apply -k config/default' };
   }
   return {};

@@ -1,5 +1,5 @@
 // From the words of the command line to what they name.
-import { ApiError, PluginError } from '../errors.ts';
+import { isNamedNotFound, PluginError } from '../errors.ts';
 import type { Kube } from '../kube.ts';
 import type { Snapshot, Workspace } from '../objects.ts';
 
@@ -66,12 +66,7 @@ export async function agentPod(kube: Kube, { metadata, spec, status }: Workspace
   throw new PluginError(
     `no agent of Workspace ${name} runs`,
     spec.replicas === 0
-      ? `it is stopped: kubectl scale workspaces.jvs.io/${name} --replicas=1 starts it`
+      ? `it is stopped: kubectl scale jvs/${name} --replicas 1 starts it`
       : `kubectl jvs status ${name} says why`,
   );
-}
-
-/** Of an object, not of the whole API. */
-function isNamedNotFound(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 404 && /" not found$/.test(error.message);
 }
