@@ -15,7 +15,16 @@ const options = {
     variable: 'JVS_INITIAL_SNAPSHOT',
     help: 'Snapshot that main is to hold before user containers start',
   },
+  maintenance: {
+    variable: 'JVS_MAINTENANCE',
+    help: 'true: the workspace is stopped, and this only does what is asked for (false)',
+  },
   engine: { variable: 'JVS_ENGINE', help: 'copy, reflink-copy or juicefs-clone (copy)' },
+  implementation: {
+    variable: 'JVS_IMPLEMENTATION',
+    help: 'native, jvs-8 or jvs-0.4 (native); a repository of 0.4 is recognised',
+  },
+  binary: { variable: 'JVS_BINARY', help: 'the jvs program, for jvs-8 and jvs-0.4 (jvs)' },
   'link-address': { variable: 'JVS_LINK_ADDRESS', help: 'host:port of the operator; without it, no link' },
   'link-token-file': { variable: 'JVS_LINK_TOKEN_FILE', help: '(/var/run/jvs-link/token)' },
   'link-ca-file': { variable: 'JVS_LINK_CA_FILE', help: '(/var/run/jvs-link/ca.crt)' },
@@ -70,10 +79,19 @@ const schema = z.object({
   node: z._default(z.string(), ''),
   worktree: z._default(z.string(), 'main'),
   'initial-snapshot': z.optional(z.string()),
+  maintenance: z.pipe(
+    z._default(z.enum(['true', 'false'], 'must be true or false'), 'false'),
+    z.transform((text) => text === 'true'),
+  ),
   engine: z._default(
     z.enum(['copy', 'reflink-copy', 'juicefs-clone'], 'must be copy, reflink-copy or juicefs-clone'),
     'copy',
   ),
+  implementation: z._default(
+    z.enum(['native', 'jvs-8', 'jvs-0.4'], 'must be native, jvs-8 or jvs-0.4'),
+    'native',
+  ),
+  binary: z._default(z.string(), 'jvs'),
   'link-address': z.optional(address),
   'link-token-file': z._default(absolute, '/var/run/jvs-link/token'),
   'link-ca-file': z._default(absolute, '/var/run/jvs-link/ca.crt'),

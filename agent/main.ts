@@ -35,8 +35,9 @@ async function run(argv: readonly string[]): Promise<void> {
     process.exit(1);
   });
 
-  const { volume, pod } = config;
-  const agent = await startAgent(config, (engine) => openNative({ volume, engine, holder: pod, log }), log);
+  const { volume, pod, implementation, binary } = config;
+  const repository = { volume, holder: pod, implementation, binary, log };
+  const agent = await startAgent(config, (engine) => openNative({ ...repository, engine }), log);
   log.info({ version, debugPort: agent.debugPort, healthPort: agent.healthPort }, 'agent started');
 
   const stop = (signal: NodeJS.Signals, graceMs: number) => {

@@ -20,6 +20,7 @@ const codes: Record<RepositoryErrorReason, status> = {
   ParentMismatch: status.FAILED_PRECONDITION,
   ForeignRepository: status.FAILED_PRECONDITION,
   UnsupportedFormat: status.FAILED_PRECONDITION,
+  Unsupported: status.UNIMPLEMENTED,
   DamagedRepository: status.DATA_LOSS,
   Busy: status.UNAVAILABLE,
   VolumeFull: status.RESOURCE_EXHAUSTED,

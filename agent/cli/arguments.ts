@@ -22,6 +22,11 @@ const worktree: OptionSpec = { type: 'string', value: 'NAME', help: 'worktree (m
 
 const common: Record<string, OptionSpec> = {
   volume: { type: 'string', value: 'DIR', help: 'root of the volume ($JVS_VOLUME, or /jvs)' },
+  implementation: {
+    type: 'string',
+    value: 'NAME',
+    help: 'native, jvs-8 or jvs-0.4 ($JVS_IMPLEMENTATION, or native), with the program $JVS_BINARY, or jvs',
+  },
   json: { type: 'boolean', help: 'one JSON document on stdout, errors as JSON on stderr' },
   help: { type: 'boolean', short: 'h', help: 'this text' },
 };

@@ -122,6 +122,7 @@ test('errors are one line, or an object, and say what to do', async () => {
     ['show', 'a', 'b'],
     ['snapshot', '--bogus'],
     ['snapshot', '--engine', 'x'],
+    ['history', '--implementation', 'x'],
     ['snapshot', '--compression', 'gzip:10'],
     ['history', '-n', 'many'],
     ['retention', '--keep-age', 'soon'],

@@ -3,9 +3,11 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { Engine } from '../repository/native/engine.ts';
 import { recognize } from '../repository/native/initialize.ts';
+import { recognize04 } from '../repository/native/jvs04.ts';
 import { Layout } from '../repository/native/layout.ts';
 import {
   type EngineName,
+  type Implementation,
   type Progress,
   RepositoryError,
   type RepositoryErrorReason,
@@ -24,6 +26,12 @@ export interface Streams {
 }
 
 const ENGINES: readonly string[] = ['copy', 'reflink-copy', 'juicefs-clone'] satisfies EngineName[];
+
+const IMPLEMENTATIONS = ['native', 'jvs-8', 'jvs-0.4'] as const satisfies Implementation[];
+
+function isImplementation(text: string): text is Implementation {
+  return (IMPLEMENTATIONS as readonly string[]).includes(text);
+}
 
 /**
  * Runs one command, `argv` without the program's name, and returns the exit code: 0 done, 1 failed, 2 wrong usage,
@@ -66,6 +74,7 @@ const HINTS: Record<RepositoryErrorReason, string> = {
   InvalidArgument: 'jvs-agent COMMAND --help explains the options',
   ParentMismatch: 'look at jvs-agent history, and ask again',
   ForeignRepository: 'use another volume, or move .jvs away',
+  Unsupported: 'use native, or another binary',
   UnsupportedFormat: 'use the version of jvs that made the repository, or a newer agent',
   DamagedRepository: 'jvs-agent doctor --repair, or restore another snapshot',
   Busy: 'try again when the other writer is done',
@@ -98,9 +107,14 @@ function openRepository(args: Arguments, progress: ProgressLine) {
   const volume = resolve(args.volume ?? process.env.JVS_VOLUME ?? '/jvs');
   const name = args.text('engine') ?? process.env.JVS_ENGINE ?? 'copy';
   if (!ENGINES.includes(name)) throw new UsageError(`--engine: ${name} is none of ${ENGINES.join(', ')}`);
-  const layout = new Layout(volume);
+  const implementation = args.text('implementation') ?? process.env.JVS_IMPLEMENTATION ?? 'native';
+  if (!isImplementation(implementation)) {
+    throw new UsageError(`--implementation: ${implementation} is none of ${IMPLEMENTATIONS.join(', ')}`);
+  }
+  const layout = Layout.of(volume, implementation);
   const making: CommandName = 'init';
-  if (args.command !== making && !recognize(layout)) {
+  const is04 = layout.generation === '0.4';
+  if (args.command !== making && !(is04 ? recognize04(layout) : recognize(layout))) {
     throw new RepositoryError(
       'NotFound',
       `${volume} has no repository: jvs-agent init --volume ${volume} makes one`,
@@ -109,6 +123,8 @@ function openRepository(args: Arguments, progress: ProgressLine) {
   const engine = new Engine({
     volume,
     engine: name as EngineName,
+    implementation,
+    ...(process.env.JVS_BINARY ? { binary: process.env.JVS_BINARY } : {}),
     holder: process.env.JVS_POD ?? hostname(),
   });
   const control = { progress: (done: Progress) => progress.show(args.command, done), step: () => {} };

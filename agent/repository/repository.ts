@@ -45,6 +45,8 @@ export interface Compression {
   level: number;
 }
 
+/** Whose code keeps the repository; one of jvs 0.4 is recognised whatever is asked for. */
+export type Implementation = 'native' | 'jvs-8' | 'jvs-0.4';
 export type EngineName = 'copy' | 'reflink-copy' | 'juicefs-clone';
 export type Origin = 'manual' | 'auto' | 'self' | 'discovered' | 'pre-restore' | 'final';
 
@@ -243,8 +245,9 @@ export type RepositoryErrorReason =
   | 'InvalidArgument'
   | 'ParentMismatch'
   | 'ForeignRepository' // `.jvs` is there and is no repository of ours
-  | 'UnsupportedFormat' // a newer format_version, or a 0.4 repository
+  | 'UnsupportedFormat' // a newer format_version, or one that needs another binary
   | 'DamagedRepository'
+  | 'Unsupported' // this implementation can not do it
   | 'Busy' // another writer holds the lease
   | 'VolumeFull'
   | 'ReadOnlyVolume'

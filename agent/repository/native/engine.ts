@@ -6,6 +6,7 @@ import {
   type EngineName,
   type Finding,
   type ForkOptions,
+  type Implementation,
   RepositoryError,
   type RepositoryInfo,
   type RestoreOptions,
@@ -26,6 +27,16 @@ import { syncFilesystem } from './fs/volume.ts';
 import { type ImportInput, importSnapshot } from './import.ts';
 import { initialize, recognize } from './initialize.ts';
 import { checkJvs8, takeSnapshotByJvs8 } from './jvs8.ts';
+import {
+  checkJvs04,
+  examine04,
+  initialize04,
+  recognize04,
+  repair04,
+  takeSnapshotBy04,
+  unsupported04,
+  withRepositoryLock,
+} from './jvs04.ts';
 import { Layout } from './layout.ts';
 import { Lease } from './lease.ts';
 import { selectPaths } from './partial.ts';
@@ -38,15 +49,17 @@ import { keepReserve, withReserve } from './reserve.ts';
 import { bringBack, wasRestored } from './restore.ts';
 import { checkDescriptor, checkPlace, checkRoom } from './room.ts';
 import { openPayload, type SnapshotInput, takeSnapshot } from './snapshot.ts';
-import { verifySnapshot } from './verify.ts';
+import { isDescriptorValid, verifySnapshot } from './verify.ts';
 
 export interface EngineOptions {
   volume: string;
   engine: EngineName;
   /** Pod or host name. */
   holder: string;
-  /** A `jvs` 8 binary that takes the snapshots; all else is native. */
-  jvs8?: string;
+  /** Of a volume without a repository, and who takes the snapshots in one of jvs 8; native by default. */
+  implementation?: Implementation;
+  /** The jvs binary, where one is needed: `jvs` by default. */
+  binary?: string;
   log?: RepairLog;
 }
 
@@ -66,7 +79,15 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#layout = new Layout(options.volume);
+    this.#layout = Layout.of(options.volume, options.implementation);
+  }
+
+  get #is04(): boolean {
+    return this.#layout.generation === '0.4';
+  }
+
+  get #binary(): string {
+    return this.#options.binary ?? 'jvs';
   }
 
   async open(): Promise<RepositoryInfo> {
@@ -75,9 +96,11 @@ export class Engine {
       if (!lstatSync(layout.volume).isDirectory()) {
         throw new RepositoryError('NotFound', `${layout.volume} is no directory: mount the volume there`);
       }
-      if (this.#options.jvs8) await checkJvs8(this.#options.jvs8);
-      if (!recognize(layout)) await initialize(layout, Date.now());
-      const identity = recognize(layout);
+      if (this.#is04) await checkJvs04(this.#binary);
+      else if (this.#options.implementation === 'jvs-8') await checkJvs8(this.#binary);
+      const look = () => (this.#is04 ? recognize04(layout) : recognize(layout));
+      if (!look()) await (this.#is04 ? initialize04(layout, this.#binary) : initialize(layout, Date.now()));
+      const identity = look();
       if (!identity)
         throw new RepositoryError('Internal', 'the repository vanished while it was made; try again');
       for (const folder of [layout.intents, layout.agent, layout.leases, layout.indexes])
@@ -119,9 +142,7 @@ export class Engine {
         const engine = request.engine ?? this.#options.engine;
         const { effectiveEngine, filesystem } = await probe(layout, engine);
         const before = parent ? await getSnapshot(layout, parent).catch(() => undefined) : undefined;
-        const { jvs8 } = this.#options;
-        const take = jvs8 ? (input: SnapshotInput) => takeSnapshotByJvs8(input, jvs8) : takeSnapshot;
-        const made = await take({
+        const made = await this.#take({
           layout,
           config,
           note,
@@ -146,6 +167,13 @@ export class Engine {
     );
   }
 
+  #take(input: SnapshotInput): Promise<Descriptor> {
+    if (this.#is04) return takeSnapshotBy04(input, this.#binary);
+    return this.#options.implementation === 'jvs-8'
+      ? takeSnapshotByJvs8(input, this.#binary)
+      : takeSnapshot(input);
+  }
+
   /** The worktree's root keeps its inode. A repeated request is not carried out again. */
   async restore(request: RestoreRequest, control: Control): Promise<void> {
     const worktree = checkWorktree(request.worktree);
@@ -155,13 +183,15 @@ export class Engine {
         const { requestTag } = request;
         if (requestTag && wasRestored(this.#layout, 'restore', id, requestTag)) return;
         if (!readConfig(this.#layout, worktree)) throw noWorktree(worktree);
-        await this.#bringBack('restore', id, worktree, requestTag, lease, control);
+        const work = () => this.#bringBack('restore', id, worktree, requestTag, lease, control);
+        await (this.#is04 ? withRepositoryLock(this.#layout, work) : work());
       }),
     );
   }
 
   /** A new worktree from a snapshot. A repeated request is not carried out again. */
   async fork(request: ForkRequest, control: Control): Promise<void> {
+    if (this.#is04) throw unsupported04('a worktree from a snapshot');
     const name = checkWorktree(request.name);
     const id = checkSnapshotId(request.snapshotId);
     await this.#attempt(`forking ${id} as ${name}`, () =>
@@ -190,7 +220,7 @@ export class Engine {
   ): Promise<void> {
     const layout = this.#layout;
     const descriptor = await getSnapshot(layout, id);
-    checkDescriptor(descriptor);
+    checkDescriptor(descriptor, isDescriptorValid(layout, descriptor));
     const { filesystem, effectiveEngine } = await probe(layout, 'reflink-copy');
     const reflink = effectiveEngine === 'reflink-copy';
     if (!reflink || descriptor.compression) checkRoom(layout, descriptor);
@@ -210,6 +240,7 @@ export class Engine {
 
   /** A snapshot of another volume becomes the first of this one, with the id and the files that it has there. */
   async receive(request: ReceiveRequest, control: Control): Promise<Descriptor> {
+    if (this.#is04) throw unsupported04('receiving a snapshot');
     const snapshotId = checkSnapshotId(request.snapshotId);
     return this.#attempt(`receiving ${snapshotId}`, () =>
       this.#change(LEASE_WAIT_MS, async (lease) => {
@@ -230,6 +261,7 @@ export class Engine {
 
   /** What another attempt began, and the repair finished, is done. */
   async delete({ id, evenHeads }: DeleteRequest, control: Pick<Control, 'step'>): Promise<void> {
+    if (this.#is04) throw unsupported04('deleting one snapshot');
     checkSnapshotId(id);
     let begun = interruptedDeletions(this.#layout).includes(id);
     await this.#attempt(`deleting ${id}`, () =>
@@ -250,6 +282,7 @@ export class Engine {
 
   /** As `delete`. */
   async removeWorktree(name: string, control: Pick<Control, 'step'>): Promise<void> {
+    if (this.#is04) throw unsupported04('removing a worktree');
     checkWorktree(name);
     let begun = interruptedRemovals(this.#layout).includes(name);
     await this.#attempt(`removing worktree ${name}`, () =>
@@ -265,7 +298,9 @@ export class Engine {
     );
   }
 
+  /** In 0.4, history is a line: there are no side branches. */
   async #pin(): Promise<void> {
+    if (this.#is04) return;
     const heads = readWorktrees(this.#layout).flatMap((w) => w.head_snapshot_id ?? []);
     pinSideBranches(this.#layout, await listSnapshots(this.#layout), heads);
   }
@@ -274,6 +309,7 @@ export class Engine {
   async doctor(repairing: boolean): Promise<Finding[]> {
     return this.#attempt('examining the repository', () =>
       this.#change(LEASE_WAIT_MS, async () => {
+        if (this.#is04) return examine04(this.#layout, this.#binary);
         const findings = await examine(this.#layout, repairing, Date.now());
         if (repairing) await this.#pin();
         return findings;
@@ -318,6 +354,7 @@ export class Engine {
   async #change<T>(waitMs: number, work: (lease: Lease) => Promise<T>): Promise<T> {
     const { holder, log } = this.#options;
     await using lease = await Lease.acquire({ directory: this.#layout.leases, holder, waitMs });
+    if (this.#is04) repair04(this.#layout);
     if (hasDebris(this.#layout)) await repair(this.#layout, Date.now(), log);
     try {
       return await work(lease);

@@ -4,7 +4,13 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import * as z from 'zod/mini';
-import { ENTRY_TYPES, type EntryType, isHashed, PayloadHash, walkKey } from './format/payload.ts';
+import {
+  ENTRY_TYPES,
+  type EntryType,
+  isHashed as isHashedBy8,
+  PayloadHash,
+  walkKey,
+} from './format/payload.ts';
 import { readFully, writeFully } from './fs/io.ts';
 
 export interface IndexHeader {
@@ -250,16 +256,21 @@ export class IndexCursor {
 }
 
 /** The payload root hash of the tree that an index describes; undefined where the index is not whole. */
-export function payloadHashOfIndex(path: string): string | undefined {
+export function payloadHashOfIndex(path: string, isHashed = isHashedBy8): string | undefined {
   const hash = new PayloadHash();
   for (const type of ENTRY_TYPES) {
     using reader = IndexReader.open(path);
-    if (!reader || !addLines(reader, type, hash)) return undefined;
+    if (!reader || !addLines(reader, type, hash, isHashed)) return undefined;
   }
   return hash.digest();
 }
 
-function addLines(reader: IndexReader, type: EntryType, hash: PayloadHash): boolean {
+function addLines(
+  reader: IndexReader,
+  type: EntryType,
+  hash: PayloadHash,
+  isHashed: typeof isHashedBy8,
+): boolean {
   const prefixes = [''];
   for (let record = reader.next(); record; record = reader.next()) {
     if (record.kind === 'end') return true;

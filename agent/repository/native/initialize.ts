@@ -44,8 +44,8 @@ export function recognize(layout: Layout): Identity | undefined {
   if (names.includes('repo_mode')) {
     throw new RepositoryError(
       'UnsupportedFormat',
-      'the volume holds a repository of JVS 0.4, which this agent can not read: nothing was changed; ' +
-        'export it with jvs 0.4, or use another volume',
+      'the whole volume is a folder of JVS 0.4, control data and files in one: nothing was changed; the agent works ' +
+        'with one whose control data is apart (jvs init main --control-root .jvs --workspace main)',
     );
   }
   const version = readSmall(layout.formatVersion);

@@ -40,19 +40,8 @@ export async function checkJvs8(binary: string): Promise<void> {
 /** The same contract as `takeSnapshot`, but everything is copied and read each time. */
 export async function takeSnapshotByJvs8(input: SnapshotInput, binary: string): Promise<Descriptor> {
   const { layout, config, control, lease } = input;
-  if (input.compression) {
-    throw new RepositoryError(
-      'InvalidArgument',
-      'the jvs binary damages what it compresses: use native to compress',
-    );
-  }
-  if (input.partial) {
-    throw new RepositoryError(
-      'InvalidArgument',
-      'partial snapshots of the jvs binary follow links out of the worktree: use native',
-    );
-  }
-  const found = lookOver(layout, config.name);
+  refuseUnsafe(input);
+  const found = lookOver(layout, config.name, true);
   control.step('intended');
   const made = await withoutDetachedState(layout, config, () => run(input, binary));
   const descriptor = await getSnapshot(layout, checkSnapshotId(made));
@@ -74,13 +63,33 @@ export async function takeSnapshotByJvs8(input: SnapshotInput, binary: string): 
   return described;
 }
 
+/** @throws RepositoryError InvalidArgument for what the binaries do, but not safely, or do no more */
+export function refuseUnsafe({ compression, partial }: SnapshotInput): void {
+  if (compression) {
+    throw new RepositoryError(
+      'InvalidArgument',
+      'the jvs binary damages what it compresses: use native to compress',
+    );
+  }
+  if (partial) {
+    throw new RepositoryError(
+      'InvalidArgument',
+      'partial snapshots of the jvs binary follow links out of the worktree: use native',
+    );
+  }
+}
+
+/** A program that is run by this, or that takes its place, dies with the engine's process, which is killed to cancel. */
+export const MORTAL = ['setpriv', '--pdeathsig', 'KILL'];
+
 async function run(input: SnapshotInput, binary: string): Promise<string> {
   const { layout, config, note, tags, engine } = input;
   const args = ['--json', '--no-progress', '--no-color', 'snapshot'];
   for (const tag of tags) args.push('--tag', tag);
   args.push('--', note);
   // Modes are the payload's less the umask.
-  const output = await runTool('sh', ['-c', 'umask 0; exec "$@"', 'jvs', binary, ...args], {
+  const [program = '', ...command] = [...MORTAL, 'sh', '-c', 'umask 0; exec "$@"', 'jvs', binary, ...args];
+  const output = await runTool(program, command, {
     cwd: join(layout.volume, ...layout.payload(config.name)),
     env: { ...process.env, JVS_ENGINE: ENGINES[engine] },
   });
@@ -108,8 +117,12 @@ async function withoutDetachedState<T>(layout: Layout, config: Worktree, work: (
   }
 }
 
-/** @throws RepositoryError InvalidArgument for what the binary hangs or fails on */
-function lookOver(layout: Layout, worktree: string): { size: number; entries: number } {
+/** @throws RepositoryError InvalidArgument for what the binary hangs or fails on; `links`: where they lead nowhere too */
+export function lookOver(
+  layout: Layout,
+  worktree: string,
+  links: boolean,
+): { size: number; entries: number } {
   const found = { size: 0, entries: 0 };
   const walk = (directory: Directory, path: string): void => {
     for (const name of directory.names()) {
@@ -119,8 +132,9 @@ function lookOver(layout: Layout, worktree: string): { size: number; entries: nu
       found.entries++;
       if (path === '' && name === READY) throw refuse(place, 'which the format keeps for itself');
       if (entry.kind === 'file') found.size += entry.size;
-      else if (entry.kind === 'symlink') checkTarget(directory, name, place);
-      else if (entry.kind !== 'dir') throw refuse(place, `a ${entry.kind}`);
+      else if (entry.kind === 'symlink') {
+        if (links) checkTarget(directory, name, place);
+      } else if (entry.kind !== 'dir') throw refuse(place, `a ${entry.kind}`);
       if (entry.kind !== 'dir') continue;
       using below = directory.tryOpenDirectory(name);
       if (below) walk(below, `${place}/`);

@@ -1,13 +1,25 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Implementation } from '../repository.ts';
 
 /** Where everything is on a volume. `agent/` is ours; the jvs binary ignores it. */
 export class Layout {
   readonly volume: string;
   readonly jvs: string;
+  /** Of the jvs whose repository it is. */
+  readonly generation: '8' | '0.4';
 
-  constructor(volume: string, jvs = join(volume, '.jvs')) {
+  constructor(volume: string, jvs = join(volume, '.jvs'), generation: '8' | '0.4' = '8') {
     this.volume = volume;
     this.jvs = jvs;
+    this.generation = generation;
+  }
+
+  /** As it is on the volume; on one without a repository, as `implementation` makes it. */
+  static of(volume: string, implementation: Implementation = 'native'): Layout {
+    const apart = join(volume, '.jvs', '.jvs');
+    const is04 = implementation === 'jvs-0.4' || existsSync(join(apart, 'repo_mode'));
+    return is04 ? new Layout(volume, apart, '0.4') : new Layout(volume);
   }
 
   get formatVersion(): string {
@@ -32,7 +44,7 @@ export class Layout {
     return join(this.jvs, 'audit', 'audit.jsonl');
   }
   get agent(): string {
-    return join(this.jvs, 'agent');
+    return join(this.volume, '.jvs', 'agent');
   }
   get leases(): string {
     return join(this.agent, 'lease');

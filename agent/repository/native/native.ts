@@ -1,4 +1,4 @@
-import type { EngineName, WorktreeRepository } from '../repository.ts';
+import type { EngineName, Implementation, WorktreeRepository } from '../repository.ts';
 import { differences } from './differ.ts';
 import { checkSnapshotId } from './format/names.ts';
 import { Lane } from './lane.ts';
@@ -12,8 +12,10 @@ export interface NativeOptions {
   engine: EngineName;
   /** Pod or host name; it stands in the lease, for people. */
   holder: string;
-  /** Path of a `jvs` 8 binary: it takes the snapshots, with what that costs; all else is native. */
-  jvs8?: string;
+  /** Of a volume without a repository, and who takes the snapshots in one of jvs 8. */
+  implementation?: Implementation;
+  /** Path of the jvs binary, where one is needed. */
+  binary?: string;
   log?: RepairLog;
 }
 
@@ -22,7 +24,7 @@ export interface NativeOptions {
  * and verifying in another one, so that neither waits for the other.
  */
 export function openNative(options: NativeOptions): WorktreeRepository {
-  const layout = new Layout(options.volume);
+  const layout = Layout.of(options.volume, options.implementation);
   const writing = new Lane(options);
   const reading = new Lane(options);
   return {

@@ -2,6 +2,7 @@
 import { readdir, readFile, statfs } from 'node:fs/promises';
 import { type Descriptor, RepositoryError, type Worktree } from '../repository.ts';
 import { parseDescriptor } from './format/descriptor.ts';
+import { parseDescriptor04 } from './format/descriptor04.ts';
 import { checkSnapshotId, checkWorktree, isSnapshotId } from './format/names.ts';
 import { parseWorktree } from './format/worktree.ts';
 import { asRepositoryError, hasCode } from './fs/errors.ts';
@@ -19,6 +20,10 @@ export async function snapshotIds(layout: Layout): Promise<string[]> {
   }
 }
 
+function parse(layout: Layout, text: string, id: string): Descriptor {
+  return layout.generation === '0.4' ? parseDescriptor04(text, id) : parseDescriptor(text, id);
+}
+
 /** Snapshots without a readable descriptor are left out: to other programs they do not exist either. */
 export async function listSnapshots(layout: Layout): Promise<Descriptor[]> {
   const found: Descriptor[] = [];
@@ -33,7 +38,7 @@ export async function listSnapshots(layout: Layout): Promise<Descriptor[]> {
 export async function findByTag(layout: Layout, tag: string): Promise<Descriptor | undefined> {
   for (const id of await snapshotIds(layout)) {
     // Parsing is what costs: most do not even mention it.
-    if (!readIfThere(layout.descriptor(id))?.includes(`"${tag}"`)) continue;
+    if (!readIfThere(layout.descriptor(id))?.includes(tag)) continue;
     const descriptor = await loadDescriptor(layout, id);
     if (descriptor?.tags?.includes(tag)) return descriptor;
   }
@@ -42,7 +47,7 @@ export async function findByTag(layout: Layout, tag: string): Promise<Descriptor
 
 async function loadDescriptor(layout: Layout, id: string): Promise<Descriptor | undefined> {
   try {
-    return parseDescriptor(await readFile(layout.descriptor(id), 'utf8'), id);
+    return parse(layout, await readFile(layout.descriptor(id), 'utf8'), id);
   } catch (error) {
     // Deleted meanwhile, or damaged.
     if (error instanceof RepositoryError || hasCode(error, 'ENOENT')) return undefined;
@@ -54,7 +59,7 @@ async function loadDescriptor(layout: Layout, id: string): Promise<Descriptor | 
 export function tryDescriptor(layout: Layout, id: string): Descriptor | undefined {
   const text = readIfThere(layout.descriptor(id));
   try {
-    return text === undefined ? undefined : parseDescriptor(text, id);
+    return text === undefined ? undefined : parse(layout, text, id);
   } catch (error) {
     if (error instanceof RepositoryError) return undefined;
     throw error;
@@ -66,7 +71,7 @@ export async function getSnapshot(layout: Layout, id: string): Promise<Descripto
   checkSnapshotId(id);
   try {
     const [text] = await Promise.all([readFile(layout.descriptor(id), 'utf8'), readdir(layout.snapshot(id))]);
-    return parseDescriptor(text, id);
+    return parse(layout, text, id);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) throw noSnapshot(id);
     throw asRepositoryError(error, `reading snapshot ${id}`);

@@ -20,6 +20,7 @@ import type { Lease } from './lease.ts';
 import { type Selection, selectPaths } from './partial.ts';
 import { readConfig } from './publish.ts';
 import { TreeCopier } from './tree.ts';
+import { hashedNames } from './verify.ts';
 
 const journal = z.object({
   /** Names this run in the audit log, so that its record is written once. */
@@ -206,7 +207,7 @@ function stage(input: RestoreInput, places: Places, partial: boolean): void {
   // Until the tree is in place nobody else can write to it: its records are good up to now.
   const racyFromMs = lstatSync(places.journal).ctimeMs - input.clockTickMs;
   index.finish({ version: 1, snapshotId: descriptor.snapshot_id, racyFromMs });
-  const found = payloadHashOfIndex(places.index);
+  const found = payloadHashOfIndex(places.index, hashedNames(layout));
   // The index of a part would make the rest be copied again.
   if (partial) rmSync(places.index);
   if (found === descriptor.payload_root_hash) return;
@@ -241,8 +242,9 @@ function finish(layout: Layout, entry: Journal, places: Places, control: Pick<Co
     ensureDirectory(layout.indexes);
     renameSync(places.index, layout.index(entry.worktree));
   }
-  // The most of a worktree that a part was brought back into comes from where it did before.
-  if (!entry.paths) setHead(layout, entry);
+  // The most of a worktree that a part was brought back into comes from where it did before. To jvs 0.4, files that
+  // were brought back are changes like any others: its history is a line.
+  if (!entry.paths && layout.generation !== '0.4') setHead(layout, entry);
   control.step('restore-advanced');
   const config = readConfig(layout, entry.worktree);
   const event = eventOf[entry.kind];

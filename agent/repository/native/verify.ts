@@ -1,12 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { type Descriptor, RepositoryError, type Verification } from '../repository.ts';
 import { codecOf, decompressContent } from './compression.ts';
 import type { Meter } from './control.ts';
 import { type Content, readContent } from './copy.ts';
 import { descriptorChecksum } from './format/descriptor.ts';
+import { isDescriptorValid04 } from './format/descriptor04.ts';
 import {
   ENTRY_TYPES,
   type EntryType,
-  isHashed,
+  isHashed as isHashedBy8,
   PayloadHash,
   READY,
   sha256,
@@ -16,18 +18,34 @@ import { Directory, OpenFile } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import type { Layout } from './layout.ts';
 
+/** Whether entries of this name are hashed, below the root, where the marker never is. */
+type NameFilter = (name: string) => boolean;
+
+export function hashedNames(layout: Layout): NameFilter {
+  return layout.generation === '0.4' ? () => true : isHashedBy8;
+}
+
 /** Hashes a snapshot's descriptor and files again. */
 export function verifySnapshot(layout: Layout, descriptor: Descriptor, meter: Meter): Verification {
   const id = descriptor.snapshot_id;
-  const descriptorValid = descriptorChecksum(descriptor) === descriptor.descriptor_checksum;
+  const descriptorValid = isDescriptorValid(layout, descriptor);
   const problem = payloadProblem(layout, descriptor, meter);
   const error = descriptorValid ? problem : 'the descriptor does not match its checksum';
   return { snapshotId: id, descriptorValid, payloadValid: !problem, ...(error ? { error } : {}) };
 }
 
+/** Whether nobody changed it after it was written. */
+export function isDescriptorValid(layout: Layout, descriptor: Descriptor): boolean {
+  if (layout.generation === '0.4') {
+    return isDescriptorValid04(readFileSync(layout.descriptor(descriptor.snapshot_id), 'utf8'));
+  }
+  return descriptorChecksum(descriptor) === descriptor.descriptor_checksum;
+}
+
 function payloadProblem(layout: Layout, descriptor: Descriptor, meter: Meter): string | undefined {
   try {
-    const found = hashPayload(layout.snapshot(descriptor.snapshot_id), meter, descriptor.compression?.type);
+    const root = layout.snapshot(descriptor.snapshot_id);
+    const found = hashPayload(root, meter, descriptor.compression?.type, hashedNames(layout));
     if (found === descriptor.payload_root_hash) return undefined;
     return `the files hash to ${found}, the descriptor says ${descriptor.payload_root_hash}`;
   } catch (error) {
@@ -39,10 +57,15 @@ function payloadProblem(layout: Layout, descriptor: Descriptor, meter: Meter): s
 }
 
 /** The payload root hash of a tree that does not change, in three walks, so that memory stays bounded. */
-export function hashPayload(root: string, meter: Meter, compression?: string): string {
+export function hashPayload(
+  root: string,
+  meter: Meter,
+  compression?: string,
+  isHashed: NameFilter = isHashedBy8,
+): string {
   using directory = Directory.open(root);
   const hash = new PayloadHash();
-  for (const type of ENTRY_TYPES) addLines(directory, '', type, hash, meter, compression);
+  for (const type of ENTRY_TYPES) addLines(directory, '', type, hash, meter, compression, isHashed);
   return hash.digest();
 }
 
@@ -52,7 +75,8 @@ function addLines(
   type: EntryType,
   hash: PayloadHash,
   meter: Meter,
-  compression?: string,
+  compression: string | undefined,
+  isHashed: NameFilter,
 ): void {
   const entries = directory.names().flatMap((stored) => {
     const entry = directory.lstat(stored);
@@ -70,7 +94,7 @@ function addLines(
       case 'dir': {
         if (type === 'dir' && hashed) hash.add('dir', path, entry.mode, sha256(name).toString('hex'));
         using below = directory.openDirectory(name);
-        addLines(below, `${path}/`, type, hash, meter, compression);
+        addLines(below, `${path}/`, type, hash, meter, compression, isHashed);
         break;
       }
       case 'symlink':

@@ -7,13 +7,13 @@ export class MissingTool extends RepositoryError {}
 const MESSAGE_BYTES = 2_000;
 
 /**
- * Runs a program to its end, and returns what it wrote to stdout.
+ * Runs a program to its end, and returns what it wrote to stdout. `codes`: other exit codes are failures.
  * @throws MissingTool, RepositoryError VolumeFull, Internal with what it said
  */
 export function runTool(
   command: string,
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  { codes = [0], ...options }: { cwd?: string; env?: NodeJS.ProcessEnv; codes?: readonly number[] } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -29,7 +29,7 @@ export function runTool(
       reject(new MissingTool('Internal', `${command} can not be run: ${cause.message}`, { cause })),
     );
     child.on('close', (code, signal) => {
-      if (code === 0) return resolve(output);
+      if (code !== null && codes.includes(code)) return resolve(output);
       const full = /no space left|disk quota/i.test(said);
       const message = `${command} ${args.join(' ')} ended with ${code ?? signal}: ${said.trim()}`;
       reject(new RepositoryError(full ? 'VolumeFull' : 'Internal', message));
