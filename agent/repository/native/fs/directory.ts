@@ -295,11 +295,19 @@ export function removeTree(parent: Directory, name: string): void {
     chmodSync(parent.path(name), 0o700);
     directory = parent.openDirectory(name);
   }
-  {
-    using opened = directory;
+  using opened = directory;
+  for (let attempt = 1; ; attempt++) {
     const names = opened.names();
     if (names.length > 0 && (opened.stat().mode & 0o700) !== 0o700) fchmodSync(opened.fd, 0o700);
     for (const child of names) removeTree(opened, child);
+    try {
+      parent.rmdir(name);
+      return;
+    } catch (error) {
+      // A program that runs in there goes on writing.
+      if (attempt === REMOVALS || !hasCode(error, 'ENOTEMPTY')) throw error;
+    }
   }
-  parent.rmdir(name);
 }
+
+const REMOVALS = 1000;
