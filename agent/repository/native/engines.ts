@@ -1,13 +1,11 @@
 // Which engine a volume can do, found by trying.
-import { constants, copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, copyFileSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineName } from '../repository.ts';
 import { hasCode } from './fs/errors.ts';
-import { MissingTool, runTool } from './fs/tool.ts';
+import { juicefsClone } from './fs/juicefs.ts';
 import { filesystemType } from './fs/volume.ts';
 import type { Layout } from './layout.ts';
-
-const JUICEFS = 'juicefs';
 
 export interface Ability {
   filesystem: string;
@@ -38,29 +36,36 @@ async function whatIsMissing(
   }
   if (engine === 'juicefs-clone') {
     if (!filesystem.includes('juicefs')) return `a JuiceFS volume, and this one is ${filesystem}`;
-    if (!(await hasJuicefs())) return "JuiceFS's own program, and there is no juicefs on the agent's PATH";
+    const refused = await refusedClone(layout);
+    if (refused) return `the root of a mount of JuiceFS 1.3 or newer, and this one says ${refused}`;
   }
   return undefined;
 }
 
-async function hasJuicefs(): Promise<boolean> {
+/** What the mount says to a clone; undefined when it makes it. */
+async function refusedClone(layout: Layout): Promise<string | undefined> {
+  const { from, to } = trialFiles(layout, 'clone');
   try {
-    await runTool(JUICEFS, ['version']);
-    return true;
+    writeFileSync(from, 'clone?');
+    await juicefsClone(from, to);
+    return existsSync(to) ? undefined : 'that it is done, but it is not';
   } catch (error) {
-    if (error instanceof MissingTool) return false;
-    throw error;
+    // No room to try.
+    if (hasCode(error, 'ENOSPC', 'EDQUOT')) return undefined;
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    rmSync(from, { force: true });
+    rmSync(to, { force: true });
   }
 }
 
-/** Makes `to`, which must not exist, in time that does not depend on the data. @throws RepositoryError */
-export async function juicefsClone(from: string, to: string): Promise<void> {
-  await runTool(JUICEFS, ['clone', '--preserve', from, to]);
-}
+const trialFiles = (layout: Layout, what: string): { from: string; to: string } => {
+  const from = join(layout.agent, `.jvs-tmp-${what}-${process.pid.toString(16).padStart(8, '0')}`);
+  return { from, to: `${from}-copy` };
+};
 
 function canReflink(layout: Layout, filesystem: string): boolean {
-  const from = join(layout.agent, `.jvs-tmp-reflink-${process.pid.toString(16).padStart(8, '0')}`);
-  const to = `${from}-copy`;
+  const { from, to } = trialFiles(layout, 'reflink');
   try {
     writeFileSync(from, 'reflink?');
     copyFileSync(from, to, constants.COPYFILE_FICLONE_FORCE);

