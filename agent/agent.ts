@@ -14,6 +14,8 @@ import { Meters } from './metrics/meters.ts';
 import { toSnapshot } from './snapshot.ts';
 import { StateStore } from './state.ts';
 import { debugStatus } from './status.ts';
+import { Exporter } from './transfer/exporter.ts';
+import { InitialSnapshot } from './transfer/initial.ts';
 import { Upkeep } from './upkeep/upkeep.ts';
 import { diff } from './volume/diff.ts';
 import { Volume, type VolumeOptions } from './volume/volume.ts';
@@ -43,11 +45,22 @@ export async function startAgent(
   log: Logger,
   clock?: Clock,
 ): Promise<Agent> {
-  const volume = new Volume({ connect, engine: config.engine, path: config.volume, log });
+  const { volume: path } = config;
+  const volume = new Volume({
+    connect,
+    engine: config.engine,
+    path,
+    log,
+    prepare: (...args) => initial.bring(...args),
+  });
   const events = new Events();
   const meters = new Meters();
-  const store = new StateStore(config.volume, log);
+  const store = new StateStore(path, log);
   const executor = new Executor({ volume, events, store, pod: config.pod, log, meters });
+  const { desired } = executor;
+  const wanted = config['initial-snapshot'];
+  const initial = new InitialSnapshot({ wanted, path, store, holder: config.pod, desired, log });
+  const exporter = new Exporter({ path, port: config['transfer-port'], desired, log });
   const upkeep = new Upkeep({
     workspace: `${config.namespace}/${config.workspace}`,
     worktree: config.worktree,
@@ -60,11 +73,12 @@ export async function startAgent(
       bytesPerSecond: config['verify-bytes-per-second'],
       intervalMs: config['verify-interval'],
     },
+    maintenance: config.maintenance,
     ...(clock && { clock }),
   });
   const address = config['link-address'];
   const link = address
-    ? new LinkClient({ config, address, volume, executor, upkeep, events, log })
+    ? new LinkClient({ config, address, volume, executor, upkeep, exporter, events, log })
     : undefined;
 
   volume.changes.subscribe((now, before) => {
@@ -108,6 +122,7 @@ export async function startAgent(
       await executor.stop(graceMs, () => upkeep.takeFinal());
       stopLink.abort();
       await linkRuns;
+      await exporter.stop();
       await api.close();
       stopping.abort();
       await upkeepRuns;

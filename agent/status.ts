@@ -18,8 +18,10 @@ const clip = (text: string | undefined) => text?.slice(0, 2048);
 export function agentStatus(
   state: VolumeState,
   { status, notes }: Pick<UpkeepView, 'status' | 'notes'>,
+  /** Of what it serves exports with; empty while it serves none. */
+  certificateSha256 = '',
 ): AgentStatusInput {
-  const { info, snapshots, head, usage, problem } = state;
+  const { info, snapshots, head, usage, problem, awaitsInitial } = state;
   return {
     ...status,
     damaged: damagedOf(state, notes),
@@ -33,6 +35,8 @@ export function agentStatus(
     problem: clip(problem?.message),
     problemReason: problem?.reason,
     snapshotCount: snapshots.length,
+    transferCertificateSha256: certificateSha256,
+    awaitsInitial,
   };
 }
 

@@ -12,6 +12,7 @@ import { version } from '../../shared/version.ts';
 import type { Config } from '../config.ts';
 import type { Events } from '../events.ts';
 import type { Executor } from '../executor/executor.ts';
+import type { Exporter } from '../transfer/exporter.ts';
 import type { Upkeep } from '../upkeep/upkeep.ts';
 import type { Volume } from '../volume/volume.ts';
 import { type Ending, Session } from './session.ts';
@@ -29,6 +30,8 @@ export interface LinkOptions {
   volume: Volume;
   executor: Executor;
   upkeep: Upkeep;
+  /** Of snapshots, for agents of other workspaces. */
+  exporter?: Exporter;
   events: Events;
   log: Logger;
   /** Of the waits between attempts, milliseconds. */
@@ -61,7 +64,7 @@ const channelOptions = {
 };
 
 export class LinkClient {
-  readonly #options: Required<LinkOptions>;
+  readonly #options: LinkOptions & Required<Pick<LinkOptions, 'retry'>>;
   readonly #hello: HelloInput;
   #state: LinkState = { connected: false, problem: 'The operator has not been reached yet' };
 
@@ -91,7 +94,7 @@ export class LinkClient {
   }
 
   async #connect(signal: AbortSignal): Promise<Ending> {
-    const { config, address, volume, executor, upkeep, log } = this.#options;
+    const { config, address, volume, executor, upkeep, exporter, log } = this.#options;
     let stub: Stub | undefined;
     try {
       // Read at each attempt: the token is renewed hourly, and the CA may rotate or appear only later.
@@ -107,6 +110,7 @@ export class LinkClient {
         volume,
         executor,
         upkeep,
+        exporter,
         log,
         onWelcome: () => this.#set({ connected: true, problem: '' }),
       });

@@ -21,13 +21,20 @@ export class Outbox {
   readonly #snapshots = new Map<string, Descriptor>();
   readonly #requests = new Map<string, RequestUpdateInput>();
   #status = true;
+  #certificate: string;
   /** Ids of removals and notices that were said on this stream. */
   readonly #said = new Set<string>();
   #there: ReadonlySet<string>;
 
   /** Owes everything: the inventory as soon as the volume can be read, the status, and the word on every request. */
-  constructor(state: VolumeState, upkeep: UpkeepView, requests: readonly RequestUpdateInput[]) {
+  constructor(
+    state: VolumeState,
+    upkeep: UpkeepView,
+    requests: readonly RequestUpdateInput[],
+    certificate = '',
+  ) {
     this.#state = state;
+    this.#certificate = certificate;
     this.#upkeep = upkeep;
     this.#there = idsOf(state);
     this.#inventory = state.info !== undefined;
@@ -80,6 +87,12 @@ export class Outbox {
     else this.#requests.delete(uid);
   }
 
+  /** Exports are served with another certificate, or none. */
+  certificate(sha256: string): void {
+    this.#certificate = sha256;
+    this.#status = true;
+  }
+
   /** A sign of life is due. */
   heartbeat(): void {
     this.#status = true;
@@ -115,7 +128,7 @@ export class Outbox {
     }
     if (!this.#status) return undefined;
     this.#status = false;
-    return { status: agentStatus(this.#state, this.#upkeep) };
+    return { status: agentStatus(this.#state, this.#upkeep, this.#certificate) };
   }
 
   #first(what: string): boolean {

@@ -5,6 +5,7 @@ import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/Agent
 import type { HelloInput } from '../../shared/proto/gen/jvs/link/v1/Hello.ts';
 import type { OperatorMessage } from '../../shared/proto/gen/jvs/link/v1/OperatorMessage.ts';
 import type { Executor } from '../executor/executor.ts';
+import type { Exporter } from '../transfer/exporter.ts';
 import type { Upkeep } from '../upkeep/upkeep.ts';
 import type { Volume } from '../volume/volume.ts';
 import { Outbox } from './outbox.ts';
@@ -21,6 +22,7 @@ export interface SessionOptions {
   volume: Volume;
   executor: Executor;
   upkeep: Upkeep;
+  exporter?: Exporter | undefined;
   log: Logger;
   onWelcome: () => void;
 }
@@ -42,12 +44,13 @@ export class Session {
   constructor(call: ClientDuplexStream<AgentMessageInput, OperatorMessage>, options: SessionOptions) {
     this.#call = call;
     this.#options = options;
-    this.#outbox = new Outbox(options.volume.state, options.upkeep.view, options.executor.pending());
+    const { volume, upkeep, executor, exporter } = options;
+    this.#outbox = new Outbox(volume.state, upkeep.view, executor.pending(), exporter?.certificateSha256);
   }
 
   /** Resolves when the stream has ended, whoever ended it. Aborting hangs up. */
   async run(signal: AbortSignal): Promise<Ending> {
-    const { hello, volume, executor, upkeep } = this.#options;
+    const { hello, volume, executor, upkeep, exporter } = this.#options;
     const call = this.#call;
     const { promise, resolve } = Promise.withResolvers<Pick<StatusObject, 'code' | 'details'>>();
     call.on('status', resolve);
@@ -59,6 +62,9 @@ export class Session {
       volume.changes.subscribe((now) => this.#tell(() => this.#outbox.volume(now))),
       upkeep.changes.subscribe((now) => this.#tell(() => this.#outbox.upkeep(now))),
       executor.updates.subscribe((uid, update) => this.#tell(() => this.#outbox.request(uid, update))),
+      exporter?.changes.subscribe(() =>
+        this.#tell(() => this.#outbox.certificate(exporter.certificateSha256)),
+      ),
     ];
     this.#silence = setTimeout(() => {
       resolve({ code: status.DEADLINE_EXCEEDED, details: 'no Welcome in time' });
@@ -80,7 +86,7 @@ export class Session {
 
     this.#open = false;
     signal.removeEventListener('abort', hangUp);
-    for (const unsubscribe of subscriptions) unsubscribe();
+    for (const unsubscribe of subscriptions) unsubscribe?.();
     clearTimeout(this.#silence);
     clearTimeout(farewell);
     clearInterval(this.#heartbeat);

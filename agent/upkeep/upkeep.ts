@@ -41,6 +41,8 @@ export interface UpkeepOptions {
   log: Logger;
   meters?: Meters;
   verify?: VerifySettings;
+  /** No user's container runs in this pod: no schedule, nothing to quiesce, nothing to save at the end. */
+  maintenance?: boolean;
   clock?: Clock;
   /** Retention waits so long for more snapshots to come or go, milliseconds. */
   settleMs?: number;
@@ -48,6 +50,13 @@ export interface UpkeepOptions {
 
 /** A clock that was set is noticed within this. Milliseconds. */
 const lookAgainMs = 60_000;
+/** What a pod says that does not run the workspace. */
+const stopped: { status: ScheduleStatus; next?: Date } = {
+  status: {
+    scheduleReason: 'WorkspaceStopped',
+    scheduleMessage: 'Only a maintenance pod runs: scheduled snapshots are skipped until the workspace does',
+  },
+};
 /** Ages expire in trickles. */
 const retentionIntervalMs = 600_000;
 
@@ -71,7 +80,7 @@ export class Upkeep {
   constructor(options: UpkeepOptions) {
     const meters = options.meters ?? new Meters();
     const verify = options.verify ?? { bytesPerSecond: 0, intervalMs: 0 };
-    this.#options = { clock: systemClock, settleMs: 2000, ...options, meters, verify };
+    this.#options = { clock: systemClock, settleMs: 2000, maintenance: false, ...options, meters, verify };
     const { clock, store } = this.#options;
     this.#journal = new Journal(store, clock, () => this.#set({ journal: this.#journal.entries }));
     const parts = { ...this.#options, journal: this.#journal };
@@ -104,8 +113,8 @@ export class Upkeep {
    * it from being taken is told. Never throws.
    */
   async takeFinal(): Promise<void> {
-    const { executor, worktree, log } = this.#options;
-    if (!this.#rules?.finalSnapshot) return;
+    const { executor, worktree, maintenance, log } = this.#options;
+    if (!this.#rules?.finalSnapshot || maintenance) return;
     try {
       const note = 'Before the pod stopped';
       const taken = await executor.final({ worktree, note, unlessUnchanged: this.#headIsGood(worktree) });
@@ -120,13 +129,13 @@ export class Upkeep {
 
   /** Until aborted. What runs when the signal aborts is the executor's to end. */
   async run(signal: AbortSignal): Promise<void> {
-    const { volume, executor, clock, log } = this.#options;
+    const { volume, executor, clock, maintenance, log } = this.#options;
     const subscriptions = [
       executor.desired.subscribe((desired) => {
         const rules = rulesOf(desired);
         if (!isDeepStrictEqual(rules, this.#rules)) this.#pruneAt = 0;
         this.#rules = rules;
-        executor.hooks.use(rules.hooks);
+        if (!maintenance) executor.hooks.use(rules.hooks);
         this.#wake();
       }),
       volume.changes.subscribe((now, before) => this.#volumeChanged(now, before)),
@@ -169,7 +178,9 @@ export class Upkeep {
     if (executor.hooks.frozen) executor.thaw();
 
     const show = (status: ScheduleStatus) => this.#set({ status: { ...this.#view.status, ...status } });
-    const { status, next } = await this.#scheduler.turn(rules, this.#headIsGood('main'), show);
+    const { status, next } = this.#options.maintenance
+      ? stopped
+      : await this.#scheduler.turn(rules, this.#headIsGood('main'), show);
     show(status);
 
     const now = clock.now().getTime();
@@ -180,10 +191,10 @@ export class Upkeep {
   }
 
   async #load(): Promise<void> {
-    const { store, executor } = this.#options;
+    const { store, executor, maintenance } = this.#options;
     const rules = await store.load('rules', rulesSchema);
     this.#rules ??= rules;
-    executor.hooks.use(this.#rules?.hooks);
+    if (!maintenance) executor.hooks.use(this.#rules?.hooks);
     await this.#journal.load();
     await this.#scheduler.load();
     await this.#verifier.load();

@@ -37,6 +37,8 @@ export interface VolumeState {
   /** Of the volume's filesystem, bytes. */
   readonly usage?: { readonly usedBytes: number; readonly capacityBytes: number };
   readonly problem?: Problem;
+  /** The repository is open, and what it is to begin with is still to come. */
+  readonly awaitsInitial?: boolean;
 }
 
 /** There is no repository to work with (yet); `problem` says why. */
@@ -58,6 +60,12 @@ export interface VolumeOptions {
   /** Root of the volume, to tell cheaply whether anything changed, and early. */
   path: string;
   log: Logger;
+  /** Between opening the repository and using it. `tell` hears what that waits for. */
+  prepare?: (
+    repository: WorktreeRepository,
+    signal: AbortSignal,
+    tell: (problem: Problem) => void,
+  ) => Promise<void>;
   scanIntervalMs?: number;
   /** A list at least this often, should a filesystem's times not tell. */
   listIntervalMs?: number;
@@ -85,7 +93,12 @@ export class Volume {
   #seen: { fingerprint: string | undefined; listedAt: number } = { fingerprint: undefined, listedAt: 0 };
 
   constructor(options: VolumeOptions) {
-    this.#options = { scanIntervalMs: 30_000, listIntervalMs: 600_000, ...options };
+    this.#options = {
+      scanIntervalMs: 30_000,
+      listIntervalMs: 600_000,
+      prepare: async () => {},
+      ...options,
+    };
     this.#engine = options.engine;
     this.#repository = options.connect(options.engine);
   }
@@ -177,10 +190,13 @@ export class Volume {
     const repository = this.#repository;
     try {
       const info = await repository.open(signal);
+      await this.#options.prepare(repository, signal, (problem) =>
+        this.#update({ problem, awaitsInitial: true }),
+      );
       const snapshots = await this.#list();
       const [head, usage] = await Promise.all([repository.head('main'), repository.usage()]);
       const worktrees = await this.#listWorktrees();
-      this.#update({ info, snapshots, head, worktrees, usage, problem: undefined });
+      this.#update({ info, snapshots, head, worktrees, usage, problem: undefined, awaitsInitial: false });
       log.info({ ...info, snapshots: snapshots.length, head }, 'repository open');
       return true;
     } catch (error) {

@@ -26,8 +26,8 @@ export function* exportSnapshot(
 export function storedBytes(layout: Layout, descriptor: Descriptor): number {
   const counted = (descriptor.agent?.hard_links ?? 0) > 0 ? new Set<number>() : undefined;
   let bytes = 0;
-  const walk = (directory: Directory): void => {
-    for (const name of directory.names()) {
+  const walk = (directory: Directory, prefix: string): void => {
+    for (const name of namesOf(directory, prefix)) {
       const entry = directory.lstat(name);
       if (entry?.kind === 'file' && !counted?.has(entry.ino)) {
         bytes += Math.min(entry.allocated, entry.size);
@@ -35,11 +35,11 @@ export function storedBytes(layout: Layout, descriptor: Descriptor): number {
       }
       if (entry?.kind !== 'dir') continue;
       using below = directory.openDirectory(name);
-      walk(below);
+      walk(below, name);
     }
   };
   using root = Directory.open(layout.snapshot(descriptor.snapshot_id));
-  walk(root);
+  walk(root, '');
   return bytes;
 }
 

@@ -1,6 +1,7 @@
 // Original file: proto/jvs/transfer/v1/transfer.proto
 
 import type { ItemInput as _jvs_transfer_v1_ItemInput, Item as _jvs_transfer_v1_Item } from '../../../jvs/transfer/v1/Item.ts';
+import type { Long } from '@grpc/proto-loader';
 
 export interface ChunkInput {
   /**
@@ -15,6 +16,10 @@ export interface ChunkInput {
    * nothing follows; a stream that ends without it is not whole
    */
   'last'?: (boolean);
+  /**
+   * of the first chunk only: what the snapshot's files take
+   */
+  'storedBytes'?: (number | string | Long);
 }
 
 export interface Chunk {
@@ -30,4 +35,8 @@ export interface Chunk {
    * nothing follows; a stream that ends without it is not whole
    */
   'last': (boolean);
+  /**
+   * of the first chunk only: what the snapshot's files take
+   */
+  'storedBytes': (number);
 }
