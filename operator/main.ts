@@ -5,6 +5,7 @@ import { createLogger } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import { CertificateManager, servingNames } from './certs/manager.ts';
 import { type Config, parseConfig } from './config.ts';
+import { createDesiredController } from './desired/controller.ts';
 import { healthListener, metricsListener, serve } from './endpoints.ts';
 import { createInformers } from './informers.ts';
 import { leaderLabel } from './leader-label.ts';
@@ -12,10 +13,11 @@ import { podSource, tokenReviewer } from './link/pods.ts';
 import { LinkServer } from './link/server.ts';
 import { createMeters, measure } from './metrics.ts';
 import { createMirrorController } from './mirror/controller.ts';
+import { createRestoreController } from './restore/controller.ts';
 import { KubeClient } from './runtime/client.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { LeaderElection } from './runtime/leader.ts';
-import { createSnapshotControllers } from './snapshot/controller.ts';
+import { createSnapshotController } from './snapshot/controller.ts';
 import { keepWebhookConfigurations } from './webhook/configuration.ts';
 import { lookupIn } from './webhook/lookup.ts';
 import { podReviewer } from './webhook/review.ts';
@@ -88,7 +90,9 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
       meters,
       log,
     }),
-    ...createSnapshotControllers({ client, informers, agents, events, meters, log }),
+    createDesiredController({ client, informers, agents, events, log }),
+    createSnapshotController({ client, informers, agents, events, meters, log }),
+    createRestoreController({ client, informers, agents, events, meters, log }),
     createMirrorController({
       client,
       informers,

@@ -106,7 +106,7 @@ test('an error names every bad field and says what it must be', () => {
 
 test('what an informer keeps is parsed once; what can not be is kept, and is said to be so when it is used', () => {
   const parse = parsedBy(parseWorkspace);
-  const good = parse({ apiVersion: 'jvs.io/v1alpha1', kind: 'Workspace', metadata } as Workspace);
+  const good = parse({ apiVersion: 'jvs.io/v1alpha1', kind: 'Workspace', metadata } as unknown as Workspace);
   expect(good.spec.storage).toBe('10Gi');
   expect(isReadable(good)).toBe(true);
   const spec = { replicas: 'many' };
