@@ -164,6 +164,27 @@ test('an operator that is killed and comes back, with another certificate and as
   expect(connected.filter((now, i) => now !== connected[i - 1])).toEqual([true, false, true]);
 });
 
+test('a standby that becomes primary looks at the volume again and tells all of it, once', async () => {
+  const first = fakeDescriptor();
+  const { operator, repository, executor, connect } = await start({
+    scanIntervalMs: 3_600_000,
+    disk: [first],
+  });
+  operator.desired = { role: 'ROLE_STANDBY', snapshots: [] };
+  connect();
+  await vi.waitFor(() => expect(executor.role).toBe('ROLE_STANDBY'), within);
+  await vi.waitFor(() => expect(operator.latest?.inventories).toBe(1), within);
+  const byThePrimary = fakeDescriptor();
+  repository.disk.push(byThePrimary);
+  operator.want(primary());
+  await vi.waitFor(() => expect(operator.latest?.inventories).toBe(2), within);
+  const [, ...told] = operator.latest?.inventory.map(({ id }) => id) ?? [];
+  expect(told).toEqual([first.snapshot_id, byThePrimary.snapshot_id]);
+  operator.want(primary('u1'));
+  await vi.waitFor(() => expect(operator.snapshots.size).toBe(3), within);
+  expect(operator.latest?.inventories).toBe(2);
+});
+
 test('a failed request is told again to an operator that forgot it', async () => {
   const { operator, connect } = await start();
   operator.desired = { ...primary('u1'), engine: 'zfs' };

@@ -51,6 +51,13 @@ test('no inventory is claimed of a volume that cannot be read; it follows when i
   expect(drain(outbox)).toMatchObject([{ inventory: { last: true } }, { status: { problem: undefined } }]);
 });
 
+test('an inventory that is asked for anew is sent whole', () => {
+  const outbox = new Outbox(open(b, a), quiet, []);
+  drain(outbox);
+  outbox.recount();
+  expect(drain(outbox)).toMatchObject([{ inventory: { snapshots: [{}, {}], last: true } }]);
+});
+
 test('what is new goes alone, oldest first; what is gone takes a new inventory', () => {
   const outbox = new Outbox(open(a), quiet, []);
   drain(outbox);

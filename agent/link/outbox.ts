@@ -41,6 +41,11 @@ export class Outbox {
     for (const update of requests) this.request(update.uid ?? '', update);
   }
 
+  /** The whole inventory is owed once more. */
+  recount(): void {
+    this.#inventory = this.#state.info !== undefined;
+  }
+
   /** The volume is another than it was. */
   volume(now: VolumeState): void {
     const before = this.#state;

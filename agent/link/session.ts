@@ -105,7 +105,17 @@ export class Session {
       clearInterval(this.#heartbeat);
       this.#heartbeat = setInterval(() => this.#tell(() => this.#outbox.heartbeat()), seconds * 1000);
     }
-    if (desired) this.#options.executor.setDesired(desired);
+    if (!desired) return;
+    const { executor } = this.#options;
+    const was = executor.role;
+    executor.setDesired(desired);
+    if (was === 'ROLE_STANDBY' && executor.role === 'ROLE_PRIMARY') void this.#recount();
+  }
+
+  /** The primary before may have changed what is on the volume until a moment ago: the operator waits for all of it. */
+  async #recount(): Promise<void> {
+    await this.#options.volume.reread();
+    this.#tell(() => this.#outbox.recount());
   }
 
   #tell(change: () => void): void {

@@ -158,6 +158,12 @@ export class Volume {
     return this.#following;
   }
 
+  /** As `refresh`, whatever the times on the volume say. */
+  reread(): Promise<void> {
+    this.#seen = { fingerprint: undefined, listedAt: 0 };
+    return this.refresh();
+  }
+
   /** A snapshot that this agent published, so that nobody waits for the next scan. */
   record(descriptor: Descriptor): void {
     if (this.#scanning) this.#recorded.push(descriptor);

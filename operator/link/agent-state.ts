@@ -41,6 +41,8 @@ export class AgentState {
   #snapshots = new SnapshotSet();
   #arriving: SnapshotSet | undefined;
   #inventoryComplete = false;
+  /** The inventory that arrives was begun before it was asked for anew. */
+  #outdated = false;
   #requests: ReadonlyMap<string, RequestUpdate> = new Map();
   #removed: ReadonlyMap<string, SnapshotRemoved> = new Map();
   #notices: ReadonlyMap<string, Notice> = new Map();
@@ -74,6 +76,18 @@ export class AgentState {
     if (message.notice) return this.#receiveNotice(message.notice);
     if (message.hello) return refusal(status.INVALID_ARGUMENT, 'Hello comes once, as the first message.');
     return undefined; // of a newer agent: a sign of life, if nothing else
+  }
+
+  /** What it has told of the volume may be old: absence means nothing until it has told all of it again. */
+  recount(): void {
+    this.#inventoryComplete = false;
+    this.#outdated = this.#arriving !== undefined;
+    this.#view = undefined;
+  }
+
+  takeAtItsWord(): void {
+    this.#inventoryComplete = true;
+    this.#view = undefined;
   }
 
   /** The operator has taken note of how these ended. */
@@ -118,7 +132,8 @@ export class AgentState {
     const first = !this.#inventoryComplete;
     this.#snapshots = now;
     this.#arriving = undefined;
-    this.#inventoryComplete = true;
+    this.#inventoryComplete = !this.#outdated;
+    this.#outdated = false;
     const different = [...differences(before, now)];
     const changed = different.map(({ requestUid }) => requestUid).filter(Boolean);
     return first || different.length > 0 ? { changed } : undefined;

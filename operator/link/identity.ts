@@ -9,7 +9,13 @@ export const WORKSPACE_LABEL = 'jvs.io/workspace';
 
 /** A Pod, as far as it is read here. */
 export interface AgentPod {
-  metadata: { name: string; namespace?: string; uid?: string; labels?: Record<string, string> };
+  metadata: {
+    name: string;
+    namespace?: string;
+    uid?: string;
+    deletionTimestamp?: string;
+    labels?: Record<string, string>;
+  };
   spec?: { nodeName?: string };
   status?: { phase?: string };
 }
@@ -26,6 +32,8 @@ export interface Identity {
   readonly pod: PodRef;
   readonly node: string;
   readonly workspace: string;
+  /** The pod is being deleted. */
+  readonly leaving?: boolean;
 }
 
 const USERNAME = /^system:serviceaccount:([^:]+):[^:]+$/;
@@ -82,6 +90,7 @@ export function decideIdentity(
       pod: ref,
       node: pod?.spec?.nodeName ?? hello.node,
       workspace: `${ref.namespace}/${hello.workspace}`,
+      ...(pod?.metadata.deletionTimestamp && { leaving: true }),
     }
   );
 }

@@ -9,7 +9,7 @@ import { loadLink } from '../../shared/proto/load.ts';
 import { limits } from './agent-state.ts';
 import type { Identified } from './agents.ts';
 import type { Refusal } from './refusal.ts';
-import { LINGER_MS, Registry, type Session } from './registry.ts';
+import { LINGER_MS, RECOUNT_MS, Registry, type Session } from './registry.ts';
 import { helloOf, quietLog, snapshotOf } from './testing.ts';
 
 const WS = 'ns/ws';
@@ -34,12 +34,12 @@ beforeEach(() => {
   registry.onChange((workspace, uids) => seen.push({ workspace, uids: [...uids].sort() }));
 });
 
-function join(pod: string, { uid = `uid-of-${pod}`, session = 's' } = {}): FakeAgent {
+function join(pod: string, { uid = `uid-of-${pod}`, session = 's', leaving = false } = {}): FakeAgent {
   const sent: OperatorMessageInput[] = [];
   const agent: FakeAgent = {
     sent,
     say,
-    session: { identity: { pod: { namespace: 'ns', name: pod, uid }, node: 'n', workspace: WS } },
+    session: { identity: { pod: { namespace: 'ns', name: pod, uid }, node: 'n', workspace: WS, leaving } },
   };
   agent.session = registry.attach(agent.session.identity, helloOf(pod, 'ws', session), {
     send: (message) => sent.push(message),
@@ -109,6 +109,63 @@ describe('roles', () => {
     registry.tick();
     expect(primary()).toBe('b');
     expect(desiredOf(b)?.role).toBe('ROLE_PRIMARY');
+  });
+
+  it('a pod that is being deleted is primary only while there is no other', () => {
+    want('u1');
+    const a = join('a');
+    registry.retire(a.session);
+    expect(primary()).toBe('a');
+    const b = join('b');
+    expect(primary()).toBe('b');
+    expect([desiredOf(a)?.role, desiredOf(b)?.role]).toEqual(['ROLE_STANDBY', 'ROLE_PRIMARY']);
+    const c = join('c');
+    registry.retire(b.session);
+    expect(desiredOf(c)?.role).toBe('ROLE_PRIMARY');
+    for (const leaving of [true, false]) {
+      join('a', { leaving }); // a new stream of the pod, whatever is known of it
+      expect(primary()).toBe('c');
+    }
+    registry.left(c.session);
+    registry.left(b.session);
+    expect(primary()).toBe('a');
+    join('d');
+    expect(primary()).toBe('d');
+  });
+
+  it('what a standby knew counts only once it has told of the volume again as primary', async () => {
+    want('u1');
+    const a = join('a');
+    const b = join('b');
+    b.say({ inventory: { snapshots: [snapshotOf('s1')], last: true } });
+    expect(registry.connected(WS)[1]?.inventoryComplete).toBe(true);
+    await turn();
+    changes.length = 0;
+    b.say({ inventory: { snapshots: [snapshotOf('s1')], last: false } });
+    registry.retire(a.session);
+    expect(registry.primary(WS)).toMatchObject({ pod: 'b', inventoryComplete: false });
+    expect(registry.primary(WS)?.snapshots.size).toBe(1);
+    b.say({ inventory: { snapshots: [], last: true } }); // begun before
+    expect(registry.primary(WS)?.inventoryComplete).toBe(false);
+    b.say({ inventory: { snapshots: [snapshotOf('s1'), snapshotOf('s2')], last: true } });
+    expect(registry.primary(WS)).toMatchObject({ pod: 'b', inventoryComplete: true });
+    await turn();
+    expect(changes.at(-1)?.uids).toEqual(['u1']);
+  });
+
+  it('an agent that does not know to tell again is taken at its word in the end', () => {
+    want('u1');
+    const a = join('a');
+    const b = join('b');
+    b.say({ inventory: { snapshots: [], last: true } });
+    registry.left(a.session);
+    for (let waited = 0; waited < RECOUNT_MS; waited += 10_000) {
+      expect(registry.primary(WS)?.inventoryComplete).toBe(false);
+      now += 10_000;
+      b.say({ status: {} });
+      registry.tick();
+    }
+    expect(registry.primary(WS)?.inventoryComplete).toBe(true);
   });
 
   it('a new pod of the same name does not inherit it', () => {

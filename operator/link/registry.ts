@@ -20,6 +20,9 @@ const SILENT_MS = 3 * HEARTBEAT_SECONDS * 1000;
 /** A stream that broke may be back in a moment: until then nothing is said and nobody is promoted. */
 export const LINGER_MS = 10_000;
 
+/** A new primary looks at the volume again before its inventory counts; one that never says so is taken at its word then. */
+export const RECOUNT_MS = 60_000;
+
 /** One unit is a message or 4 KiB of one: an inventory of 20,000 snapshots at once, a hundred progress reports a second. */
 const FLOOD = { burst: 10_000, perSecond: 200, bytes: 4096 };
 
@@ -41,11 +44,15 @@ interface Entry extends Session {
   heardAt: number;
   /** Monotonic ms; the stream broke then. */
   lostAt?: number;
+  /** Its pod is being deleted. */
+  leaving: boolean;
+  /** Monotonic ms; what it was told of before it was primary is old, until a new inventory or then. */
+  recountBy?: number;
   sent?: DesiredStateInput;
 }
 
 interface Place {
-  /** By seniority: the first is the primary. */
+  /** By seniority, those whose pods are being deleted last: the first is the primary. */
   readonly agents: Entry[];
   desired?: Desired;
 }
@@ -118,6 +125,7 @@ export class Registry implements Agents {
       peer,
       bucket: new Bucket(FLOOD.burst, FLOOD.perSecond, heardAt),
       heardAt,
+      leaving: identity.leaving || (samePod && before?.leaving) || false,
     };
     if (samePod) place.agents[index] = entry;
     else {
@@ -158,6 +166,15 @@ export class Registry implements Agents {
     );
   }
 
+  /** Its pod is being deleted: another agent becomes primary, where there is one. */
+  retire(session: Session): void {
+    const { place, entry } = this.#find(session);
+    if (!place || !entry || entry.leaving) return;
+    entry.leaving = true;
+    this.#publish(place);
+    this.#changes.notify(entry.identity.workspace, uidsOf(place, entry));
+  }
+
   /** Hangs up. */
   end(session: Session, reason: Refusal): void {
     const { entry } = this.#find(session);
@@ -186,6 +203,11 @@ export class Registry implements Agents {
   tick(): void {
     const now = this.#clock.monotonic();
     for (const entry of this.#entries()) {
+      if (entry.recountBy !== undefined && now >= entry.recountBy) {
+        delete entry.recountBy;
+        entry.state.takeAtItsWord();
+        this.#changes.notify(entry.identity.workspace, uidsOf(this.#place(entry.identity.workspace)));
+      }
       if (entry.lostAt !== undefined && now - entry.lostAt >= LINGER_MS) this.left(entry);
       else if (now - entry.heardAt >= SILENT_MS) {
         this.end(
@@ -239,10 +261,15 @@ export class Registry implements Agents {
   }
 
   #publish({ agents, desired }: Place): void {
+    agents.sort((a, b) => Number(a.leaving) - Number(b.leaving));
     if (!desired) return;
     for (const [index, entry] of agents.entries()) {
       const state = desiredState(desired, index === 0 ? 'ROLE_PRIMARY' : 'ROLE_STANDBY');
       if (isDeepStrictEqual(entry.sent, state)) continue;
+      if (index === 0 && entry.sent?.role === 'ROLE_STANDBY') {
+        entry.state.recount();
+        entry.recountBy = this.#clock.monotonic() + RECOUNT_MS;
+      }
       entry.sent = state;
       entry.peer.send({ desired: state });
     }

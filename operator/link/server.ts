@@ -59,7 +59,10 @@ export class LinkServer {
     this.#registry = new Registry(log, clock);
     this.#authenticator = new Authenticator(reviewToken, pods, log, clock);
     this.#credentials = serverCredentials(certificates, log);
-    pods.onChange((namespace, name) => this.#recheck({ namespace, name }));
+    pods.onChange((namespace, name, pod) => {
+      this.#recheck({ namespace, name });
+      if (pod?.metadata.deletionTimestamp) this.#retire({ namespace, name }, pod.metadata.uid);
+    });
   }
 
   get agents(): Agents {
@@ -140,6 +143,12 @@ export class LinkServer {
       return await bind('[::]');
     } catch {
       return await bind('0.0.0.0');
+    }
+  }
+
+  #retire(pod: { namespace: string; name: string }, uid: string | undefined): void {
+    for (const session of this.#registry.sessions(pod)) {
+      if (session.identity.pod.uid === uid) this.#registry.retire(session);
     }
   }
 
