@@ -10,6 +10,7 @@ import { referenceOf } from '../operator/api/reference.ts';
 import { restoreDefinition } from '../operator/api/restore.ts';
 import { snapshotDefinition } from '../operator/api/snapshot.ts';
 import { workspaceDefinition } from '../operator/api/workspace.ts';
+import { writeChart } from './chart.ts';
 
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
@@ -63,6 +64,7 @@ const targets: { path: string; source: string; write: (directory: string) => voi
       }
     },
   },
+  { path: 'charts/jvs-operator', source: 'config/ and hack/chart.ts', write: writeChart },
 ];
 
 const scratch = mkdtempSync(join(tmpdir(), 'jvs-generate-'));

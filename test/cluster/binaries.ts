@@ -26,14 +26,25 @@ const programs = {
   coredns: ['coredns', '.'],
   pause: ['node', './pause'],
   grpcurl: ['node', 'github.com/fullstorydev/grpcurl/cmd/grpcurl'],
+  helm: ['helm', '.'],
 } as const satisfies Record<string, readonly [string, string]>;
 
 export type Program = keyof typeof programs;
-export const allPrograms = Object.keys(programs) as Program[];
+/** Modules whose programs share a directory, because they call each other. */
+const clusterModules = ['coredns', 'node'];
+const clusterPrograms = (Object.keys(programs) as Program[]).filter((name) =>
+  clusterModules.includes(programs[name][0]),
+);
 
-/** Builds what is missing of `wanted` and gives the directory that holds the programs. */
-export async function ensureBinaries(wanted: readonly Program[] = allPrograms): Promise<string> {
-  const dir = join(cacheRoot, 'bin', await sourceKey());
+/**
+ * Builds what is missing of `wanted` and gives the directory that holds the programs: those of the cluster, or those
+ * of one other module.
+ */
+export async function ensureBinaries(wanted: readonly Program[] = clusterPrograms): Promise<string> {
+  const used = [...new Set(wanted.map((name) => programs[name][0]))];
+  const cluster = used.every((module) => clusterModules.includes(module));
+  if (!cluster && used.length > 1) throw new Error(`no directory holds all of ${wanted.join(', ')}`);
+  const dir = join(cacheRoot, 'bin', await sourceKey(cluster ? clusterModules : used));
   const missing = () => wanted.filter((name) => !existsSync(join(dir, name)));
   if (missing().length === 0) return dir;
   await mkdir(dir, { recursive: true });
@@ -100,10 +111,15 @@ function versionStamps(): string {
     .join(' ');
 }
 
-/** Changes with every source and pin that the programs are built from. */
-async function sourceKey(): Promise<string> {
+/** Changes with every source and pin that the programs of `names` are built from. */
+async function sourceKey(names: readonly string[]): Promise<string> {
   const hash = createHash('sha256').update(process.arch);
-  const files = (await readdir(modules, { recursive: true })).filter((file) => /\.(go|mod|sum)$/.test(file));
+  const all = await Promise.all(
+    names.map(async (name) =>
+      (await readdir(join(modules, name), { recursive: true })).map((file) => join(name, file)),
+    ),
+  );
+  const files = all.flat().filter((file) => /\.(go|mod|sum)$/.test(file));
   for (const file of files.sort()) hash.update(file).update(await readFile(join(modules, file)));
   return hash.digest('hex').slice(0, 16);
 }
