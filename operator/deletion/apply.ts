@@ -51,9 +51,10 @@ export class Deleter {
 
   async #say(
     object: Snapshot | Restore,
-    { reason, message }: Exclude<Decision, { type: 'letGo' }>,
+    decision: Exclude<Decision, { type: 'letGo' }>,
     signal: AbortSignal,
   ): Promise<number | undefined> {
+    const { reason, message } = decision;
     const { name, namespace, uid = '', generation = 0 } = object.metadata;
     const known = object.status?.conditions?.find(({ type }) => type === 'Deleting');
     const condition = {
@@ -74,10 +75,11 @@ export class Deleter {
     try {
       if (object.kind === 'Snapshot') {
         const { progress: _, ...rest } = object.status ?? {};
+        const taken = decision.type === 'wait' && decision.snapshotID;
         // What is being taken is still asked for.
-        const phase = rest.phase === 'InProgress' ? rest.phase : 'Expiring';
+        const phase = rest.phase === 'InProgress' && !taken ? rest.phase : 'Expiring';
         const { fieldManager } = snapshot;
-        const status = { ...rest, ...said, phase } as const;
+        const status = { ...rest, ...said, phase, ...(taken && { snapshotID: taken }) } as const;
         await this.#client.applyStatus(snapshots, { metadata, status }, { fieldManager, signal });
       } else {
         const { fieldManager } = restore;
@@ -90,7 +92,7 @@ export class Deleter {
       throw error;
     }
     this.#lastWrite.set(uid, Date.now());
-    // Of a mass deletion the Workspace is told, once.
+    // Of a mass deletion the Workspace tells.
     if (known?.reason !== reason && reason !== 'Deleting' && reason !== reasonHeld) {
       this.#events.emit(object, 'Warning', reason, message);
     }

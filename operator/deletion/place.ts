@@ -19,7 +19,7 @@ export interface Place {
 
 /** Why a resource that is being deleted goes without its data; undefined when the data is there to be deleted. */
 export function whyLetGo(
-  { workspace, claim, namespaceEnds }: Place,
+  { workspace, claim, namespaceEnds, agent }: Place,
   metadata: ObjectMeta,
 ): string | undefined {
   if (namespaceEnds) return 'the namespace is being deleted';
@@ -29,6 +29,10 @@ export function whyLetGo(
   if (owner && owner.uid !== workspace.metadata.uid) return 'it belongs to an earlier Workspace of that name';
   if (!claim || !isOurClaim(claim, workspace.metadata.name)) return 'the volume claim is gone';
   if (claim.status?.phase === 'Lost') return 'the volume is gone';
+  const repository = agent?.status?.repositoryId;
+  const expected = expectedRepository(workspace);
+  if (repository && expected && repository !== expected)
+    return `the volume holds another repository, ${repository}`;
   return undefined;
 }
 

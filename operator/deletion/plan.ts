@@ -16,8 +16,8 @@ const mostWorktrees = 1_000;
 export type Decision =
   /** The finalizer goes. `why` in words, for the log. */
   | { type: 'letGo'; why: string }
-  /** For `forMs`, or until something changes. */
-  | { type: 'wait'; reason: string; message: string; forMs?: number }
+  /** For `forMs`, or until something changes. `snapshotID`: what was found to have been taken for it. */
+  | { type: 'wait'; reason: string; message: string; forMs?: number; snapshotID?: string }
   | { type: 'delete'; request: Identified<DeletionInput>; reason: string; message: string };
 
 /** All resources of one workspace, and where their data is. */
@@ -53,8 +53,14 @@ function decide(observed: Observed, snapshot: Snapshot, held: ReadonlySet<string
   }
   const uid = metadata.uid ?? '';
   const sure = witness(observed);
-  const id = idOf(snapshot) ?? agent?.byRequest.get(uid);
-  if (id === undefined) return withoutData(observed, snapshot, now);
+  const id = idOf(snapshot);
+  if (id === undefined) {
+    const snapshotID = agent?.byRequest.get(uid);
+    // Its status says it first, so that it is known to be gone when it is.
+    return snapshotID === undefined
+      ? withoutData(observed, snapshot, now)
+      : { ...wait('Deleting', `Snapshot ${snapshotID} was taken, and is about to be deleted`), snapshotID };
+  }
   if (sure && !sure.snapshots.has(id)) return letGo(`snapshot ${id} is not on the volume any more`);
   const other = observed.snapshots.find(
     (one) => one.metadata.uid !== uid && !one.metadata.deletionTimestamp && idOf(one) === id,
@@ -158,7 +164,7 @@ const settling = ({ deletionTimestamp }: ObjectMeta, now: number): number =>
 
 const letGo = (why: string): Decision => ({ type: 'letGo', why });
 
-const wait = (reason: string, message: string, forMs?: number): Decision => ({
+const wait = (reason: string, message: string, forMs?: number): Extract<Decision, { type: 'wait' }> => ({
   type: 'wait',
   reason,
   message,

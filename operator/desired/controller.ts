@@ -5,10 +5,9 @@ import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import { Deleter } from '../deletion/apply.ts';
-import { isSaid, reasonHeld } from '../deletion/hold.ts';
 import { type Decision, decideRestores, decideSnapshots, type Observed } from '../deletion/plan.ts';
 import type { Informers } from '../informers.ts';
-import type { Agents } from '../link/agents.ts';
+import type { Agents, Desired } from '../link/agents.ts';
 import * as restore from '../restore/request.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
@@ -16,6 +15,7 @@ import type { EventRecorder } from '../runtime/events.ts';
 import { namespaces } from '../runtime/resources.ts';
 import { type KubeObject, keyOf, refOf } from '../runtime/types.ts';
 import * as snapshot from '../snapshot/request.ts';
+import type { Transfers } from '../transfer/transfers.ts';
 import { objectName, workspaceLabel } from '../workspace/objects.ts';
 import { planCrashes } from './crashes.ts';
 import { planDesired } from './plan.ts';
@@ -25,6 +25,9 @@ export interface Dependencies {
   informers: Pick<Informers, 'workspaces' | 'snapshots' | 'restores' | 'claims' | 'pods'>;
   agents: Agents;
   events: EventRecorder;
+  transfers: Transfers;
+  /** Hears what is asked of a workspace's agents. */
+  onDesired: (workspace: string, desired: Desired) => void;
   log: Logger;
 }
 
@@ -34,6 +37,8 @@ export function createDesiredController({
   informers,
   agents,
   events,
+  transfers,
+  onDesired,
   log,
 }: Dependencies): Controller {
   const controller = new Controller({ name: 'desired', reconcile, workers: 4, log });
@@ -56,6 +61,7 @@ export function createDesiredController({
   };
   informers.claims.onChange((_, now, before) => enqueueLabelled(now ?? before));
   informers.pods.onChange((_, now, before) => enqueueLabelled(now ?? before));
+  transfers.onChange((workspace) => controller.enqueue(workspace));
   agents.onChange((workspace) => {
     if (watched.has(workspace)) controller.enqueue(workspace);
   });
@@ -77,11 +83,14 @@ export function createDesiredController({
     if (workspace && !workspace.metadata.deletionTimestamp) {
       const crashes = crashesOf(key, workspace, now);
       const deletions = [...decisions.values()].flatMap((one) => (one.type === 'delete' ? one.request : []));
-      agents.setDesired(key, planDesired({ ...observed, workspace, deletions, crashes }));
+      const [initial, exports] = [transfers.initial(key), transfers.exports(key)];
+      const desired = planDesired({ ...observed, workspace, deletions, crashes, initial, exports });
+      agents.setDesired(key, desired);
+      onDesired(key, desired);
       if (decisions.size > 0 || crashes.length > 0) watched.add(key);
       else watched.delete(key);
     } else watched.delete(key);
-    return await end([...deleting.snapshots, ...deleting.restores], decisions, workspace, signal);
+    return await end([...deleting.snapshots, ...deleting.restores], decisions, signal);
   }
 
   async function observe(
@@ -125,21 +134,18 @@ export function createDesiredController({
   async function end(
     objects: readonly (Snapshot | Restore)[],
     decisions: ReadonlyMap<string, Decision>,
-    workspace: Workspace | undefined,
     signal: AbortSignal,
   ): Promise<Result> {
     let requeueAfter = Number.POSITIVE_INFINITY;
-    let newlyHeld: string | undefined;
     for (const object of objects) {
       const decision = decisions.get(object.metadata.uid ?? '');
       if (!decision) continue;
       if (decision.type === 'letGo') {
         log.info({ kind: object.kind, object: keyOf(object), why: decision.why }, 'let go');
-      } else if (decision.reason === reasonHeld && !isSaid(object, reasonHeld)) newlyHeld = decision.message;
+      }
       const again = await deleter.carryOut(object, decision, signal);
       if (again !== undefined) requeueAfter = Math.min(requeueAfter, again);
     }
-    if (workspace && newlyHeld) events.emit(workspace, 'Warning', reasonHeld, newlyHeld);
     if (Number.isFinite(requeueAfter)) return { requeueAfter };
   }
 

@@ -1,5 +1,7 @@
 // Everything a workspace's agents are asked for, assembled in one place. Pure.
 import type { DeletionInput } from '../../shared/proto/gen/jvs/link/v1/Deletion.ts';
+import type { ExportInput } from '../../shared/proto/gen/jvs/link/v1/Export.ts';
+import type { InitialInput } from '../../shared/proto/gen/jvs/link/v1/Initial.ts';
 import type { SnapshotRequestInput } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
 import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
@@ -20,10 +22,15 @@ export interface Asked {
   deletions: readonly Identified<DeletionInput>[];
   /** Snapshots that no resource asks for. */
   crashes: readonly Identified<SnapshotRequestInput>[];
+  /** What comes from another workspace before it begins. */
+  initial?: InitialInput | undefined;
+  /** What goes to others. */
+  exports?: ExportInput[];
 }
 
 /** Requests stay until their outcome is in the status of what asks for them, or seen on the volume. */
-export function planDesired({ workspace, snapshots, restores, deletions, crashes }: Asked): Desired {
+export function planDesired(asked: Asked): Desired {
+  const { workspace, snapshots, restores, deletions, crashes, initial, exports = [] } = asked;
   const byName = new Map(snapshots.map((snapshot) => [snapshot.metadata.name, snapshot]));
   const requests = snapshots
     .filter(isWanted)
@@ -42,6 +49,8 @@ export function planDesired({ workspace, snapshots, restores, deletions, crashes
     snapshots: [...crashes, ...requests],
     restores: queue,
     deletions: [...deletions],
+    ...(initial && { initial }),
+    exports,
     ...(hooks && { hooks }),
     finalSnapshot: workspace.spec.finalSnapshot,
     ...(schedule && { schedule }),

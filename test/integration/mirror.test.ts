@@ -4,18 +4,15 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
-import { createDesiredController } from '../../operator/desired/controller.ts';
-import { createInformers, type Informers } from '../../operator/informers.ts';
-import { quietLog, rotatable } from '../../operator/link/testing.ts';
+import { quietLog } from '../../operator/link/testing.ts';
 import { createMeters } from '../../operator/metrics.ts';
 import { createMirrorController } from '../../operator/mirror/controller.ts';
 import { agentOf, FakeAgents, idAt, onDisk, statusOf } from '../../operator/mirror/testing.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
 import { EventRecorder } from '../../operator/runtime/events.ts';
 import { events as eventResource, namespaces } from '../../operator/runtime/resources.ts';
-import { createSnapshotController } from '../../operator/snapshot/controller.ts';
-import { createWorkspaceController } from '../../operator/workspace/controller.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
+import { type Controllers, startControllers } from './controllers.ts';
 import { startWithKubectl } from './kubectl.ts';
 import { operatorClient } from './operator-client.ts';
 
@@ -25,9 +22,7 @@ let server: ApiServer;
 let admin: KubeClient;
 let client: KubeClient;
 let agents: FakeAgents;
-let informers: Informers;
-let registry: Registry;
-let stopOperator: () => Promise<void>;
+let controllers: Controllers;
 
 beforeAll(async () => {
   const started = await startWithKubectl();
@@ -37,33 +32,11 @@ beforeAll(async () => {
   admin = KubeClient.fromKubeconfig(server.kubeconfig);
   client = await operatorClient(server);
 }, 900_000);
-afterEach(() => stopOperator?.());
+afterEach(() => controllers?.stop());
 afterAll(() => server?.stop());
 
-const certificates = rotatable({ key: '', cert: '', caBundle: 'ca', expiresAt: new Date(0) });
-
-/** As a new process: caches, queues and memory are empty. What agents say is what they say. */
-async function startOperator(historyLimit = 100): Promise<void> {
-  const stop = new AbortController();
-  informers = createInformers(client, log);
-  for (const informer of Object.values(informers)) informer.start(stop.signal);
-  await Promise.all(Object.values(informers).map((informer) => informer.synced()));
-  registry = new Registry();
-  const meters = createMeters(registry);
-  const recorder = new EventRecorder(client, { controller: 'jvs.io/operator', instance: 'test', log });
-  const shared = { client, informers, agents, events: recorder, meters, log };
-  const runners = [
-    recorder,
-    createWorkspaceController({ ...shared, certificates }),
-    createDesiredController(shared),
-    createSnapshotController(shared),
-    createMirrorController({ ...shared, historyLimit }),
-  ];
-  const running = Promise.all(runners.map((runner) => runner.start(stop.signal)));
-  stopOperator = async () => {
-    stop.abort();
-    await running;
-  };
+async function startOperator(historyLimit?: number): Promise<void> {
+  controllers = await startControllers(client, agents, historyLimit);
 }
 
 /** Names of the first `count` that were made since, in the order in which they were. */
@@ -161,7 +134,7 @@ test('snapshots that nobody asked for are shown, Ready, in the order in which th
 
 test('one that was asked for has its own resource and no second; without that it is shown', async () => {
   const namespace = await setUp();
-  const { metadata } = await createSnapshot(namespace, 'mine');
+  const { metadata } = await createSnapshot(namespace, 'mine', { deletionPolicy: 'Retain' });
   agents.set(
     `${namespace}/ws`,
     agentOf([onDisk(0, { requestUid: metadata.uid, origin: 'manual' }), onDisk(1)]),
@@ -224,7 +197,7 @@ test('what retention pruned goes, a user-made one too, with an event; so does wh
   agents.set(`${namespace}/ws`, agentOf([own, ...[1, 2, 3].map((n) => onDisk(n))]), [metadata.uid ?? '']);
   // In the operator's eyes, which may lag behind the API server: an unfinished request has nothing to lose.
   const ready = () =>
-    informers.snapshots
+    controllers.informers.snapshots
       .byIndex('workspace', `${namespace}/ws`)
       .filter(({ status }) => status?.phase === 'Ready');
   await vi.waitFor(() => expect(ready()).toHaveLength(4), within);
@@ -251,9 +224,10 @@ test('what has gone is said and counted once, however old the cache', async () =
   const namespace = await setUp();
   see(namespace, [0, 1]);
   await vi.waitFor(async () => expect(await names(namespace)).toEqual(mirrors(0, 1)), within);
+  const { informers } = controllers;
   await vi.waitFor(() => expect(informers.snapshots.list(namespace)).toHaveLength(2), within);
   const stale = informers.snapshots.list(namespace);
-  await stopOperator();
+  await controllers.stop();
   const cache = {
     workspaces: informers.workspaces,
     snapshots: Object.assign(Object.create(informers.snapshots), {
@@ -264,7 +238,7 @@ test('what has gone is said and counted once, however old the cache', async () =
   const removed = new Map([[idAt(0), { id: idAt(0), time: null, reason: 'Pruned', message: 'why' }]]);
   see(namespace, [1], { removed });
   const stop = new AbortController();
-  registry = new Registry();
+  const registry = new Registry();
   const events = new EventRecorder(client, { controller: 'jvs.io/operator', instance: 'test', log });
   const meters = createMeters(registry);
   const mirror = createMirrorController({
@@ -277,9 +251,12 @@ test('what has gone is said and counted once, however old the cache', async () =
     log,
   });
   const running = Promise.all([events, mirror].map((runner) => runner.start(stop.signal)));
-  stopOperator = async () => {
-    stop.abort();
-    await running;
+  controllers = {
+    ...controllers,
+    stop: async () => {
+      stop.abort();
+      await running;
+    },
   };
   await vi.waitFor(async () => expect(await names(namespace)).toEqual(mirrors(1)), within);
   // Another pass that still sees it, and after it one that shows something new.
@@ -357,7 +334,7 @@ test('an operator that was away catches up: everything once, in order; notices a
     expect(await names(namespace)).toEqual(mirrors(0));
     expect(await eventsOf(namespace, 'SnapshotMissed')).toHaveLength(1);
   }, within);
-  await stopOperator();
+  await controllers.stop();
   const { metadata } = await admin.list(snapshots, { namespace });
   see(namespace, [3, 1, 0, 2], { notices: notices(2, 0, 1) });
   await startOperator();
@@ -377,7 +354,7 @@ test('an operator that was away catches up: everything once, in order; notices a
   }, within);
   expect(await addedIn(namespace, metadata.resourceVersion, 3)).toEqual(mirrors(1, 2, 3));
   const resources = await shown(namespace);
-  await stopOperator();
+  await controllers.stop();
   await startOperator();
   see(namespace, [0, 1, 2, 3, 4], { notices: notices(0, 1, 2) });
   await vi.waitFor(async () => expect(await names(namespace)).toEqual(mirrors(0, 1, 2, 3, 4)), within);
