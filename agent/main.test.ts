@@ -1,15 +1,13 @@
 // The agent as its container runs it, on a real volume with the real engine.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { AgentClient } from '../shared/proto/gen/jvs/agent/v1/Agent.ts';
 import { TestVolume } from './repository/testing/volume.ts';
 import { call } from './testing/call.ts';
-import { FakeOperator } from './testing/fake-operator.ts';
+import { link } from './testing/link.ts';
 import { type AgentProcess, runProcess, startProcess } from './testing/process.ts';
-import { createAuthority } from './testing/tls.ts';
 
 const within = { timeout: 20_000, interval: 20 };
 const stops: (() => unknown)[] = [];
@@ -121,7 +119,7 @@ test('what is wrong with the configuration is said by name, with exit code 2', a
 });
 
 test('the operator is told that an engine cannot be had here, also when it is asked for later', async () => {
-  const { operator, argv } = await link();
+  const { operator, argv } = await link(stops);
   operator.desired = { role: 'ROLE_PRIMARY', engine: 'copy' };
   using volume = new TestVolume();
   await start(volume, argv);
@@ -144,7 +142,7 @@ test('the operator is told that an engine cannot be had here, also when it is as
 test('an agent that is killed again and again makes each requested snapshot once', {
   timeout: 120_000,
 }, async () => {
-  const { operator, argv } = await link();
+  const { operator, argv } = await link(stops);
   const uids = Array.from({ length: 12 }, (_, i) => `uid-${i}`);
   operator.desired = {
     role: 'ROLE_PRIMARY',
@@ -172,20 +170,3 @@ test('an agent that is killed again and again makes each requested snapshot once
     .sort();
   expect(tags).toEqual(uids.map((uid) => [`k8s-${uid}`]).sort());
 });
-
-async function link() {
-  const directory = mkdtempSync(join(tmpdir(), 'jvs-agent-link-'));
-  stops.push(() => rmSync(directory, { recursive: true }));
-  const authority = await createAuthority();
-  const operator = new FakeOperator(authority);
-  await operator.start();
-  stops.push(() => operator.kill());
-  const [ca, token] = [join(directory, 'ca.crt'), join(directory, 'token')];
-  writeFileSync(ca, authority.ca);
-  writeFileSync(token, 'token');
-  const argv = [
-    ...[`--link-address=${operator.address}`, `--link-ca-file=${ca}`, `--link-token-file=${token}`],
-    ...['--workspace=ml', '--namespace=default', '--pod=ml-0'],
-  ];
-  return { operator, argv };
-}
