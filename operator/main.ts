@@ -11,6 +11,7 @@ import { createInformers } from './informers.ts';
 import { leaderLabel } from './leader-label.ts';
 import { podSource, tokenReviewer } from './link/pods.ts';
 import { LinkServer } from './link/server.ts';
+import { createMaintenanceController } from './maintenance/controller.ts';
 import { createMeters, measure } from './metrics.ts';
 import { createMirrorController } from './mirror/controller.ts';
 import { createRestoreController } from './restore/controller.ts';
@@ -18,6 +19,8 @@ import { KubeClient } from './runtime/client.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { LeaderElection } from './runtime/leader.ts';
 import { createSnapshotController } from './snapshot/controller.ts';
+import { createTransferController } from './transfer/controller.ts';
+import { Transfers } from './transfer/transfers.ts';
 import { keepWebhookConfigurations } from './webhook/configuration.ts';
 import { lookupIn } from './webhook/lookup.ts';
 import { podReviewer } from './webhook/review.ts';
@@ -80,17 +83,28 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
   const { agents } = link;
   const registry = new Registry();
   const meters = createMeters(registry);
+  const transfers = new Transfers();
   const controllers = [
     createWorkspaceController({
       client,
       informers,
       agents,
       events,
+      transfers,
       certificates,
       meters,
       log,
     }),
-    createDesiredController({ client, informers, agents, events, log }),
+    createDesiredController({
+      client,
+      informers,
+      agents,
+      events,
+      transfers,
+      log,
+    }),
+    createMaintenanceController({ client, informers, agents, events, log }),
+    createTransferController({ informers, agents, transfers, log }),
     createSnapshotController({ client, informers, agents, events, meters, log }),
     createRestoreController({ client, informers, agents, events, meters, log }),
     createMirrorController({

@@ -35,7 +35,7 @@ export interface InitialOptions {
 const lookAgainMs = 2_000;
 /** What another attempt does not change is tried again all the same, after this. */
 const terminalRetryMs = 600_000;
-const reportMs = 1_000;
+const reportMs = 5_000;
 
 export class InitialSnapshot {
   readonly #options: Required<InitialOptions>;

@@ -7,7 +7,7 @@ import type { Workspace } from '../api/workspace.ts';
 import { Deleter } from '../deletion/apply.ts';
 import { type Decision, decideRestores, decideSnapshots, type Observed } from '../deletion/plan.ts';
 import type { Informers } from '../informers.ts';
-import type { Agents, Desired } from '../link/agents.ts';
+import type { Agents } from '../link/agents.ts';
 import * as restore from '../restore/request.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
@@ -26,8 +26,6 @@ export interface Dependencies {
   agents: Agents;
   events: EventRecorder;
   transfers: Transfers;
-  /** Hears what is asked of a workspace's agents. */
-  onDesired: (workspace: string, desired: Desired) => void;
   log: Logger;
 }
 
@@ -38,7 +36,6 @@ export function createDesiredController({
   agents,
   events,
   transfers,
-  onDesired,
   log,
 }: Dependencies): Controller {
   const controller = new Controller({ name: 'desired', reconcile, workers: 4, log });
@@ -84,9 +81,8 @@ export function createDesiredController({
       const crashes = crashesOf(key, workspace, now);
       const deletions = [...decisions.values()].flatMap((one) => (one.type === 'delete' ? one.request : []));
       const [initial, exports] = [transfers.initial(key), transfers.exports(key)];
-      const desired = planDesired({ ...observed, workspace, deletions, crashes, initial, exports });
-      agents.setDesired(key, desired);
-      onDesired(key, desired);
+      const asked = { ...observed, workspace, deletions, crashes, initial, exports };
+      agents.setDesired(key, planDesired(asked));
       if (decisions.size > 0 || crashes.length > 0) watched.add(key);
       else watched.delete(key);
     } else watched.delete(key);

@@ -4,6 +4,7 @@ import type { SnapshotRequestInput } from '../../shared/proto/gen/jvs/link/v1/Sn
 import { type Snapshot, type SnapshotSpec, templateTags } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { Identified } from '../link/agents.ts';
+import { podName } from '../maintenance/pod.ts';
 
 /** A request that can not be made as things stand, and what would change that. */
 export interface Blocked {
@@ -90,7 +91,7 @@ export function waitingForAgent({ metadata, spec }: Workspace): Blocked {
   return spec.replicas === 0
     ? {
         reason: 'WorkspaceStopped',
-        message: `Workspace ${metadata.name} has no replicas and no connected pod: a maintenance pod does it, or scale it up`,
+        message: `Workspace ${metadata.name} has no replicas and no connected pod: pod ${podName(metadata.name)} is started to do it. See kubectl describe pod ${podName(metadata.name)}, or scale the Workspace up`,
       }
     : {
         reason: 'WaitingForAgent',

@@ -9,6 +9,7 @@ import { agentOf, FakeAgents } from '../mirror/testing.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import type { ConfigMap, Pod } from '../runtime/resources.ts';
+import { Transfers } from '../transfer/transfers.ts';
 import { createWorkspaceController } from './controller.ts';
 
 const key = 'team/ws';
@@ -68,6 +69,7 @@ class World {
       },
     } as unknown as KubeClient;
     const controller = createWorkspaceController({
+      transfers: new Transfers(),
       client,
       informers,
       agents: this.agents,

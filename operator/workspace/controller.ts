@@ -9,12 +9,14 @@ import { caConfigMap } from '../certs/ca-config-map.ts';
 import type { CertificateSource } from '../certs/source.ts';
 import type { Informers } from '../informers.ts';
 import type { Agents } from '../link/agents.ts';
+import { isMaintenance } from '../maintenance/pod.ts';
 import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { configMaps, type Event, type Pod } from '../runtime/resources.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
+import type { Transfers } from '../transfer/transfers.ts';
 import { applyAction, fieldManager, refusalOf } from './apply.ts';
 import { type Finding, isUninjected } from './findings.ts';
 import { driverName, volumeName } from './juicefs.ts';
@@ -36,6 +38,8 @@ export interface Dependencies {
   informers: Informers;
   agents: Agents;
   events: EventRecorder;
+  /** Initial snapshots on their way. */
+  transfers: Transfers;
   /** Agents check the operator's certificate with the bundle of these. */
   certificates: CertificateSource;
   meters: Meters;
@@ -43,7 +47,7 @@ export interface Dependencies {
 }
 
 export function createWorkspaceController(dependencies: Dependencies): Controller {
-  const { client, informers, agents, events, certificates, meters, log } = dependencies;
+  const { client, informers, agents, events, transfers, certificates, meters, log } = dependencies;
   /** Generation of each Deployment as we last left it: another one is someone else's edit. */
   const left = new Map<string, number | undefined>();
   const lastWrite = new Map<string, number>();
@@ -79,6 +83,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     enqueueLabelled(informers.pods.get(`${namespace}/${name}`));
   });
   agents.onChange((workspace) => controller.enqueue(workspace));
+  transfers.onChange((workspace) => controller.enqueue(workspace));
   certificates.onChange(() => enqueueAll());
 
   function enqueueLabelled(object: { metadata: Workspace['metadata'] } | undefined): void {
@@ -138,7 +143,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
   function observe(key: string, workspace: Workspace): Observed {
     const { namespace, name } = refOf(key);
     const claim = informers.claims.get(`${namespace}/${objectName(name)}`);
-    const pods = informers.pods.byIndex('workspace', key);
+    const pods = informers.pods.byIndex('workspace', key).filter((pod) => !isMaintenance(pod));
     return {
       workspace,
       claim,
@@ -150,6 +155,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       pods,
       mountFailures: mountFailures(pods),
       agent: agents.primary(key),
+      initial: transfers.waits(key),
       resources: [
         ...informers.snapshots.byIndex('workspace', key),
         ...informers.restores.byIndex('workspace', key),

@@ -124,7 +124,7 @@ function findBlocker(observed: Observed, juiceFs: Finding | undefined): Finding 
       `Deployment ${name} exists and was not made for this Workspace: it is left alone. Delete it, or name the Workspace otherwise`,
     );
   }
-  if (agent?.status?.problem) {
+  if (agent?.status?.problem && !agent.status.awaitsInitial) {
     return finding('Ready', 'False', agent.status.problemReason || 'AgentProblem', agent.status.problem);
   }
   if (juiceFs?.reason === 'NotJuiceFS' && workspace.spec.defaultEngine === 'juicefs-clone') {
@@ -134,12 +134,13 @@ function findBlocker(observed: Observed, juiceFs: Finding | undefined): Finding 
 }
 
 function assessReady(observed: Observed, storage: Finding): Finding {
-  const { workspace, deployment } = observed;
+  const { workspace, deployment, initial } = observed;
   const { replicas } = workspace.spec;
   const not = (reason: string, message: string): Finding => finding('Ready', 'False', reason, message);
   if (workspace.metadata.deletionTimestamp) return not('Terminating', 'The Workspace is being deleted');
   if (storage.status !== 'True') return not(storage.reason, storage.message);
   if (!deployment) return not('DeploymentMissing', 'The Deployment is being made');
+  if (initial) return not(initial.reason, initial.message);
   const { observedGeneration, readyReplicas = 0, updatedReplicas = 0, conditions } = deployment.status ?? {};
   const current = observedGeneration === deployment.metadata.generation;
   if (current && readyReplicas === replicas && updatedReplicas === replicas) {

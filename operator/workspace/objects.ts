@@ -58,16 +58,7 @@ export function deploymentOf(workspace: Workspace, claim: PersistentVolumeClaim)
       name: objectName(metadata.name),
       namespace: metadata.namespace,
       labels,
-      ownerReferences: [
-        {
-          apiVersion: 'jvs.io/v1alpha1',
-          kind: 'Workspace',
-          name: metadata.name,
-          uid: metadata.uid ?? '',
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
+      ownerReferences: [ownerOf(workspace)],
     },
     spec: {
       replicas: spec.replicas,
@@ -83,8 +74,20 @@ export function deploymentOf(workspace: Workspace, claim: PersistentVolumeClaim)
   return { ...deployment, metadata: { ...deployment.metadata, annotations: { [specHash]: hash } } };
 }
 
-/** Without a user's template the pod is the agent alone; the webhook completes its container. */
-const agentOnly = {
+export const ownerOf = ({ metadata }: Workspace) => ({
+  apiVersion: 'jvs.io/v1alpha1',
+  kind: 'Workspace',
+  name: metadata.name,
+  uid: metadata.uid ?? '',
+  controller: true,
+  blockOwnerDeletion: true,
+});
+
+/** The webhook completes it. */
+export const agentContainer = { name: 'jvs-agent', image: 'jvs-agent' };
+
+/** Without a user's template the pod is the agent alone. */
+export const agentOnly = {
   metadata: {},
   spec: {
     automountServiceAccountToken: false,
@@ -96,7 +99,7 @@ const agentOnly = {
       fsGroupChangePolicy: 'OnRootMismatch',
       seccompProfile: { type: 'RuntimeDefault' },
     },
-    containers: [{ name: 'jvs-agent', image: 'jvs-agent' }],
+    containers: [agentContainer],
   },
 };
 

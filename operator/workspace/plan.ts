@@ -29,11 +29,13 @@ export interface Observed {
   /** The JuiceFS CSI driver is installed. */
   juiceFsDriver: boolean;
   deployment?: Deployment;
-  /** Every pod with the workspace's label, ours and the user's. */
+  /** Every pod with the workspace's label, ours and the user's, but the one for maintenance. */
   pods: readonly Pod[];
   /** What the node last said of volumes that it can not mount, by the pod's uid. */
   mountFailures: ReadonlyMap<string, string>;
   agent?: ConnectedAgent;
+  /** What spec.initialSnapshot waits for. */
+  initial?: { reason: string; message: string };
   /** All of the workspace. */
   resources: readonly (Snapshot | Restore)[];
   /** The link has been open long enough for agents to have come back: now absence means something. */

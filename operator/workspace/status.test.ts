@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
 import { parseWorkspace } from '../api/workspace.ts';
 import { agentOf, statusOf } from '../mirror/testing.ts';
+import { claimOf, deploymentOf } from './objects.ts';
 import type { Observed } from './plan.ts';
 import { planStatus } from './status.ts';
 
@@ -103,4 +104,18 @@ test('what was wrong with the volume stays said while no agent is connected, and
     'PodNotInjected',
   ]);
   expect(again).toEqual(alone);
+});
+
+test('a workspace that waits for its initial snapshot is being created, and says why', () => {
+  const problem = { problem: 'p', problemReason: 'CopyingInitialSnapshot', awaitsInitial: true };
+  const observed = observe({ initialSnapshot: 'base' }, undefined, {
+    ...withAgent(problem),
+    initial: { reason: 'CopyingInitialSnapshot', message: '5 of 9 bytes' },
+  });
+  const { workspace: plain } = observed;
+  const workspace = { ...plain, metadata: { ...plain.metadata, uid: 'w1' } };
+  const claim = { ...claimOf(workspace), status: { phase: 'Bound' } };
+  const deployment = deploymentOf(workspace, claim);
+  const status = planStatus({ ...observed, workspace, claim, deployment }, [], now);
+  expect(status).toMatchObject({ phase: 'Creating', message: '5 of 9 bytes' });
 });

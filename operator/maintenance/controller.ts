@@ -1,0 +1,91 @@
+// Starts the maintenance pod of a stopped workspace when something waits for an agent, and ends it.
+import type { Logger } from '../../shared/log.ts';
+import { assertReadable } from '../api/parse.ts';
+import { isPending } from '../desired/plan.ts';
+import type { Informers } from '../informers.ts';
+import type { Agents } from '../link/agents.ts';
+import type { KubeClient } from '../runtime/client.ts';
+import { Controller, type Result } from '../runtime/controller.ts';
+import { ApiError } from '../runtime/errors.ts';
+import type { EventRecorder } from '../runtime/events.ts';
+import { pods } from '../runtime/resources.ts';
+import { type KubeObject, refOf } from '../runtime/types.ts';
+import { objectName, workspaceLabel } from '../workspace/objects.ts';
+import { planMaintenance } from './plan.ts';
+
+export interface Dependencies {
+  client: KubeClient;
+  informers: Pick<Informers, 'workspaces' | 'claims' | 'pods'>;
+  agents: Agents;
+  events: EventRecorder;
+  log: Logger;
+}
+
+/** A pod that ended by itself, or was refused, is tried again no sooner; milliseconds. */
+const retryMs = 10_000;
+
+export function createMaintenanceController({
+  client,
+  informers,
+  agents,
+  events,
+  log,
+}: Dependencies): Controller {
+  const controller = new Controller({ name: 'maintenance', reconcile, workers: 4, log });
+  /** Epoch ms, by workspace. */
+  const notBefore = new Map<string, number>();
+
+  informers.workspaces.onChange((key) => controller.enqueue(key));
+  informers.claims.onChange((_, now, before) => enqueueLabelled(now ?? before));
+  informers.pods.onChange((_, now, before) => enqueueLabelled(now ?? before));
+  agents.onChange((workspace) => controller.enqueue(workspace));
+
+  function enqueueLabelled(object: KubeObject | undefined): void {
+    const name = object?.metadata.labels?.[workspaceLabel];
+    if (name) controller.enqueue(`${object.metadata.namespace}/${name}`);
+  }
+
+  async function reconcile(key: string, signal: AbortSignal): Promise<Result> {
+    const { namespace, name } = refOf(key);
+    const workspace = informers.workspaces.get(key);
+    if (workspace) assertReadable(workspace);
+    else notBefore.delete(key);
+    const desired = agents.desiredOf(key);
+    const action = planMaintenance({
+      workspace,
+      claim: informers.claims.get(`${namespace}/${objectName(name)}`),
+      pods: informers.pods.byIndex('workspace', key),
+      pending: desired && isPending(desired),
+    });
+    if (!action) return;
+    if (action.type === 'delete') {
+      const { pod, why } = action;
+      if (pod.status?.phase === 'Failed') notBefore.set(key, Date.now() + retryMs);
+      await client.delete(pods, pod.metadata, { uid: pod.metadata.uid, signal });
+      log.info({ workspace: key, why }, 'maintenance pod deleted');
+      return;
+    }
+    const wait = (notBefore.get(key) ?? 0) - Date.now();
+    if (wait > 0) return { requeueAfter: wait };
+    try {
+      await client.create(pods, action.pod, { signal });
+      log.info({ workspace: key }, 'maintenance pod created');
+      if (workspace) {
+        const message = `Pod ${action.pod.metadata.name} does what is asked of the stopped workspace, and goes`;
+        events.emit(workspace, 'Normal', 'MaintenanceStarted', message);
+      }
+    } catch (error) {
+      // Not in the cache yet.
+      if (ApiError.is(error, 'AlreadyExists')) return { requeueAfter: 1_000 };
+      if (!(error instanceof ApiError) || error.status < 400 || error.status >= 500) throw error;
+      if (workspace) {
+        const message = `Pod ${action.pod.metadata.name} is refused, so what is asked of the stopped workspace waits: ${error.message}`;
+        events.emit(workspace, 'Warning', 'MaintenanceRefused', message);
+      }
+      notBefore.set(key, Date.now() + retryMs);
+      return { requeueAfter: retryMs };
+    }
+  }
+
+  return controller;
+}
