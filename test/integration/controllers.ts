@@ -39,12 +39,11 @@ export async function startControllers(
   const events = new EventRecorder(client, { controller: 'jvs.io/operator', instance: 'test', log });
   const transfers = new Transfers();
   const shared = { client, informers, agents, events, transfers, meters, log };
-  const maintenance = createMaintenanceController(shared);
   const runners = [
     events,
     createWorkspaceController({ ...shared, certificates }),
-    createDesiredController({ ...shared, onDesired: maintenance.ask }),
-    maintenance.controller,
+    createDesiredController(shared),
+    createMaintenanceController(shared),
     createTransferController(shared),
     createSnapshotController(shared),
     createRestoreController(shared),
