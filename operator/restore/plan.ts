@@ -71,7 +71,10 @@ function resolved(
   { uid, snapshotId }: RestoreRequest,
   agent: ConnectedAgent | undefined,
 ): Restore {
-  const said = agent?.requests.get(uid)?.preRestoreSnapshotId || agent?.byRequest.get(`${uid}-before`);
+  const said =
+    agent?.requests.get(uid)?.preRestoreSnapshotId ||
+    restore.status?.preRestoreSnapshotID ||
+    agent?.byRequest.get(`${uid}-before`);
   return {
     ...restore,
     status: {
