@@ -72,12 +72,10 @@ export const snapshotSpecSchema = z
       .boolean()
       .default(false)
       .meta({ description: 'Makes a worktree of the snapshot as soon as it is Ready.' }),
-    restoreWorktree: worktreeName
-      .optional()
-      .meta({
-        description:
-          'Name of the worktree that restoreOnCreate makes; the name of this object where it is not set.',
-      }),
+    restoreWorktree: worktreeName.optional().meta({
+      description:
+        'Name of the worktree that restoreOnCreate makes; the name of this object where it is not set.',
+    }),
     snapshotID: snapshotId.optional().meta({
       description:
         'Id of a snapshot that is on the volume already. Then this object shows that one and none is taken; note, tags and worktree say nothing new. The operator makes such objects, named after workspace and id, for snapshots that were not asked for by a Snapshot: of the schedule, by the workload, by hand. Its deletionPolicy is Retain: deleting one leaves the data where it is, and the operator makes it again; set Delete first to delete the data. Make one yourself, under another name, to show and pin a snapshot that is too old to be shown.',
