@@ -212,7 +212,7 @@ export const workspaceSpecSchema = z
     }),
     initialSnapshot: objectName.optional().meta({
       description:
-        'Snapshot in this namespace that is restored before the first start. Immutable. Not acted on yet.',
+        'Snapshot of another Workspace in this namespace that main holds before user containers start for the first time. A volume that has snapshots or files already is left as it is. Immutable.',
     }),
     template: podTemplate.optional(),
     mountPath: text(
