@@ -216,6 +216,29 @@ describe('desired state', () => {
     expect(desiredOf(a)?.snapshots).toHaveLength(1);
   });
 
+  it('bounds every kind of request, and tells who looks that it is another', async () => {
+    const a = join('a');
+    await turn();
+    changes.length = 0;
+    const deletions = Array.from({ length: 20_000 }, (_, n) => ({
+      uid: `uid-of-a-snapshot-resource-${n}`,
+      snapshotId: `17950000${n}-0a1b2c3d`,
+    }));
+    const desired = { engine: 'copy', snapshots: [requestOf('u1')], restores: [{ uid: 'r' }], deletions };
+    registry.setDesired(WS, desired);
+    expect(desiredOf(a)?.snapshots).toHaveLength(1);
+    expect(desiredOf(a)?.restores).toHaveLength(1);
+    const sent = desiredOf(a)?.deletions ?? [];
+    expect(sent.length).toBeGreaterThan(1000);
+    expect(sent.length).toBeLessThan(deletions.length);
+    expect(registry.desiredOf(WS)).toBe(desired);
+    await turn();
+    expect(changes).toEqual([{ workspace: WS, uids: [] }]);
+    registry.setDesired(WS, structuredClone(desired));
+    await turn();
+    expect(changes).toHaveLength(1);
+  });
+
   it('goes with its workspace, and so do the agents', () => {
     want('u1');
     const a = join('a');
@@ -301,6 +324,36 @@ describe('what agents say', () => {
     expect([...(registry.primary(WS)?.requests.keys() ?? [])]).toEqual(['u2']);
     want();
     expect(registry.primary(WS)?.requests.size).toBe(0);
+  });
+
+  it('the word on a restore says nothing of a deletion under the same uid', () => {
+    const a = join('a');
+    registry.setDesired(WS, { engine: 'copy', snapshots: [], restores: [{ uid: 'u1' }] });
+    a.say({ request: { uid: 'u1', phase: 'PHASE_DONE' } });
+    expect(registry.primary(WS)?.requests.get('u1')?.phase).toBe('PHASE_DONE');
+    registry.setDesired(WS, { engine: 'copy', snapshots: [], deletions: [{ uid: 'u1', worktree: 'w' }] });
+    expect(registry.primary(WS)?.requests.size).toBe(0);
+  });
+
+  it('snapshots are found by the request they were made for, while they are there', () => {
+    const a = join('a');
+    a.say({ inventory: { snapshots: [snapshotOf('s1', 'u1'), snapshotOf('s2')], last: true } });
+    expect([...(registry.primary(WS)?.byRequest ?? [])]).toEqual([['u1', 's1']]);
+    a.say({ snapshot: snapshotOf('s1', 'u2') });
+    expect([...(registry.primary(WS)?.byRequest ?? [])]).toEqual([['u2', 's1']]);
+    a.say({ removed: { id: 's1', reason: 'Deleted' } });
+    expect(registry.primary(WS)?.byRequest.size).toBe(0);
+  });
+
+  it('more worktrees than the contract allows end the stream', () => {
+    const a = join('a');
+    a.say({ status: { worktrees: Array.from({ length: 1000 }, (_, n) => ({ name: `w${n}` })) } });
+    expect(registry.primary(WS)?.status?.worktrees).toHaveLength(1000);
+    a.say({ status: { worktrees: Array.from({ length: 1001 }, (_, n) => ({ name: `w${n}` })) } });
+    expect(a.ended?.code).toBe(status.INVALID_ARGUMENT);
+    const b = join('b');
+    b.say({ status: { worktrees: [{ name: 'x'.repeat(3000) }] } });
+    expect(b.ended?.code).toBe(status.INVALID_ARGUMENT);
   });
 
   it('is not remembered without end', () => {

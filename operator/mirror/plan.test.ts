@@ -69,6 +69,16 @@ test('as many as the limit, however the world is; a second pass over its outcome
   );
 });
 
+test('one whose data would go with it stays beyond the window', () => {
+  const old = mirror(0);
+  const deleting = { ...old, spec: { ...old.spec, deletionPolicy: 'Delete' as const } };
+  const agent = agentOf([0, 1].map((n) => onDisk(n)));
+  const surplus = (first: Snapshot) =>
+    namesOf(planMirror({ workspace, agent, resources: [first, mirror(1)] }, 1, none).surplus);
+  expect(surplus(old)).toEqual(namesOf([old]));
+  expect(surplus(deleting)).toEqual([]);
+});
+
 test('absence means nothing before the whole inventory of the right repository is here', () => {
   const resources = [mirror(1), request('mine', { phase: 'Ready', snapshotID: idAt(2) })];
   const givenUp = new Set([idAt(1), idAt(2)]);

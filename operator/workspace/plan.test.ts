@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { parseRestore } from '../api/restore.ts';
+import { parseSnapshot } from '../api/snapshot.ts';
 import { parseWorkspace, type Workspace } from '../api/workspace.ts';
 import { agentOf } from '../mirror/testing.ts';
 import type { PersistentVolumeClaim } from '../runtime/resources.ts';
@@ -120,6 +122,22 @@ test('deleting a Workspace keeps its volume unless reclaimPolicy says Delete', (
     'deleteClaim',
     'removeFinalizer',
   ]);
+});
+
+test('a deleted Workspace deletes its Snapshots and Restores first, but waits for nobody else', () => {
+  const gone = { deletionTimestamp: '2026-11-24T11:59:00Z' };
+  const workspace = workspaceOf({}, gone);
+  const snapshotOf = (metadata: object) =>
+    parseSnapshot({ metadata: { name: 's', namespace: 'team', ...metadata }, spec: { workspace: 'ml' } });
+  const restore = parseRestore({
+    metadata: { name: 'r', namespace: 'team' },
+    spec: { workspace: 'ml', snapshot: 's' },
+  });
+  const plan = (resources: Observed['resources']) =>
+    types(planActions(observe(workspace, { resources }), false));
+  expect(plan([snapshotOf({}), restore])).toEqual(['deleteResource', 'deleteResource']);
+  expect(plan([snapshotOf({ ...gone, finalizers: ['jvs.io/snapshot'] })])).toEqual([]);
+  expect(plan([snapshotOf({ ...gone, finalizers: ['a.com/b'] })])).toEqual(['removeFinalizer']);
 });
 
 test('the finalizer goes although volume and pods are gone already', () => {

@@ -1,6 +1,7 @@
 // What a Workspace's status says of its schedule, its volume and the snapshots there.
 import { expect, test } from 'vitest';
 import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
+import { parseSnapshot } from '../api/snapshot.ts';
 import { parseWorkspace } from '../api/workspace.ts';
 import { agentOf, statusOf } from '../mirror/testing.ts';
 import { claimOf, deploymentOf } from './objects.ts';
@@ -77,6 +78,26 @@ test('a volume is almost full from 90 % until it is below 85 %, also behind a gr
   expect(both.conditions?.find(({ type }) => type === 'Degraded')?.reason).toBe('SnapshotDamaged');
   expect(said(both)).toBe(true);
   expect(said(at(86, both, { damaged: ['x'] }))).toBe(true);
+});
+
+test('a held mass deletion is said, with and without an agent', () => {
+  const held = parseSnapshot({
+    metadata: { name: 's', namespace: 'team', deletionTimestamp: '2026-11-24T11:59:00Z' },
+    spec: { workspace: 'ml' },
+    status: {
+      conditions: [
+        {
+          ...{ type: 'Deleting', status: 'True', reason: 'MassDeletionHeld', message: 'm' },
+          lastTransitionTime: '2026-11-24T11:59:00Z',
+        },
+      ],
+    },
+  });
+  for (const more of [{}, withAgent({})]) {
+    const degraded = conditionOf(observe({}, undefined, { ...more, resources: [held] }), 'Degraded');
+    expect(degraded).toMatchObject({ status: 'True', reason: 'MassDeletionHeld' });
+    expect(degraded?.message).toContain('jvs.io/allow-mass-delete=true');
+  }
 });
 
 test('a held prune and a changed repository say what to do', () => {
