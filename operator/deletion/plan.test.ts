@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { parsedBy } from '../api/parse.ts';
 import { parseRestore } from '../api/restore.ts';
 import { parseSnapshot, type Snapshot } from '../api/snapshot.ts';
 import { parseWorkspace } from '../api/workspace.ts';
@@ -59,6 +60,13 @@ test('a Snapshot of an earlier Workspace of the name takes nothing of this one',
   const owned = (uid: string) => decide({}, snapshotOf({}, {}, { ownerReferences: [{ ...owner, uid }] }));
   expect(owned('w0')).toMatchObject({ type: 'letGo' });
   expect(owned('w1')).toMatchObject({ type: 'delete' });
+});
+
+test('one that a newer operator wrote takes nothing along, and does not outlive its Workspace', () => {
+  const raw = { ...snapshotOf(), spec: { workspace: 'ml', deletionPolicy: 'Shred' } } as unknown as Snapshot;
+  const unreadable = parsedBy(parseSnapshot)(raw);
+  expect(decide({}, unreadable)).toMatchObject({ type: 'wait', reason: 'Unreadable' });
+  expect(decide({ workspace: undefined }, unreadable)).toMatchObject({ type: 'letGo' });
 });
 
 test('that the mirror ends one whose snapshot has gone deletes nothing, should it be there again', () => {

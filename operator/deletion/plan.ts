@@ -1,5 +1,6 @@
 // What becomes of a resource that is being deleted and has our finalizer, and of the data that goes with it. Pure.
 import type { DeletionInput } from '../../shared/proto/gen/jvs/link/v1/Deletion.ts';
+import { isReadable } from '../api/parse.ts';
 import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
 import type { Identified } from '../link/agents.ts';
@@ -47,6 +48,7 @@ function decide(observed: Observed, snapshot: Snapshot, held: ReadonlySet<string
   const { agent, workspaceName } = observed;
   const gone = whyLetGo(observed, metadata);
   if (gone) return letGo(gone);
+  if (!isReadable(snapshot)) return unreadable;
   if (spec.deletionPolicy === 'Retain') return letGo('spec.deletionPolicy is Retain');
   if (status?.phase === 'Expiring' && !status.conditions?.some(({ type }) => type === 'Deleting')) {
     return letGo('its snapshot has gone from the volume before');
@@ -113,6 +115,7 @@ function decideRestore(observed: Observed, restore: Restore, now: number): Decis
   const uid = metadata.uid ?? '';
   const gone = whyLetGo(observed, metadata);
   if (gone) return letGo(gone);
+  if (!isReadable(restore)) return unreadable;
   if (spec.deletionPolicy === 'Retain' || spec.newWorktree === undefined) {
     return letGo('no worktree goes with it');
   }
@@ -161,6 +164,14 @@ function ask(observed: Observed, request: Identified<DeletionInput>, what: strin
 
 const settling = ({ deletionTimestamp }: ObjectMeta, now: number): number =>
   Date.parse(deletionTimestamp ?? '') + settleTime - now;
+
+/** Of a newer operator: that it takes nothing along is all that can be said for sure. */
+const unreadable: Decision = {
+  type: 'wait',
+  reason: 'Unreadable',
+  message:
+    'Its spec is of a newer operator: upgrade this one, or take its jvs.io finalizer off to keep the data',
+};
 
 const letGo = (why: string): Decision => ({ type: 'letGo', why });
 

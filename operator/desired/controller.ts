@@ -70,8 +70,12 @@ export function createDesiredController({
     const observed = await observe(key, workspace, signal);
     const now = Date.now();
     const deleting = {
-      snapshots: observed.snapshots.filter((object) => endsWith(object, snapshot.finalizer)),
-      restores: observed.restores.filter((object) => endsWith(object, restore.finalizer)),
+      snapshots: informers.snapshots
+        .byIndex('workspace', key)
+        .filter((one) => endsWith(one, snapshot.finalizer)),
+      restores: informers.restores
+        .byIndex('workspace', key)
+        .filter((one) => endsWith(one, restore.finalizer)),
     };
     const decisions = new Map([
       ...decideSnapshots(observed, deleting.snapshots, now),
@@ -95,8 +99,8 @@ export function createDesiredController({
     signal: AbortSignal,
   ): Promise<Observed> {
     const { namespace = '', name } = refOf(key);
-    const snapshots = informers.snapshots.byIndex('workspace', key).filter(isReadable);
-    const restores = informers.restores.byIndex('workspace', key).filter(isReadable);
+    const snapshots = informers.snapshots.byIndex('workspace', key);
+    const restores = informers.restores.byIndex('workspace', key);
     const ending = [...snapshots, ...restores].some(({ metadata }) => metadata.deletionTimestamp);
     return {
       workspaceName: name,
@@ -105,8 +109,8 @@ export function createDesiredController({
       // A namespace that ends deletes what is in it in any order, so its Workspace may look as if it were to stay.
       namespaceEnds: ending && (await namespaceEnds(namespace, signal)),
       agent: agents.primary(key),
-      snapshots,
-      restores,
+      snapshots: snapshots.filter(isReadable),
+      restores: restores.filter(isReadable),
     };
   }
 
