@@ -20,7 +20,7 @@ export class TransferProcess implements AsyncDisposable {
   constructor(onWord: (word: Word) => void) {
     this.#child = fork(entry, {
       serialization: 'advanced',
-      execArgv: [...process.execArgv, ...heap],
+      execArgv: heap,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -25,7 +25,7 @@ export async function* differences(
   { from, to, signal }: DiffOptions,
 ): AsyncGenerator<Difference> {
   const comparison: Comparison = { options, from, to };
-  const child = spawn(process.execPath, [...process.execArgv, ...HEAP, ENTRY, JSON.stringify(comparison)], {
+  const child = spawn(process.execPath, [...HEAP, ENTRY, JSON.stringify(comparison)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     ...(signal && { signal, killSignal: 'SIGKILL' }),
   });

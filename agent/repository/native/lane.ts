@@ -50,7 +50,7 @@ interface Pending {
   onProgress: ((progress: Progress) => void) | undefined;
 }
 
-/** Garbage is collected early: without limits the heap of a walk through many files grows with them. */
+/** Not those of its parent, which is to be small. Garbage is collected early: without limits the heap of a walk through many files grows with them. */
 export const HEAP = ['--max-semi-space-size=4', '--max-old-space-size=200'];
 /** What leaves something to repair when it is killed; an `open` that is repeated repairs by itself. */
 const CHANGING: ReadonlySet<Name> = new Set(['snapshot', 'restore', 'fork', 'delete', 'removeWorktree']);
@@ -126,7 +126,7 @@ export class Lane implements AsyncDisposable {
   #start(): ChildProcess {
     const child = fork(ENTRY, {
       serialization: 'advanced',
-      execArgv: [...process.execArgv, ...HEAP],
+      execArgv: HEAP,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     child.on('message', (answer: Answer) => this.#answered(answer));
