@@ -37,7 +37,7 @@ function metadataToWire({ uid, gid, mode, mtimeNs, attributes }: GivenMetadata):
 
 /** @throws RepositoryError InvalidArgument for what this agent does not know */
 export function fromWire({ entry, data }: Item): TransferItem {
-  if (data) return { data: { offset: data.offset, bytes: Buffer.from(data.bytes) } };
+  if (data) return { data };
   if (entry) return { entry: entryFromWire(entry) };
   throw unknown();
 }
@@ -51,7 +51,7 @@ function entryFromWire(entry: Entry): TransferEntry {
     case 'KIND_HARD_LINK':
       return { kind: 'link', path, first: textOf(target) };
     case 'KIND_SYMLINK':
-      return { kind: 'symlink', path, target: Buffer.from(target), uid, gid, mtimeNs: timeOf(entry) };
+      return { kind: 'symlink', path, target, uid, gid, mtimeNs: timeOf(entry) };
     case 'KIND_LEAVE':
       return { kind: 'leave', path, ...metadataFromWire(entry) };
     case 'KIND_FILE':
@@ -63,7 +63,7 @@ function entryFromWire(entry: Entry): TransferEntry {
 
 function metadataFromWire(entry: Entry): GivenMetadata {
   const { uid, gid, mode } = entry;
-  const attributes = new Map(entry.attributes.map(({ name, value }) => [name, Buffer.from(value)]));
+  const attributes = new Map(entry.attributes.map(({ name, value }) => [name, value]));
   return { uid, gid, mode: mode & 0o7777, mtimeNs: timeOf(entry), attributes };
 }
 
@@ -73,7 +73,7 @@ function timeOf({ mtimeNs }: Entry): bigint {
 }
 
 const bytesOf = (latin1: string): Buffer => Buffer.from(latin1, 'latin1');
-const textOf = (bytes: Uint8Array | string): string => Buffer.from(bytes as Uint8Array).toString('latin1');
+const textOf = (bytes: Buffer): string => bytes.toString('latin1');
 
 const unknown = () =>
   new RepositoryError(

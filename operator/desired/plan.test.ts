@@ -103,3 +103,12 @@ test('what an agent has to do is pending, with or without a pod; what a crash le
   expect(isPending(desiredOf({ deletions: [{ uid: 'd', snapshotId: id }] }))).toBe(true);
   expect(isPending(desiredOf({ restores: [restoreOf('r', { snapshotID: id }, 'x')] }))).toBe(true);
 });
+
+test('what goes to another workspace is pending, and not pruned meanwhile', () => {
+  const exports = [{ snapshotId: id, tokenSha256: 't' }];
+  const initial = { snapshotId: 's', address: 'a:1', certificateSha256: 'c', token: 't' };
+  const desired = desiredOf({ exports, initial });
+  expect(desired).toMatchObject({ exports, initial, pinned: [id] });
+  expect(isPending(desired)).toBe(true);
+  expect(isPending(desiredOf({ initial }))).toBe(false);
+});

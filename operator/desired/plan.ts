@@ -41,7 +41,7 @@ export function planDesired(asked: Asked): Desired {
   const pinned = snapshots
     .filter(({ spec, metadata }) => spec.pinned && !metadata.deletionTimestamp)
     .flatMap((snapshot) => idOf(snapshot) ?? []);
-  const restored = queue.flatMap(({ snapshotId }) => snapshotId ?? []);
+  const needed = [...queue, ...exports].flatMap(({ snapshotId }) => snapshotId ?? []);
   const schedule = planSchedule(workspace);
   const hooks = planHooks(workspace);
   return {
@@ -55,7 +55,7 @@ export function planDesired(asked: Asked): Desired {
     finalSnapshot: workspace.spec.finalSnapshot,
     ...(schedule && { schedule }),
     retention: planRetention(workspace),
-    pinned: [...new Set([...pinned, ...restored])].sort(),
+    pinned: [...new Set([...pinned, ...needed])].sort(),
     allowMassPrune: workspace.metadata.annotations?.[allowMassPrune] === 'true',
   };
 }
