@@ -170,3 +170,50 @@ it('a new leader learns what happened while there was none', async () => {
   await vi.waitFor(() => expect(link.agents.primary(WS)?.inventoryComplete).toBe(true), within);
   await vi.waitFor(() => expect(made()).toEqual(['u1', '']), within);
 });
+
+it('a restore says how it ended and what undoes it, a deletion is over when the inventory has it no more', async () => {
+  await startAgent('a');
+  want('u1', 'u2');
+  await vi.waitFor(() => expect(made()).toEqual(['u1', 'u2']), within);
+  const [older = '', newer = ''] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const back = { name: 'back', snapshotId: older };
+  const restores = [
+    { ...back, uid: 'r', worktree: 'main', preRestoreSnapshot: true },
+    { ...back, uid: 'f', newWorktree: 'exp' },
+  ];
+  link.agents.setDesired(WS, { engine: 'copy', snapshots: [], restores });
+  const word = (uid: string) => link.agents.primary(WS)?.requests.get(uid);
+  await vi.waitFor(() => {
+    expect(word('r')?.phase).toBe('PHASE_DONE');
+    expect(word('f')?.phase).toBe('PHASE_DONE');
+  }, within);
+  const before = repository.disk[2]?.snapshot_id ?? '';
+  expect(word('r')).toMatchObject({ preRestoreSnapshotId: before });
+  expect(link.agents.primary(WS)?.snapshots.get(before)).toMatchObject({
+    origin: 'pre-restore',
+    parentId: newer,
+  });
+  const worktrees = () => link.agents.primary(WS)?.status?.worktrees;
+  await vi.waitFor(
+    () =>
+      expect(worktrees()).toMatchObject([
+        { name: 'main', headSnapshotId: older, latestSnapshotId: before },
+        { name: 'exp', headSnapshotId: older, baseSnapshotId: older },
+      ]),
+    within,
+  );
+
+  const deletions = [
+    { uid: 'd', snapshotId: older },
+    { uid: 'w', worktree: 'exp' },
+    { uid: 'm', worktree: 'main' },
+  ];
+  link.agents.setDesired(WS, { engine: 'copy', snapshots: [], deletions });
+  await vi.waitFor(() => {
+    const agent = link.agents.primary(WS);
+    expect([...(agent?.snapshots.keys() ?? [])]).toEqual([newer, before]);
+    expect(agent?.inventoryComplete).toBe(true);
+    expect(worktrees()).toMatchObject([{ name: 'main' }]);
+    expect(word('m')).toMatchObject({ phase: 'PHASE_FAILED', reason: 'InvalidArgument' });
+  }, within);
+});
