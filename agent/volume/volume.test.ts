@@ -8,7 +8,7 @@ import { RepositoryError } from '../repository/repository.ts';
 import { TestVolume } from '../repository/testing/volume.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 import { fingerprint } from './fingerprint.ts';
-import { Volume, type VolumeState, VolumeUnavailable } from './volume.ts';
+import { Volume, type VolumeOptions, type VolumeState, VolumeUnavailable } from './volume.ts';
 import { watchForHints } from './watch.ts';
 
 const log = pino({ level: 'silent' });
@@ -17,13 +17,14 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
-function start(repository: MemoryRepository) {
+function start(repository: MemoryRepository, more: Partial<VolumeOptions> = {}) {
   const volume = new Volume({
     connect: () => repository,
     engine: 'copy',
     path: '/nonexistent',
     log,
     scanIntervalMs: 20,
+    ...more,
   });
   const controller = new AbortController();
   const running = volume.run(controller.signal);
@@ -51,6 +52,22 @@ test('an opened volume shows what is on it, and later what others put there and 
 
   repository.disk.shift();
   await vi.waitFor(() => expect(volume.state.snapshots).toEqual([second]));
+});
+
+test('a volume that waits for what it begins with is not used, and says what it waits for', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const problem = { reason: 'WaitingForInitialSnapshot', message: 'wait' };
+  const { volume, opened } = start(new MemoryRepository(), {
+    prepare: async (_, __, tell) => {
+      tell(problem);
+      await promise;
+    },
+  });
+  await vi.waitFor(() => expect(volume.state).toMatchObject({ problem, awaitsInitial: true }));
+  expect(() => volume.repository).toThrow(VolumeUnavailable);
+  resolve();
+  await opened();
+  expect(volume.state).toMatchObject({ problem: undefined, awaitsInitial: false });
 });
 
 test('scans that find nothing new change nothing', async () => {

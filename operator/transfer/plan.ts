@@ -74,7 +74,7 @@ export function planTransfer(observed: Observed): Plan {
   const ip = sourcePod?.status?.podIP;
   if (!certificateSha256 || !ip) {
     return soon(
-      `agent ${sourceAgent.pod} of Workspace ${source.metadata.name} is getting ready to send ${named}`,
+      `agent ${sourceAgent.pod} of Workspace ${source.metadata.name} is getting ready to send ${named}; its log says why if that lasts`,
     );
   }
   const address = ip.includes(':') ? `[${ip}]:${transferPort}` : `${ip}:${transferPort}`;
