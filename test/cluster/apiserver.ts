@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { auditArgs } from './audit.ts';
 import { ensureBinaries } from './binaries.ts';
 import { apiServerArgs, etcdArgs, issueControlPlaneKeys } from './control-plane.ts';
 import { KubeClient } from './kube-client.ts';
@@ -32,6 +33,8 @@ export interface ApiServer {
 export interface ApiServerOptions {
   /** More arguments for kube-apiserver. */
   args?: readonly string[];
+  /** Writes `audit.log` into the directory, with what the operator asks. */
+  audit?: boolean;
 }
 
 const readyWithin = 60_000;
@@ -74,11 +77,12 @@ async function startIn(
     return spawnBound(join(bin, program), args, { stdio: ['ignore', log, log], cwd: dir });
   };
   const etcd = launch('etcd', etcdArgs(keys, join(dir, 'etcd'), etcdPort));
+  const audit = options.audit ? await auditArgs(dir) : [];
   const launchApiServer = () =>
     launch('kube-apiserver', [
       ...apiServerArgs(keys, { bind: '127.0.0.1', advertise: '127.0.0.1', port, etcdPort }),
       // Nothing routes to a Service here, and the loopback is no valid endpoint.
-      ...['--endpoint-reconciler-type', 'none', ...(options.args ?? [])],
+      ...['--endpoint-reconciler-type', 'none', ...audit, ...(options.args ?? [])],
     ]);
   let apiserver = launchApiServer();
   const ready = async () => {

@@ -2,6 +2,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { applyAddons } from './addons.ts';
+import { auditArgs } from './audit.ts';
 import { Component } from './component.ts';
 import { serveControl } from './control.ts';
 import { apiServerArgs, etcdArgs, issueControlPlaneKeys } from './control-plane.ts';
@@ -38,7 +39,7 @@ async function startCluster(): Promise<void> {
 
   run('etcd', etcdArgs(keys, join(dir, 'etcd'), 2379));
   const address = { bind: '0.0.0.0', advertise: node.nodeAddress, port: 6443, etcdPort: 2379 };
-  run('kube-apiserver', apiServerArgs(keys, address));
+  run('kube-apiserver', [...apiServerArgs(keys, address), ...(await auditArgs(join(dir, 'logs')))]);
 
   const kubeconfigOf = async (name: string, user: string, group?: string) => {
     const identity = await pki.issue(name, { user, ...(group ? { group } : {}) });

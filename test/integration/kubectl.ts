@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type ApiServer, startApiServer } from '../cluster/apiserver.ts';
+import { type ApiServer, type ApiServerOptions, startApiServer } from '../cluster/apiserver.ts';
 import { ensureBinaries } from '../cluster/binaries.ts';
 
 export const root = join(import.meta.dirname, '../..');
@@ -12,9 +12,11 @@ const run = promisify(execFile);
 /** Runs in the project's root, gives stdout; rejects with what kubectl says on stderr. */
 export type Kubectl = (...args: string[]) => Promise<string>;
 
-export async function startWithKubectl(): Promise<{ server: ApiServer; kubectl: Kubectl }> {
+export async function startWithKubectl(
+  options: ApiServerOptions = {},
+): Promise<{ server: ApiServer; kubectl: Kubectl }> {
   const bin = await ensureBinaries(['kubectl']);
-  const server = await startApiServer();
+  const server = await startApiServer(options);
   const env = { ...process.env, KUBECONFIG: server.kubeconfig, KUBECACHEDIR: join(server.dir, 'kubectl') };
   const kubectl: Kubectl = async (...args) => {
     const { stdout } = await run(join(bin, 'kubectl'), args, { cwd: root, env, maxBuffer: 2 ** 26 });

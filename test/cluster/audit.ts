@@ -1,0 +1,17 @@
+// What the operator asks of an API server, written down by the API server.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export const auditedUser = 'system:serviceaccount:jvs-system:jvs-operator';
+
+/** Arguments for kube-apiserver, which then writes `<directory>/audit.log`: one JSON event a line, no bodies. */
+export async function auditArgs(directory: string): Promise<string[]> {
+  const policy = join(directory, 'audit-policy.yaml');
+  const rules = [{ level: 'Metadata', users: [auditedUser] }, { level: 'None' }];
+  const file = { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules };
+  await writeFile(policy, JSON.stringify(file));
+  return [
+    ...['--audit-policy-file', policy, '--audit-log-path', join(directory, 'audit.log')],
+    ...['--audit-log-maxsize', '200', '--audit-log-maxbackup', '1'],
+  ];
+}

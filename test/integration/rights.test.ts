@@ -1,0 +1,83 @@
+// The operator with its own rights on a real API server that writes down what is asked of it.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
+import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
+import { KubeClient } from '../../operator/runtime/client.ts';
+import { deployments, mutatingWebhookConfigurations, pvcs } from '../../operator/runtime/resources.ts';
+import type { ApiServer } from '../cluster/apiserver.ts';
+import { compareRights, operatorRights, type Right, sayRight, type Use, usesIn } from '../rights.ts';
+import { startWithKubectl } from './kubectl.ts';
+import { operatorKubeconfig } from './operator-client.ts';
+import { type OperatorProcess, startOperator } from './operator-process.ts';
+
+const namespace = 'default';
+const within = { timeout: 30_000, interval: 100 };
+
+let server: ApiServer;
+let admin: KubeClient;
+let operator: OperatorProcess;
+
+beforeAll(async () => {
+  const started = await startWithKubectl({ audit: true });
+  server = started.server;
+  for (const folder of ['config/crd/bases/', 'config/rbac/', 'config/manager/'])
+    await started.kubectl('apply', '-f', folder);
+  await started.kubectl('wait', '--for=condition=Established', 'crd', '--all');
+  admin = KubeClient.fromKubeconfig(server.kubeconfig);
+  operator = await startOperator(await operatorKubeconfig(server), [], { webhookUrl: false });
+}, 900_000);
+
+afterAll(async () => {
+  await operator?.stop();
+  await server?.stop();
+});
+
+test('nothing that a Workspace and a Snapshot need is refused from their making to their end', async () => {
+  const metadata = { namespace, name: 'w' };
+  await admin.create(workspaces, { metadata, spec: { reclaimPolicy: 'Delete' } } as unknown as Workspace);
+  const spec = { workspace: 'w' };
+  await admin.create(snapshots, { metadata: { namespace, name: 's' }, spec } as unknown as Snapshot);
+  await vi.waitFor(async () => {
+    expect(await admin.get(deployments, { namespace, name: 'jvs-w' })).toBeDefined();
+    expect((await admin.get(snapshots, { namespace, name: 's' }))?.status?.phase).toBe('Pending');
+    const configuration = await admin.get(mutatingWebhookConfigurations, { name: 'jvs-operator' });
+    expect(configuration?.webhooks?.[0]?.clientConfig.caBundle).toBeTruthy();
+  }, within);
+  await admin.delete(workspaces, metadata);
+  await vi.waitFor(async () => {
+    expect(await admin.get(workspaces, metadata)).toBeUndefined();
+    const claim = await admin.get(pvcs, { namespace, name: 'jvs-w' });
+    expect(claim?.metadata.deletionTimestamp ?? 'gone').toBeTruthy();
+  }, within);
+  await operator.stop();
+  const uses = usesIn(await readFile(join(server.dir, 'audit.log'), 'utf8'));
+  const { refused, unused } = compareRights(await operatorRights(), uses);
+  expect(refused).toEqual([]);
+  const names = unused.map(sayRight);
+  // It was looked at: what this life surely used is not among the unused.
+  for (const right of [
+    'watch workspaces.jvs.io',
+    'patch workspaces/status.jvs.io',
+    'create deployments.apps',
+  ])
+    expect(names.filter((name) => name.endsWith(right))).toEqual([]);
+});
+
+test('what a role gives and nobody uses is found, and a narrow right does not excuse a wide one', () => {
+  const wide: Right = { role: 'ClusterRole a', group: '', resource: 'pods', verb: 'patch' };
+  const narrow: Right = { ...wide, role: 'Role b', namespace: 'jvs-system' };
+  const use: Use = {
+    group: '',
+    resource: 'pods',
+    verb: 'patch',
+    namespace: 'jvs-system',
+    name: 'p',
+    refused: false,
+  };
+  expect(compareRights([wide, narrow], [use]).unused).toEqual([wide]);
+  expect(compareRights([wide, narrow], [{ ...use, namespace: 'x' }]).unused).toEqual([narrow]);
+  expect(compareRights([wide], [{ ...use, verb: 'get' }]).unused).toEqual([wide]);
+  expect(compareRights([{ ...narrow, name: 'q' }], [use]).unused).toHaveLength(1);
+});

@@ -1,0 +1,122 @@
+// The rights that the operator's manifests give, against those it uses.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+
+export interface Right {
+  /** Kind and name of the role. */
+  role: string;
+  /** Of a Role; a ClusterRole's right is for all. */
+  namespace?: string;
+  group: string;
+  /** With the subresource: `workspaces/status`. */
+  resource: string;
+  verb: string;
+  /** The only object it is for. */
+  name?: string;
+}
+
+export interface Use {
+  group: string;
+  resource: string;
+  verb: string;
+  namespace: string;
+  name: string;
+  /** The authorizer said no; an admission plugin's no is another matter. */
+  refused: boolean;
+}
+
+interface Role {
+  kind: string;
+  metadata: { name: string; namespace?: string };
+  rules: { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[];
+}
+
+/** Of config/rbac/operator.yaml, one for each verb of each resource. */
+export async function operatorRights(): Promise<Right[]> {
+  const file = join(import.meta.dirname, '../config/rbac/operator.yaml');
+  const objects = parseAllDocuments(await readFile(file, 'utf8')).map((document) => document.toJS() as Role);
+  return objects.filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole').flatMap(rightsOf);
+}
+
+const rightsOf = ({ kind, metadata: { name: role, namespace }, rules }: Role): Right[] =>
+  rules.flatMap(({ apiGroups, resources, verbs, resourceNames = [undefined] }) =>
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) =>
+        verbs.flatMap((verb) =>
+          resourceNames.map((name) => ({
+            role: `${kind} ${role}`,
+            ...(namespace && { namespace }),
+            ...(name && { name }),
+            group,
+            resource,
+            verb,
+          })),
+        ),
+      ),
+    ),
+  );
+
+interface AuditEvent {
+  verb: string;
+  objectRef?: {
+    apiGroup?: string;
+    resource?: string;
+    subresource?: string;
+    namespace?: string;
+    name?: string;
+  };
+  annotations?: Record<string, string>;
+  responseStatus?: { code?: number };
+}
+
+/** Of the API server's audit log; what names no resource (`/version`) needs no right of ours. */
+export function usesIn(log: string): Use[] {
+  const uses = log.split('\n').flatMap((line): Use[] => {
+    if (!line.endsWith('}')) return []; // the API server is writing it
+    const { verb, objectRef, annotations, responseStatus } = JSON.parse(line) as AuditEvent;
+    if (!objectRef?.resource) return [];
+    const { apiGroup: group = '', resource, subresource, namespace = '', name = '' } = objectRef;
+    const use = {
+      group,
+      resource: subresource ? `${resource}/${subresource}` : resource,
+      verb,
+      namespace,
+      name,
+      refused: annotations?.['authorization.k8s.io/decision'] === 'forbid',
+    };
+    // Who makes an object by applying it needs both rights.
+    return verb === 'patch' && responseStatus?.code === 201 ? [use, { ...use, verb: 'create' }] : [use];
+  });
+  return [...new Map(uses.map((use) => [JSON.stringify(use), use])).values()];
+}
+
+/** The narrowest right counts as used, so that a wider one beside it is found out. */
+export function compareRights(rights: readonly Right[], uses: readonly Use[]) {
+  const used = new Set<Right>();
+  for (const use of uses) {
+    const covering = rights
+      .filter(
+        (right) =>
+          right.group === use.group &&
+          right.resource === use.resource &&
+          right.verb === use.verb &&
+          (right.namespace ?? use.namespace) === use.namespace &&
+          (right.name ?? use.name) === use.name,
+      )
+      .sort((a, b) => width(a) - width(b));
+    if (covering[0]) used.add(covering[0]);
+  }
+  return {
+    refused: uses.filter(({ refused }) => refused),
+    unused: rights.filter((right) => !used.has(right) && !isImplicit(right)),
+  };
+}
+
+const width = ({ namespace, name }: Right): number => (namespace ? 0 : 1) + (name ? 0 : 2);
+
+/** An admission plugin asks whether the operator has it when it sets an owner; no request shows it. */
+const isImplicit = ({ resource }: Right): boolean => resource.endsWith('/finalizers');
+
+export const sayRight = ({ role, verb, resource, group, name }: Right): string =>
+  `${role}: ${verb} ${resource}${group && `.${group}`}${name ? ` ${name}` : ''}`;
