@@ -6,7 +6,7 @@ import type { Controller } from './runtime/controller.ts';
 export interface Meters {
   /** By `origin`. */
   mirrored: Counter<'origin'>;
-  /** By `reason`: Pruned, RemovedFromVolume, Window. */
+  /** By `reason`: Pruned, Deleted, RemovedFromVolume, Window. */
   removed: Counter<'reason'>;
   /** By `outcome`: completed, failed. */
   restores: Counter<'outcome'>;
@@ -25,7 +25,7 @@ export function createMeters(registry: Registry): Meters {
     }),
     removed: new Counter({
       name: 'jvs_operator_snapshots_removed_total',
-      help: 'Snapshot resources removed: their snapshot was Pruned or RemovedFromVolume, or is out of the Window',
+      help: 'Snapshot resources removed: their snapshot was Pruned, Deleted or RemovedFromVolume, or is out of the Window',
       labelNames: ['reason'],
       registers,
     }),

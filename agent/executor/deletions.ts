@@ -48,7 +48,7 @@ export class Deletions {
       const message = `Restore ${restore} needs snapshot ${id}: it is deleted when that has ended, or is deleted`;
       throw new RepositoryError('Busy', message);
     }
-    onDelete(id);
+    if (volume.state.snapshots.some(({ snapshot_id }) => snapshot_id === id)) onDelete(id);
     await volume.repository.delete(id, { evenHeads: true, signal });
   }
 }

@@ -144,7 +144,7 @@ export function createMirrorController(dependencies: Dependencies): Controller {
       if (ApiError.is(error, 'NotFound') || ApiError.is(error, 'Conflict')) return false;
       throw error;
     }
-    meters.removed.inc({ reason: reason === 'Pruned' ? reason : 'RemovedFromVolume' });
+    meters.removed.inc({ reason: asAsked.has(reason) ? reason : 'RemovedFromVolume' });
     log.info({ workspace: keyOf(workspace), snapshot: metadata.name, reason }, 'a snapshot has gone');
     return true;
   }
@@ -158,7 +158,7 @@ export function createMirrorController(dependencies: Dependencies): Controller {
       const rest = group.length > namesInEvent ? ` and ${group.length - namesInEvent} more` : '';
       const why = sentence(reason, group[0]?.message ?? '');
       const message = `${group.length === 1 ? 'Snapshot' : 'Snapshots'} ${names.join(', ')}${rest}: ${why}`;
-      events.emit(workspace, reason === 'Pruned' ? 'Normal' : 'Warning', reason, message);
+      events.emit(workspace, asAsked.has(reason) ? 'Normal' : 'Warning', reason, message);
     }
   }
 
@@ -179,6 +179,9 @@ export function createMirrorController(dependencies: Dependencies): Controller {
 
   return controller;
 }
+
+/** By retention or by a person. */
+const asAsked = new Set(['Pruned', 'Deleted']);
 
 const sentence = (reason: string, message: string): string =>
   message ||
