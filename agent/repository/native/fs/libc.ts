@@ -1,0 +1,40 @@
+// What Node has no function for, or one that takes paths only: reaching an entry by /proc/self/fd/N/name doubles what
+// stat and link cost. Called through node:ffi, which Node 26 has.
+
+export interface Libc {
+  flistxattr(fd: number, list: Buffer, size: bigint): bigint;
+  fgetxattr(fd: number, name: Buffer, value: Buffer, size: bigint): bigint;
+  fsetxattr(fd: number, name: Buffer, value: Buffer, size: bigint, flags: number): number;
+  futimens(fd: number, times: Buffer): number;
+  linkat(from: number, fromName: string, to: number, toName: string, flags: number): number;
+  statx(directory: number, name: string, flags: number, mask: number, buffer: Buffer): number;
+}
+
+let functions: Libc | undefined;
+let loaded = false;
+
+/** Undefined where Node has no FFI (Node 24), or may not use it. */
+export function libc(): Libc | undefined {
+  if (loaded) return functions;
+  loaded = true;
+  // The module says on stderr that it is experimental. That it works is tried right here.
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    const ffi = process.getBuiltinModule('node:ffi');
+    functions = ffi?.dlopen(null, {
+      flistxattr: { return: 'int64', arguments: ['int32', 'buffer', 'uint64'] },
+      fgetxattr: { return: 'int64', arguments: ['int32', 'buffer', 'buffer', 'uint64'] },
+      fsetxattr: { return: 'int32', arguments: ['int32', 'buffer', 'buffer', 'uint64', 'int32'] },
+      futimens: { return: 'int32', arguments: ['int32', 'buffer'] },
+      linkat: { return: 'int32', arguments: ['int32', 'string', 'int32', 'string', 'int32'] },
+      statx: { return: 'int32', arguments: ['int32', 'string', 'int32', 'uint32', 'buffer'] },
+    }).functions as unknown as Libc | undefined;
+    if (functions?.flistxattr(-1, Buffer.alloc(8), 0n) !== -1n) functions = undefined;
+  } catch {
+    functions = undefined;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+  return functions;
+}
