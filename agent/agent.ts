@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import { Events } from './events.ts';
 import { Executor } from './executor/executor.ts';
 import { startHealthServer } from './health/server.ts';
+import { notOpen, notReadyFor } from './health/startup.ts';
 import { LinkClient, type LinkState } from './link/client.ts';
 import { exposition } from './metrics/exposition.ts';
 import { gaugesOf } from './metrics/gauges.ts';
@@ -88,14 +89,17 @@ export async function startAgent(
     }
   });
 
-  const started = () => (volume.state.info ? undefined : (volume.state.problem?.message ?? 'not open yet'));
   const gauges = gaugesOf({
     volume,
     upkeep,
     linked: () => link?.state.connected ?? false,
   });
   const metrics = () => exposition([...meters.all(), ...gauges]);
-  const health = await startHealthServer(config['health-port'], { started, ready: started, metrics });
+  const health = await startHealthServer(config['health-port'], {
+    started: () => notReadyFor(config.worktree, volume.state),
+    ready: () => notOpen(volume.state),
+    metrics,
+  });
   const service = new AgentService({
     volume,
     executor,

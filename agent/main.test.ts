@@ -107,6 +107,21 @@ test.each([
   expect(await agent.end('SIGTERM')).toBe(0);
 });
 
+test('a pod that works in a worktree starts when it is there', async () => {
+  using volume = new TestVolume();
+  const agent = await start(volume, ['--worktree=exp']);
+  const waits = expect.stringContaining('waits for worktree exp');
+  await vi.waitFor(
+    async () => expect(await ask(agent, '/startupz')).toEqual({ status: 503, body: waits }),
+    within,
+  );
+  expect((await ask(agent, '/readyz')).status).toBe(200);
+  const { id } = await call(agent.client.createSnapshot.bind(agent.client), {});
+  const fork = await runProcess(['fork', id, 'exp', '--volume', volume.path]);
+  expect(fork).toEqual({ code: 0, stderr: '' });
+  await ready(agent);
+});
+
 test('what is wrong with the configuration is said by name, with exit code 2', async () => {
   expect(await runProcess(['--engine=zfs'])).toEqual({
     code: 2,
