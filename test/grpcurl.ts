@@ -36,8 +36,20 @@ async function ended(child: ChildProcess): Promise<void> {
 export const grpcList = async ({ address }: Forward): Promise<string[]> =>
   (await output('grpcurl', ['-plaintext', address, 'list'])).trim().split('\n');
 
+type Agent = Pick<Forward, 'address'>;
+
 /** A unary call; `method` as in Agent/GetStatus of jvs.agent.v1. @throws Error with the gRPC status */
-export async function grpcCall<T>({ address }: Forward, method: string, request: object = {}): Promise<T> {
+export async function grpcCall<T>(agent: Agent, method: string, request: object = {}): Promise<T> {
+  return JSON.parse(await answer(agent, method, request));
+}
+
+/** A call that is answered by a stream, to its end. @throws Error with the gRPC status */
+export async function grpcStream<T>(agent: Agent, method: string, request: object = {}): Promise<T[]> {
+  const messages = (await answer(agent, method, request)).trim();
+  return JSON.parse(`[${messages.replaceAll(/^\}\n(?=\{)/gm, '},\n')}]`);
+}
+
+function answer({ address }: Agent, method: string, request: object): Promise<string> {
   const service = method.includes('.') ? method : `jvs.agent.v1.${method}`;
-  return JSON.parse(await output('grpcurl', ['-plaintext', '-d', JSON.stringify(request), address, service]));
+  return output('grpcurl', ['-plaintext', '-d', JSON.stringify(request), address, service]);
 }

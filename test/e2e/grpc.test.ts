@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { forwardAgent, grpcCall, grpcList } from '../grpcurl.ts';
+import { forwardAgent, grpcCall, grpcList, grpcStream } from '../grpcurl.ts';
 import { eventually } from '../kubectl.ts';
 import { createSnapshot, createWorkspace, exec, idleContainer, podSpec, useNamespace } from './world.ts';
 
@@ -73,6 +73,30 @@ test('the command line in the sidecar sees the same history', async () => {
   const verified = JSON.parse(await inAgent('jvs-agent verify --all --json')) as object[];
   expect(verified).toHaveLength(history.length);
   for (const one of verified) expect(one).toMatchObject({ payload_hash_valid: true, tamper_detected: false });
+});
+
+test('a worktree is compared, brought back and forked by hand, under a process that works in it', async () => {
+  await using agent = await agentOf();
+  const inside = (script: string) =>
+    exec(namespace, 'deploy/jvs-debug', 'main', `cd "$JVS_WORKSPACE" && ${script}`);
+  const { id } = await grpcCall<{ id: string }>(agent, 'Agent/CreateSnapshot', { note: 'good' });
+  await inside('echo worse > file; mkdir new; echo 12345 > new/one');
+  expect(await grpcStream(agent, 'Agent/Diff', { from: id })).toEqual([
+    { change: 'CHANGE_MODIFIED', path: 'file', type: 'file', sizeBefore: '6', sizeAfter: '6' },
+    { change: 'CHANGE_ADDED', path: 'new', type: 'directory' },
+    { change: 'CHANGE_ADDED', path: 'new/one', type: 'file', sizeAfter: '6' },
+  ]);
+  // Its directory is the one that is replaced, and stays the same.
+  const waiting = inside('until grep -q hello file; do sleep 0.1; done; ls');
+  const done = await grpcCall<{ preRestoreSnapshotId: string }>(agent, 'Agent/Restore', { id });
+  expect((await waiting).trim()).toBe('file');
+  expect(await grpcStream(agent, 'Agent/Diff', { from: id })).toEqual([]);
+  const { preRestoreSnapshotId } = done;
+  const forked = await grpcCall(agent, 'Agent/Fork', { id: preRestoreSnapshotId, worktree: 'worse' });
+  expect(forked).toMatchObject({ name: 'worse', baseSnapshotId: preRestoreSnapshotId });
+  const { worktrees } = await grpcCall<{ worktrees: object[] }>(agent, 'Agent/GetStatus');
+  expect(worktrees).toMatchObject([{ name: 'main', headSnapshotId: id }, { name: 'worse' }]);
+  expect((await inside('cat ../worktrees/worse/file')).trim()).toBe('worse');
 });
 
 test('wrong input has the status and words that help', async () => {
