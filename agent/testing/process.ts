@@ -20,15 +20,23 @@ export interface AgentProcess {
   healthPort: number;
   address: string;
   pid: number;
+  /** Lines of its log. */
+  said: readonly string[];
   /** Resolves when it has ended, with its exit code or signal. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-/** Resolves when its ports are open. */
-export async function startProcess(volume: string, argv: readonly string[] = []): Promise<AgentProcess> {
-  const child = launch([`--volume=${volume}`, '--debug-address=127.0.0.1:0', '--health-port=0', ...argv]);
+/** Resolves when its ports are open. `through`: a program and arguments that end by executing what follows them. */
+export async function startProcess(
+  volume: string,
+  argv: readonly string[] = [],
+  through: readonly string[] = [],
+): Promise<AgentProcess> {
+  const own = [`--volume=${volume}`, '--debug-address=127.0.0.1:0', '--health-port=0'];
+  const child = launch([...own, ...argv], through);
   const exited = ended(child);
-  const { debugPort, healthPort } = await ports(child);
+  const said: string[] = [];
+  const { debugPort, healthPort } = await ports(child, said);
   const address = `127.0.0.1:${debugPort}`;
   const client = new (loadAgent().Agent)(address, credentials.createInsecure());
   return {
@@ -36,6 +44,7 @@ export async function startProcess(volume: string, argv: readonly string[] = [])
     healthPort,
     address,
     pid: child.pid ?? 0,
+    said,
     async end(signal) {
       client.close();
       child.kill(signal);
@@ -54,8 +63,9 @@ export async function runProcess(argv: readonly string[]): Promise<{ code: unkno
   return { code: await ended(child), stderr };
 }
 
-function launch(argv: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [main, ...argv], {
+function launch(argv: readonly string[], through: readonly string[] = []): ChildProcess {
+  const [program = '', ...rest] = [...through, process.execPath, main, ...argv];
+  return spawn(program, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH },
   });
@@ -66,9 +76,8 @@ async function ended(child: ChildProcess): Promise<number | NodeJS.Signals | nul
   return code ?? signal;
 }
 
-function ports(child: ChildProcess): Promise<z.infer<typeof started>> {
+function ports(child: ChildProcess, said: string[]): Promise<z.infer<typeof started>> {
   return new Promise((resolve, reject) => {
-    const said: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
       if (!stream) continue;
       createInterface(stream).on('line', (line) => {
