@@ -1,6 +1,7 @@
 // A namespace for a test file, and the objects of the tests as the API server has them.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll } from 'vitest';
+import type { Restore } from '../../operator/api/restore.ts';
 import type { Snapshot } from '../../operator/api/snapshot.ts';
 import type { Workspace } from '../../operator/api/workspace.ts';
 import { apply, eventually, get, kinds, kubectl } from '../kubectl.ts';
@@ -43,6 +44,14 @@ export const applySnapshot = (namespace: string, name: string, spec: object): Pr
 
 export const snapshotIn = (namespace: string, name: string, phase: string): Promise<Snapshot> =>
   inPhase<Snapshot>(kinds.snapshot, namespace, name, phase);
+
+/** Of a worktree of a Workspace, once; waits for the phase. */
+export async function restoreIn(namespace: string, name: string, phase: string): Promise<Restore> {
+  return inPhase<Restore>(kinds.restore, namespace, name, phase);
+}
+
+export const applyRestore = (namespace: string, name: string, spec: object): Promise<string> =>
+  apply({ apiVersion: 'jvs.io/v1alpha1', kind: 'Restore', metadata: { namespace, name }, spec });
 
 async function inPhase<T extends { status?: { phase?: string; message?: string } }>(
   kind: string,
