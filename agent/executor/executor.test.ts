@@ -327,7 +327,10 @@ test('what can not be restored fails with a word on what to do, and changes noth
         phase: 'PHASE_FAILED',
         message: expect.stringContaining('there is no worktree exp'),
       },
-      { uid: 'damaged', phase: 'PHASE_FAILED', reason: 'DamagedRepository' },
+      {
+        ...{ uid: 'damaged', phase: 'PHASE_FAILED', reason: 'DamagedRepository' },
+        preRestoreSnapshotId: repository.disk[2]?.snapshot_id,
+      },
     ]),
   );
   expect(volume.state.head).toBe(repository.disk[2]?.snapshot_id); // what was taken before the damaged one

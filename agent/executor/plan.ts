@@ -78,7 +78,7 @@ export function neededBy(requests: Requests, snapshotId: string): string | undef
 
 const retry: Backoff = { baseMs: 1000, capMs: 60_000 };
 
-/** Where a request stands after an attempt that failed. */
+/** Where a request stands after an attempt that failed. What a restore has taken before it stays told. */
 export function afterFailure(
   state: RequestState,
   error: unknown,
@@ -86,10 +86,12 @@ export function afterFailure(
   random: () => number,
 ): RequestState {
   const { uid } = state.request.asked;
+  const { preRestoreSnapshotId } = state.update ?? {};
+  const told = { uid, ...(preRestoreSnapshotId && { preRestoreSnapshotId }) };
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof VolumeUnavailable) {
     // Tried again as soon as the volume opens; how long that takes says nothing about the request.
-    const update = { uid, phase: 'PHASE_WAITING', ...error.problem } as const;
+    const update = { ...told, phase: 'PHASE_WAITING', ...error.problem } as const;
     return { ...state, phase: 'waiting', notBefore: 0, update };
   }
   if (error instanceof RepositoryError && error.reason === 'Aborted') {
@@ -97,7 +99,7 @@ export function afterFailure(
   }
   const reason = error instanceof RepositoryError ? error.reason : 'Internal';
   if (error instanceof RepositoryError && !error.transient) {
-    return { ...state, phase: 'failed', update: { uid, phase: 'PHASE_FAILED', reason, message } };
+    return { ...state, phase: 'failed', update: { ...told, phase: 'PHASE_FAILED', reason, message } };
   }
   return {
     ...state,
@@ -105,6 +107,6 @@ export function afterFailure(
     attempts: state.attempts + 1,
     // Never at once: a full volume or a busy lease does not change within milliseconds.
     notBefore: now + retry.baseMs / 2 + backoffMs(retry, state.attempts, random),
-    update: { uid, phase: 'PHASE_WAITING', reason, message },
+    update: { ...told, phase: 'PHASE_WAITING', reason, message },
   };
 }

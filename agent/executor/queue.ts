@@ -104,7 +104,7 @@ export class Queue {
       log.info(about, 'request done');
     } catch (err) {
       log.warn({ ...about, err }, 'request not done');
-      this.#fail(state, err);
+      this.#fail({ ...state, update: said }, err);
     }
   }
 

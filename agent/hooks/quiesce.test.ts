@@ -132,6 +132,18 @@ test('what a killed agent left frozen is thawed by the next one: with the hook o
   expect(traced()).toEqual(['pre', 'post of then']);
 });
 
+test('what was frozen by HTTP in a pod that has gone is thawed', async () => {
+  const first = start();
+  const gone = { http: { port: 1, path: '/' }, timeout: 5000 };
+  first.quiesce.use({ post: gone });
+  await first.around();
+  expect(existsSync(marker())).toBe(true);
+  const { quiesce, failures } = start('jvs-ml-maintenance');
+  await quiesce.recover(true);
+  expect(existsSync(marker())).toBe(false);
+  expect(failures).toEqual([]);
+});
+
 test('where it can not be written that files are frozen, they are not', async () => {
   writeFileSync(join(directory, '.jvs/agent'), 'no folder');
   const { quiesce, failures, around } = start();

@@ -32,7 +32,7 @@ export interface QuiesceOptions {
 
 export interface AroundOptions {
   worktree: string;
-  /** User containers have exited: one that does not answer is no failure. */
+  /** The containers that it may call have exited: that nobody answers is no failure. */
   deserted: boolean;
   /** Ends the pre hook; the post hook runs all the same. */
   signal: AbortSignal;
@@ -84,7 +84,8 @@ export class Quiesce {
     this.#frozen = marker !== undefined;
     if (!marker || (!anyPod && marker.pod !== pod)) return;
     log.warn({ ...marker }, 'files were left frozen: running the postSnapshot hook');
-    const options = { worktree: marker.worktree, deserted: false };
+    // What was frozen by HTTP has gone with its pod.
+    const options = { worktree: marker.worktree, deserted: marker.pod !== pod };
     if (await this.#run('postSnapshot', marker.post, options)) await this.#unmark();
   }
 
