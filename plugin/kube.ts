@@ -2,7 +2,7 @@
 // Kubernetes client is large.
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { type RequestOptions, request as requestHttps } from 'node:https';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Writable } from 'node:stream';
 import { json, text } from 'node:stream/consumers';
 import { KubeConfig, PortForward } from '@kubernetes/client-node';
 import { ApiError, PluginError, Unreachable } from './errors.ts';
@@ -135,17 +135,16 @@ export class Kube {
    * @throws ApiError when the API server refuses
    */
   async forward(pod: string, port: number, stream: Duplex): Promise<void> {
-    const refused = { write: (text: Buffer) => void stream.destroy(new Error(text.toString().trim())) };
+    const refused = new Writable({
+      write: (text: Buffer, _, done) => {
+        // The first message is empty: the client has taken the number of the port off it.
+        if (text.length > 0) stream.destroy(new Error(text.toString().trim()));
+        done();
+      },
+    });
     const forward = new PortForward(this.#config);
     try {
-      const socket = await forward.portForward(
-        this.namespace,
-        pod,
-        [port],
-        stream,
-        refused as unknown as Duplex,
-        stream,
-      );
+      const socket = await forward.portForward(this.namespace, pod, [port], stream, refused, stream);
       if (typeof socket === 'function') throw new Error('unexpected: a connection that is made again');
       socket.onclose = () => stream.destroy();
       stream.once('close', () => socket.close());

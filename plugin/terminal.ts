@@ -1,12 +1,10 @@
 // What the plugin writes, and how: tables and lines for people, documents for programs, a progress bar meanwhile.
-import { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Format } from './arguments.ts';
 import { type Cell, renderLine, renderTable, type Span } from './render/table.ts';
 import { progressBar } from './render/units.ts';
 
 export interface Stream {
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
   isTTY?: boolean;
   columns?: number;
 }
@@ -77,15 +75,8 @@ export class Terminal {
   }
 
   /** Passes on what comes, until it ends. */
-  async pass(source: NodeJS.ReadableStream): Promise<void> {
-    const { stdout } = this.#around;
-    const sink = new Writable({
-      write: (chunk: Buffer, _, done) => {
-        stdout.write(chunk.toString());
-        done();
-      },
-    });
-    await pipeline(source, sink);
+  async pass(source: AsyncIterable<Buffer>): Promise<void> {
+    for await (const chunk of source) this.#around.stdout.write(chunk);
   }
 
   get #options() {

@@ -98,7 +98,7 @@ test('a fork is a branch of the timeline', async () => {
     { id: branched, parent: first, worktree: 'exp' },
     { id: first, worktree: 'main' },
   ]);
-  expect(await jvs('history', 'train')).toMatch(/^├─╯$/m);
+  expect(await jvs('history', 'train')).toMatch(/^├─.*╯$/m);
   expect(await jvs('status', 'train')).toMatch(new RegExp(`exp +${branched} +${branched} +${first}`));
 });
 
