@@ -21,6 +21,8 @@ export interface Dependencies {
   log: Logger;
 }
 
+/** Agents that wait for a copy from this workspace have had time to say so after the link came up, in milliseconds. */
+const settleMs = 45_000;
 /** A pod that ended by itself, or was refused, is tried again no sooner; milliseconds. */
 const retryMs = 10_000;
 
@@ -51,13 +53,15 @@ export function createMaintenanceController({
     if (workspace) assertReadable(workspace);
     else notBefore.delete(key);
     const desired = agents.desiredOf(key);
+    const unsettled = settleMs - agents.openFor();
+    const pending = desired && (isPending(desired) || (unsettled > 0 ? undefined : false));
     const action = planMaintenance({
       workspace,
       claim: informers.claims.get(`${namespace}/${objectName(name)}`),
       pods: informers.pods.byIndex('workspace', key),
-      pending: desired && isPending(desired),
+      pending,
     });
-    if (!action) return;
+    if (!action) return desired && pending === undefined ? { requeueAfter: unsettled } : undefined;
     if (action.type === 'delete') {
       const { pod, why } = action;
       if (pod.status?.phase === 'Failed') notBefore.set(key, Date.now() + retryMs);

@@ -10,7 +10,7 @@ export interface Observed {
   claim?: PersistentVolumeClaim;
   /** Every pod with the workspace's label. */
   pods: readonly Pod[];
-  /** Whether something waits for an agent; undefined while nobody has looked. */
+  /** Whether something waits for an agent; undefined while nobody can say. */
   pending: boolean | undefined;
 }
 
