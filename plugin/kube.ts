@@ -23,7 +23,7 @@ interface Call {
 const TIMEOUT_MS = 30_000;
 const API = '/apis/jvs.io/v1alpha1';
 
-/** Methods throw ApiError for answers that are errors, the signal's reason when aborted, else Unreachable. */
+/** Methods throw ApiError for answers that are errors, Unreachable without one, as when they are aborted. */
 export class Kube {
   readonly namespace: string;
   readonly #config: KubeConfig;
@@ -122,17 +122,17 @@ export class Kube {
 
   async pods(labelSelector: string): Promise<Pod[]> {
     const query = new URLSearchParams({ labelSelector });
-    const path = `/api/v1/namespaces/${encodeURIComponent(this.namespace)}/pods?${query}`;
-    return (await this.#json<KubeList<Pod>>('GET', path, {})).items;
+    return (await this.#json<KubeList<Pod>>('GET', `${this.#pods}?${query}`, {})).items;
   }
 
   logs(pod: string, options: Record<string, string>): Promise<IncomingMessage> {
-    return this.#open('GET', `${this.#pod(pod)}/log?${new URLSearchParams(options)}`, {});
+    const path = `${this.#pods}/${encodeURIComponent(pod)}/log?${new URLSearchParams(options)}`;
+    return this.#open('GET', path, {});
   }
 
   /**
    * Connects `stream` with a port of a pod, until either side ends.
-   * @throws ApiError when the API server refuses
+   * @throws ApiError, PluginError when there is no way to it
    */
   async forward(pod: string, port: number, stream: Duplex): Promise<void> {
     const refused = new Writable({
@@ -147,7 +147,8 @@ export class Kube {
       const socket = await forward.portForward(this.namespace, pod, [port], stream, refused, stream);
       if (typeof socket === 'function') throw new Error('unexpected: a connection that is made again');
       socket.onclose = () => stream.destroy();
-      stream.once('close', () => socket.close());
+      if (stream.destroyed) socket.close();
+      else stream.once('close', () => socket.close());
     } catch (cause) {
       throw forwardError(pod, cause);
     }
@@ -158,13 +159,16 @@ export class Kube {
     return `${API}/namespaces/${encodeURIComponent(this.namespace)}/${plural}${object}`;
   }
 
-  #pod(name: string): string {
-    return `/api/v1/namespaces/${encodeURIComponent(this.namespace)}/pods/${encodeURIComponent(name)}`;
+  get #pods(): string {
+    return `/api/v1/namespaces/${encodeURIComponent(this.namespace)}/pods`;
   }
 
   async #json<T>(method: string, path: string, call: Call): Promise<T> {
     const signal = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(call.signal ? [call.signal] : [])]);
-    return (await json(await this.#open(method, path, { ...call, signal }))) as T;
+    const response = await this.#open(method, path, { ...call, signal });
+    return (await json(response).catch((cause: Error) => {
+      throw new Unreachable(`${this.#server.origin} broke off its answer: ${cause.message}`, { cause });
+    })) as T;
   }
 
   /** The answer, its body still to be read. */
@@ -189,7 +193,6 @@ export class Kube {
     request.on('error', reject);
     request.end(content);
     const response = await promise.catch((cause: NodeJS.ErrnoException) => {
-      signal?.throwIfAborted();
       throw new Unreachable(`${url.origin} does not answer: ${cause.message || cause.code}`, { cause });
     });
     const status = response.statusCode ?? 0;
@@ -209,13 +212,14 @@ function messageOf(body: string): string {
 
 /** The WebSocket's events are no errors, and its errors hide the status in their text. */
 function forwardError(pod: string, event: unknown): Error {
-  const cause = event instanceof Error ? event : ((event as { error?: unknown }).error ?? event);
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const status = Number(/Unexpected server response: (\d+)/.exec(message)?.[1] ?? 0);
-  if (status === 403) {
-    return new ApiError(status, `you can not create or get resource "pods/portforward" of pod ${pod}`, {
+  const cause = event instanceof Error ? event : (event as { error?: unknown }).error;
+  const message = cause instanceof Error ? cause.message : 'the connection failed';
+  if (/Unexpected server response: 403/.test(message)) {
+    return new ApiError(403, `you can not create or get resource "pods/portforward" of pod ${pod}`, {
       cause,
     });
   }
-  return new ApiError(status, `port-forward to pod ${pod}: ${message}`, { cause });
+  return new PluginError(`no port-forward to pod ${pod}: ${message}`, `does it run? kubectl get pod ${pod}`, {
+    cause,
+  });
 }

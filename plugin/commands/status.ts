@@ -40,10 +40,8 @@ function overview(workspaces: readonly Workspace[], terminal: Terminal): void {
 function describe({ metadata, spec, status = {} }: Workspace, terminal: Terminal): void {
   const { now } = terminal;
   const { agent, usedBytes, capacityBytes } = status;
-  const times = [
-    ['last', formatAge(status.lastSnapshotTime, now)],
-    ['next', formatAge(status.nextSnapshotTime, now)],
-  ].flatMap(([word, age]) => (age ? [`, ${word} ${age}${word === 'last' ? ' ago' : ''}`] : []));
+  const last = status.lastSnapshotTime ? `, last ${formatAge(status.lastSnapshotTime, now)} ago` : '';
+  const next = status.nextSnapshotTime ? `, next ${formatAge(status.nextSnapshotTime, now)}` : '';
   const used =
     usedBytes !== undefined && capacityBytes
       ? `, ${formatBytes(usedBytes)} of ${formatBytes(capacityBytes)} used`
@@ -51,7 +49,7 @@ function describe({ metadata, spec, status = {} }: Workspace, terminal: Terminal
   const facts: [string, (string | Span)[]][] = [
     ['Workspace', [`${metadata.namespace}/${metadata.name}`]],
     ['Status', [phaseOf(status.phase), ...(status.message ? [`: ${printable(status.message)}`] : [])]],
-    ['Snapshots', [`${status.snapshotCount ?? 0}${times.join('')}`]],
+    ['Snapshots', [`${status.snapshotCount ?? 0}${last}${next}`]],
     ['Volume', [`${spec.storage ?? ''}${used}`]],
     ['Engine', [status.effectiveEngine ?? '']],
     [
