@@ -6,7 +6,7 @@ function terminalOf(isTTY: boolean, env: Record<string, string> = {}) {
   const to = (name: 'stdout' | 'stderr') => ({
     write: (text: string | Uint8Array) => written[name].push(text.toString()),
     isTTY,
-    columns: 60,
+    columns: 80,
   });
   const around = { stdout: to('stdout'), stderr: to('stderr'), env, now: () => new Date() };
   return {
