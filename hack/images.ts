@@ -6,6 +6,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { version } from '../shared/version.ts';
 import { localBaseImage } from '../test/cluster/base-image.ts';
 import { findEngine } from '../test/cluster/engine.ts';
 import { status } from '../test/cluster/lifecycle.ts';
@@ -56,7 +57,12 @@ async function buildImage(part: Part, dist: string, tag: string): Promise<BuiltI
   const engine = await findEngine();
   // An engine with a daemon is a machine with a registry in reach, where the Dockerfile's own base is better.
   const base = engine.name === 'buildah' ? await localBaseImage() : undefined;
-  const key = await contentKey([engine.name, base?.image ?? '', await readFile(dockerfile, 'utf8')], stage);
+  // Without a revision: a commit that changes nothing in the image makes no new one.
+  const args: Record<string, string> = { VERSION: version, ...(base && { BASE: base.image }) };
+  const key = await contentKey(
+    [engine.name, JSON.stringify(args), await readFile(dockerfile, 'utf8')],
+    stage,
+  );
   const result = { name, image, archive, key };
 
   const recorded = await readFile(`${archive}.key`, 'utf8').catch(() => '');
@@ -65,7 +71,6 @@ async function buildImage(part: Part, dist: string, tag: string): Promise<BuiltI
     if (base) await base.build(engine);
     const context = await mkdtemp(join(tmpdir(), 'jvs-context-'));
     try {
-      const args: Record<string, string> = base ? { BASE: base.image } : {};
       await engine.build({ image, dockerfile, context, args, stages: { dist: stage } });
     } finally {
       await rm(context, { recursive: true });
