@@ -185,3 +185,36 @@ test('an agent that is killed again and again makes each requested snapshot once
     .sort();
   expect(tags).toEqual(uids.map((uid) => [`k8s-${uid}`]).sort());
 });
+
+test('told to stop, it finishes what runs, takes the final snapshot, and the operator hears of both', async () => {
+  using volume = new TestVolume();
+  volume.makeMain();
+  for (let i = 0; i < 500; i++) writeFileSync(join(volume.main, `file-${i}`), String(i));
+  const { operator, argv } = await link(stops);
+  operator.desired = { role: 'ROLE_PRIMARY', engine: 'copy', finalSnapshot: true };
+  const agent = await start(volume, argv);
+  // What it is to do without an operator is on the volume.
+  const rules = join(volume.jvs, 'agent/rules.json');
+  await vi.waitFor(() => expect(readFileSync(rules, 'utf8')).toContain('"finalSnapshot":true'), within);
+  operator.want({ ...operator.desired, snapshots: [{ uid: 'u', name: 'u' }] });
+  await vi.waitFor(() => expect(operator.requests('u')).not.toEqual([]), { ...within, interval: 1 });
+  const work = setInterval(() => writeFileSync(join(volume.main, 'work'), String(performance.now())), 5);
+  stops.push(() => clearInterval(work));
+  expect(await agent.end('SIGTERM')).toBe(0);
+  clearInterval(work);
+  const told = [...operator.snapshots.values()].map(({ requestUid, origin }) => [requestUid, origin]);
+  expect(told).toEqual([
+    ['u', 'manual'],
+    ['', 'final'],
+  ]);
+
+  // The next one takes another only if something has changed since.
+  operator.desired = { role: 'ROLE_PRIMARY', engine: 'copy', finalSnapshot: true };
+  for (const snapshots of [3, 3]) {
+    operator.streams.length = 0;
+    const again = await start(volume, argv);
+    await vi.waitFor(() => expect(operator.latest?.inventories).toBe(1), within);
+    expect(await again.end('SIGTERM')).toBe(0);
+    expect(readdirSync(join(volume.jvs, 'descriptors'))).toHaveLength(snapshots);
+  }
+});

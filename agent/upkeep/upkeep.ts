@@ -113,8 +113,11 @@ export class Upkeep {
    * it from being taken is told. Never throws.
    */
   async takeFinal(): Promise<void> {
-    const { executor, worktree, maintenance, log } = this.#options;
-    if (!this.#rules?.finalSnapshot || maintenance) return;
+    const { volume, executor, store, worktree, maintenance, log } = this.#options;
+    if (maintenance || !volume.state.info) return;
+    // It may have been told to stop before it had read them.
+    const rules = this.#rules ?? (await store.load('rules', rulesSchema));
+    if (!rules?.finalSnapshot) return;
     try {
       const note = 'Before the pod stopped';
       const taken = await executor.final({ worktree, note, unlessUnchanged: this.#headIsGood(worktree) });
