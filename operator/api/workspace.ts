@@ -345,6 +345,7 @@ export const workspaceDefinition: Definition = {
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
     { name: 'Engine', type: 'string', jsonPath: '.status.effectiveEngine', priority: 1 },
     { name: 'Agent', type: 'string', jsonPath: '.status.agent.pod', priority: 1 },
+    { name: 'AgentVersion', type: 'string', jsonPath: '.status.agent.version', priority: 1 },
     { name: 'Used', type: 'integer', jsonPath: '.status.usedBytes', priority: 1 },
     { name: 'Volume', type: 'string', jsonPath: '.spec.storage', priority: 1 },
   ],

@@ -7,6 +7,7 @@ import { assessVolume, joinProblems, type Problem } from './health.ts';
 import { assessJuiceFs, fatalObstacles, findObstacle, isStatic } from './juicefs.ts';
 import { accessModesOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
 import type { Observed } from './plan.ts';
+import { outdated } from './skew.ts';
 
 /** A condition but for its times. */
 export type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
@@ -103,7 +104,11 @@ function growing({ spec, status }: PersistentVolumeClaim): string {
 
 function assessAgent({ workspace, agent, pods, linkSettled }: Observed): Finding {
   if (agent) {
-    return finding('AgentConnected', 'True', 'Connected', `Agent of pod ${agent.pod} on node ${agent.node}`);
+    const who = `Agent of pod ${agent.pod} on node ${agent.node}`;
+    const age = outdated(agent.version);
+    return age
+      ? finding('AgentConnected', 'True', 'Outdated', `${who}: ${age}`)
+      : finding('AgentConnected', 'True', 'Connected', who);
   }
   const known = workspace.status?.conditions?.find(({ type }) => type === 'AgentConnected');
   if (known && !linkSettled) return known;

@@ -140,3 +140,10 @@ test('a workspace that waits for its initial snapshot is being created, and says
   const status = planStatus({ ...observed, workspace, claim, deployment }, [], now);
   expect(status).toMatchObject({ phase: 'Creating', message: '5 of 9 bytes' });
 });
+
+test('an agent that is older than the operator is connected, and outdated', () => {
+  const agent = { agent: agentOf([], { status: statusOf({}), version: '0.0.9' }) };
+  const condition = conditionOf(observe({}, undefined, agent), 'AgentConnected');
+  expect(condition).toMatchObject({ status: 'True', reason: 'Outdated' });
+  expect(condition?.message).toMatch(/version 0\.0\.9/);
+});
