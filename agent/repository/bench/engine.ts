@@ -1,225 +1,164 @@
-// npm run bench:engine -- [--runs 3] [--small]: the native engine against the tools that people use for the same, on one
-// machine, in one run. Writes docs/benchmarks/engine.md and engine.svg.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+// npm run bench:engine -- [--workload 10k]… [--runs 5] [--space] [--million] [--note TEXT] [--fresh]: the native engine against
+// the tools that people use for the same, on one machine. Adds its samples to docs/benchmarks/engine.json, or begins it
+// anew, and writes engine.md and engine.svg from it. Needs root, to mount filesystems; tries jvs where JVS_BINARY is one.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { filesystemType } from '../native/fs/volume.ts';
-import { ensurePackage } from '../testing/filesystem.ts';
+import { ensurePackage, Mounted } from '../testing/filesystem.ts';
+import { page, type Results, rowsOf, type Sample } from './page.ts';
 import { plot } from './plot.ts';
-
-interface Measure {
-  seconds: number;
-  /** Sent to the disk, MiB; of the whole machine, as children and the kernel write too. */
-  written: number;
-  /** Of the largest process, MiB. */
-  memory: number;
-}
-
-export interface Row {
-  workload: string;
-  phase: string;
-  tool: string;
-  median: Measure;
-}
-
-interface Workload {
-  name: string;
-  make(main: string): void;
-  /** What changes between the first and the repeated run. */
-  change(main: string, round: number): void;
-}
+import { type Measure, NATIVE, RunningEngine, runScript, type Tool, toolsAgainst } from './tools.ts';
+import { manyFiles, WORKLOADS, type Workload } from './workloads.ts';
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '3' }, small: { type: 'boolean', default: false } },
+  options: {
+    workload: { type: 'string', multiple: true, default: [] },
+    runs: { type: 'string', default: '5' },
+    space: { type: 'boolean', default: false },
+    million: { type: 'boolean', default: false },
+    note: { type: 'string', default: '' },
+    fresh: { type: 'boolean', default: false },
+  },
 });
-const RUNS = Number(values.runs);
-const SCALE = values.small ? 10 : 1;
-
-function manyFiles(count: number, size: number): Workload {
-  const directories = Math.ceil(count / 100);
-  const file = (main: string, i: number) => join(main, `dir-${i % directories}`, `file-${i}`);
-  const content = (seed: number) => Buffer.alloc(size, `content ${seed} `);
-  return {
-    name: `${count.toLocaleString('en')} files × ${size} B`,
-    make: (main) => {
-      for (let d = 0; d < directories; d++) mkdirSync(join(main, `dir-${d}`), { recursive: true });
-      for (let i = 0; i < count; i++) writeFileSync(file(main, i), content(i));
-    },
-    change: (main, round) => {
-      for (let i = round; i < count; i += 100) writeFileSync(file(main, i), content(-round - i));
-    },
-  };
-}
-
-const WORKLOADS: Workload[] = [
-  manyFiles(10_000 / SCALE, 4096),
-  {
-    name: `${1024 / SCALE} MiB file + 100 small`,
-    make: (main) => {
-      mkdirSync(main, { recursive: true });
-      execFileSync('sh', [
-        '-c',
-        `head -c ${Math.floor(1024 / SCALE)}M /dev/urandom > "$0"`,
-        join(main, 'big'),
-      ]);
-      for (let i = 0; i < 100; i++) writeFileSync(join(main, `small-${i}`), `small ${i}`);
-    },
-    change: (main, round) => writeFileSync(join(main, 'small-7'), `changed ${round}`),
-  },
-  manyFiles(100_000 / SCALE, 512),
-];
-
-/** Shell scripts of one step; `$V` is the folder with `main/`, `$N` the number of the step. */
-interface Tool {
-  name: string;
-  prepare?: string;
-  first: string;
-  repeat: string;
-}
-
-// As it is shipped: one bundle.
-const bundle = join(mkdtempSync(join(tmpdir(), 'jvs-bench-bundle-')), 'snapshot.mjs');
-await build({
-  entryPoints: [fileURLToPath(new URL('./snapshot.ts', import.meta.url))],
-  outfile: bundle,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-});
-const native = `${process.execPath} ${bundle} $V`;
-
-const TOOLS: Tool[] = [
-  { name: 'native', first: native, repeat: native },
-  {
-    name: 'cp -a + sha256sum',
-    first:
-      'cp -a $V/main $V/copy-$N && find $V/main -type f -print0 | xargs -0 sha256sum > /dev/null && sync -f $V',
-    repeat:
-      'cp -a $V/main $V/copy-$N && find $V/main -type f -print0 | xargs -0 sha256sum > /dev/null && sync -f $V',
-  },
-  {
-    name: 'rsync --link-dest',
-    first: 'rsync -a $V/main/ $V/rsync-$N && sync -f $V',
-    repeat: 'rsync -a --link-dest=$V/rsync-$((N-1)) $V/main/ $V/rsync-$N && sync -f $V',
-  },
-  {
-    name: 'restic',
-    prepare: 'RESTIC_PASSWORD=x restic -q -r $V/restic init',
-    first: 'RESTIC_PASSWORD=x restic -q -r $V/restic --no-cache backup $V/main && sync -f $V',
-    repeat: 'RESTIC_PASSWORD=x restic -q -r $V/restic --no-cache backup $V/main && sync -f $V',
-  },
-];
-const jvs = process.env.JVS_BINARY;
-if (jvs) {
-  const snapshot = `cd $V/main && ${jvs} snapshot bench`;
-  TOOLS.push({ name: 'jvs 8.2', prepare: `cd $V && ${jvs} init .`, first: snapshot, repeat: snapshot });
-}
-
-function sectorsWritten(): number {
-  const lines = readFileSync('/proc/diskstats', 'utf8').trim().split('\n');
-  // Whole disks only: a partition's sectors are its disk's too.
-  return lines
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, , name = '']) => /^(vd|sd|xvd)[a-z]+$|^nvme\d+n\d+$/.test(name))
-    .reduce((sum, fields) => sum + Number(fields[9]), 0);
-}
-
-function measure(script: string, volume: string, step: number): Measure {
-  const before = sectorsWritten();
-  const start = performance.now();
-  const { status, stderr } = spawnSync('/usr/bin/time', ['-f', '%M', 'sh', '-c', script], {
-    env: { ...process.env, V: volume, N: String(step) },
-    encoding: 'utf8',
-  });
-  const seconds = (performance.now() - start) / 1000;
-  if (status !== 0) throw new Error(`${script} ended with ${status}: ${stderr}`);
-  const kibibytes = Number(stderr.trim().split('\n').at(-1));
-  return { seconds, written: ((sectorsWritten() - before) * 512) / 2 ** 20, memory: kibibytes / 1024 };
-}
-
-function median(measures: Measure[]): Measure {
-  const of = (key: keyof Measure) => {
-    const sorted = measures.map((m) => m[key]).sort((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-  };
-  return { seconds: of('seconds'), written: of('written'), memory: of('memory') };
-}
-
-/** Each tool has a folder of its own; the page cache is warm and nothing dirty is left from before. */
-function bench(workload: Workload, tool: Tool): { first: Measure; repeat: Measure } {
-  const volume = mkdtempSync(join(tmpdir(), 'jvs-bench-'));
-  try {
-    const main = join(volume, 'main');
-    workload.make(main);
-    const env = { ...process.env, V: volume };
-    if (tool.prepare) execFileSync('sh', ['-c', tool.prepare], { env, stdio: 'ignore' });
-    // Past the clock's granularity, so that times tell what changed.
-    const settle = () => execFileSync('sh', ['-c', 'sync -f "$0"; sleep 0.2', volume]);
-    settle();
-    const first = measure(tool.first, volume, 1);
-    workload.change(main, 1);
-    settle();
-    return { first, repeat: measure(tool.repeat, volume, 2) };
-  } finally {
-    rmSync(volume, { recursive: true, force: true });
-  }
-}
-
-ensurePackage('rsync', 'rsync');
-ensurePackage('restic', 'restic');
-ensurePackage('time', 'time');
-const rows: Row[] = [];
-for (const workload of WORKLOADS) {
-  const measured = new Map(
-    TOOLS.map((tool) => [tool.name, { first: [] as Measure[], repeat: [] as Measure[] }]),
-  );
-  // Tools take turns, so that a slow minute of the machine is not one tool's.
-  for (let run = 0; run < RUNS; run++) {
-    for (const tool of TOOLS) {
-      const { first, repeat } = bench(workload, tool);
-      measured.get(tool.name)?.first.push(first);
-      measured.get(tool.name)?.repeat.push(repeat);
-      process.stderr.write(
-        `${workload.name}, ${tool.name}: ${first.seconds.toFixed(2)} s, ${repeat.seconds.toFixed(2)} s\n`,
-      );
-    }
-  }
-  for (const [tool, { first, repeat }] of measured) {
-    rows.push({ workload: workload.name, phase: 'first', tool, median: median(first) });
-    rows.push({ workload: workload.name, phase: '1 % changed', tool, median: median(repeat) });
-  }
-}
-
-rmSync(dirname(bundle), { recursive: true });
 const docs = fileURLToPath(new URL('../../../docs/benchmarks/', import.meta.url));
-const page = table(rows);
-process.stdout.write(page);
-if (!values.small) {
+const file = join(docs, 'engine.json');
+
+const folder = mkdtempSync(join(tmpdir(), 'jvs-bench-'));
+const bundle = join(folder, 'snapshot.mjs');
+try {
+  for (const program of ['rsync', 'restic', 'time']) ensurePackage(program, program);
+  // As it is shipped: one bundle.
+  await build({
+    entryPoints: [fileURLToPath(new URL('./snapshot.ts', import.meta.url))],
+    outfile: bundle,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+  });
+  const old: Results | undefined =
+    existsSync(file) && !values.fresh ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+  const results: Results = { ...old, machine: machine(), samples: old?.samples ?? [] };
+  const tools = toolsAgainst(bundle, process.env.JVS_BINARY);
+  for (const workload of WORKLOADS.filter(({ key }) => values.workload.includes(key))) {
+    results.samples.push(...(await compare(workload, tools, Number(values.runs))));
+  }
+  if (values.space) results.space = await space();
+  if (values.million) results.million = await million();
   mkdirSync(docs, { recursive: true });
-  writeFileSync(join(docs, 'engine.md'), page);
-  writeFileSync(join(docs, 'engine.svg'), plot(rows));
+  writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
+  writeFileSync(join(docs, 'engine.md'), page(results));
+  writeFileSync(join(docs, 'engine.svg'), plot(rowsOf(results)));
+} finally {
+  rmSync(folder, { recursive: true });
 }
 
-function table(all: Row[]): string {
-  const lines = all.map(({ workload, phase, tool, median: m }) => {
-    const own = all.find((r) => r.workload === workload && r.phase === phase && r.tool === 'native');
-    const ratio = own ? m.seconds / own.median.seconds : Number.NaN;
-    return `| ${workload} | ${phase} | ${tool} | ${m.seconds.toFixed(2)} | ${ratio.toFixed(1)}× | ${m.written.toFixed(0)} | ${m.memory.toFixed(0)} |`;
-  });
-  return `# The engine against other tools
+function machine(): string {
+  const memory = Math.round(totalmem() / 2 ** 30);
+  const [cpu] = cpus();
+  const what = `${cpus().length} cores (${cpu?.model.trim()}), ${memory} GiB, Node ${process.version}.`;
+  return values.note ? `${what} ${values.note}` : what;
+}
 
-\`npm run bench:engine\` made this: medians of ${RUNS} runs in turns, ${cpus().length} cores, ${filesystemType(tmpdir())}, Node ${process.version}. Every
-tool starts as a process of its own and ends with its data on disk; native's time includes Node's start.
-The ratio is the tool's time over native's. Written is what the disk got, by the whole machine.
+/** Tools take turns, so that a slow minute of the machine is not one tool's. */
+async function compare(workload: Workload, tools: Tool[], runs: number): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (let i = 0; i < runs; i++) {
+    const run = new Date().toISOString();
+    for (const tool of [undefined, ...tools]) samples.push(...(await measureTool(workload, tool, run)));
+  }
+  return samples;
+}
 
-![Seconds by workload and tool](engine.svg)
+/** Each tool has a filesystem of its own. No tool: the engine in a process that runs already. */
+async function measureTool(workload: Workload, tool: Tool | undefined, run: string): Promise<Sample[]> {
+  using volume = filesystem(workload);
+  const { path } = volume;
+  const main = join(path, 'main');
+  workload.make(main);
+  if (tool?.prepare) execFileSync('sh', ['-c', tool.prepare], { env: { ...process.env, V: path } });
+  await using engine = tool ? undefined : await RunningEngine.start(bundle, path);
+  const measure = async (phase: Sample['phase'], work: () => Measure | Promise<Measure>): Promise<Sample> => {
+    // Nothing dirty is left, and times tell what changes from here on.
+    execFileSync('sh', ['-c', 'sync -f "$0"; sleep 0.3', path]);
+    const before = sectorsWritten(path);
+    const { seconds, memory } = await work();
+    const sample: Sample = {
+      workload: workload.name,
+      phase,
+      tool: tool?.name ?? NATIVE,
+      run,
+      seconds: rounded(seconds),
+      written: rounded(((sectorsWritten(path) - before) * 512) / 2 ** 20),
+      memory: rounded(memory / 1024),
+      load: rounded(loadavg()[0] ?? 0),
+    };
+    process.stderr.write(`${workload.name}, ${phase}, ${sample.tool}: ${sample.seconds} s\n`);
+    return sample;
+  };
+  const take = (script: string | undefined, step: number) =>
+    engine ? engine.snapshot() : runScript(script ?? '', path, step);
+  const first = await measure('first', () => take(tool?.first, 1));
+  workload.change(main, 1);
+  return [first, await measure('1 % changed', () => take(tool?.repeat, 2))];
+}
 
-| workload | phase | tool | seconds | ratio | written, MiB | memory, MiB |
-|---|---|---|---|---|---|---|
-${lines.join('\n')}
-`;
+function filesystem({ gibibytes, inodes }: Pick<Workload, 'gibibytes' | 'inodes'>): Mounted {
+  const eager = `-N ${inodes} -E lazy_itable_init=0,lazy_journal_init=0`;
+  return Mounted.loop('ext4', gibibytes * 1024, eager);
+}
+
+/** By all who write to the filesystem mounted on `path`. */
+function sectorsWritten(path: string): number {
+  const mount = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .find((line) => line.split(' ')[1] === path);
+  const device = mount?.split(' ')[0]?.replace('/dev/', '');
+  const lines = readFileSync('/proc/diskstats', 'utf8').split('\n');
+  const line = lines.map((l) => l.trim().split(/\s+/)).find(([, , name]) => name === device);
+  return Number(line?.[9]);
+}
+
+function usedBytes(path: string): number {
+  execFileSync('sync', ['-f', path]);
+  const { blocks, bfree, bsize } = statfsSync(path);
+  return (blocks - bfree) * bsize;
+}
+
+async function space(): Promise<NonNullable<Results['space']>> {
+  const workload = manyFiles('space', 10_000, 4096, 4);
+  using volume = filesystem(workload);
+  const main = join(volume.path, 'main');
+  const empty = usedBytes(volume.path);
+  workload.make(main);
+  const tree = usedBytes(volume.path) - empty;
+  const snapshots = 50;
+  await using engine = await RunningEngine.start(bundle, volume.path);
+  for (let round = 1; round <= snapshots; round++) {
+    await engine.snapshot();
+    if (round < snapshots) workload.change(main, round);
+  }
+  return { tree, snapshots, all: usedBytes(volume.path) - empty };
+}
+
+/** MiB at the most, with a million small files. */
+async function million(): Promise<NonNullable<Results['million']>> {
+  const workload = manyFiles('million', 1_000_000, 16, 20);
+  using volume = filesystem(workload);
+  const main = join(volume.path, 'main');
+  workload.make(main);
+  await using engine = await RunningEngine.start(bundle, volume.path);
+  const peak = async (what: 'snapshot' | 'verify' | 'restore') =>
+    rounded((await engine.ask(what)).memory / 1024);
+  const first = await peak('snapshot');
+  workload.change(main, 1);
+  const repeat = await peak('snapshot');
+  return { first, repeat, verify: await peak('verify'), restore: await peak('restore') };
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 10_000) / 10_000;
 }

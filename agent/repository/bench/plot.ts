@@ -1,4 +1,12 @@
-import type { Row } from './engine.ts';
+export interface Row {
+  workload: string;
+  phase: string;
+  tool: string;
+  seconds: number;
+  /** MiB. */
+  written: number;
+  memory: number;
+}
 
 const WIDTH = 760;
 const LABEL = 330;
@@ -6,13 +14,13 @@ const BAR = 16;
 
 /** Horizontal bars on a logarithmic scale, as the tools are orders of magnitude apart. */
 export function plot(rows: readonly Row[]): string {
-  const seconds = rows.map((row) => row.median.seconds);
-  const [low, high] = [Math.log10(Math.min(...seconds) / 2), Math.log10(Math.max(...seconds) * 1.5)];
+  const all = rows.map((row) => row.seconds);
+  const [low, high] = [Math.log10(Math.min(...all) / 2), Math.log10(Math.max(...all) * 1.5)];
   const x = (value: number) => ((Math.log10(value) - low) / (high - low)) * (WIDTH - LABEL - 70);
   let y = 10;
   let group = '';
   const parts: string[] = [];
-  for (const { workload, phase, tool, median } of rows) {
+  for (const { workload, phase, tool, seconds } of rows) {
     const heading = `${workload}, ${phase}`;
     if (heading !== group) {
       y += 14;
@@ -20,12 +28,12 @@ export function plot(rows: readonly Row[]): string {
       y += BAR + 4;
       group = heading;
     }
-    const width = Math.max(1, x(median.seconds));
-    const color = tool === 'native' ? '#2563eb' : '#9ca3af';
+    const width = Math.max(1, x(seconds));
+    const color = tool.startsWith('native') ? '#2563eb' : '#9ca3af';
     parts.push(
       `<text x="${LABEL - 8}" y="${y + 12}" text-anchor="end">${escapeXml(tool)}</text>`,
       `<rect x="${LABEL}" y="${y}" width="${width.toFixed(1)}" height="${BAR - 2}" fill="${color}"/>`,
-      `<text x="${(LABEL + width + 6).toFixed(1)}" y="${y + 12}">${median.seconds.toFixed(2)} s</text>`,
+      `<text x="${(LABEL + width + 6).toFixed(1)}" y="${y + 12}">${seconds.toFixed(seconds < 1 ? 3 : 2)} s</text>`,
     );
     y += BAR + 2;
   }

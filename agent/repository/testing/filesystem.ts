@@ -43,14 +43,15 @@ export class Mounted implements Disposable {
     this.#end = end;
   }
 
-  static loop(type: LoopType, mebibytes = 320): Mounted {
+  /** `options` are those of mkfs. */
+  static loop(type: LoopType, mebibytes = 320, options = ''): Mounted {
     ensurePackage(...PACKAGES[type]);
     const folder = mkdtempSync(join(tmpdir(), `jvs-${type}-`));
     const [image, path] = [join(folder, 'image'), join(folder, 'mount')];
     mkdirSync(path);
     writeFileSync(image, '');
     truncateSync(image, mebibytes * MEBIBYTE);
-    sh(`PATH="$PATH:/usr/sbin:/sbin"; mkfs.${type} -q ${image} && mount -o loop ${image} ${path}`);
+    sh(`PATH="$PATH:/usr/sbin:/sbin"; mkfs.${type} -q ${options} ${image} && mount -o loop ${image} ${path}`);
     return new Mounted(path, () => {
       sh(`umount ${path}`);
       rmSync(folder, { recursive: true, force: true });
