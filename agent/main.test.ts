@@ -62,6 +62,8 @@ test('a snapshot is on the disk when its call returns: a killed agent comes back
     async () => expect(await list(third.client)).toMatchObject([{ integrity: 'INTEGRITY_TAMPERED' }]),
     within,
   );
+  const told = await call(third.client.getStatus.bind(third.client), {});
+  expect(told).toMatchObject({ damaged: [made.id], heldDeletions: 0, nextSnapshotTime: null });
   const { body } = await ask(third, '/metrics');
   expect(body).toMatch(/^jvs_agent_damaged_snapshots 1$/m);
   expect(body).toMatch(/^jvs_agent_volume_capacity_bytes \d{6,}$/m);

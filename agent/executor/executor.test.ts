@@ -97,9 +97,11 @@ test('a standby changes nothing, and takes over when it is made the primary', as
   const { repository, executor, volume } = start();
   await vi.waitFor(() => expect(volume.state.info).toBeDefined());
   executor.setDesired(desired(['a'], { role: 'ROLE_STANDBY' }));
-  await expect(executor.create({ worktree: 'main' }, new AbortController().signal)).rejects.toThrow(
-    NotPrimary,
-  );
+  const { signal } = new AbortController();
+  const id = '1795507921120-0badcafe';
+  await expect(executor.create({ worktree: 'main' }, signal)).rejects.toThrow(NotPrimary);
+  await expect(executor.restore(id, 'main', signal)).rejects.toThrow(NotPrimary);
+  await expect(executor.fork(id, 'exp', signal)).rejects.toThrow(NotPrimary);
   expect(executor.pending()).toEqual([]);
   expect(repository.disk).toEqual([]);
   executor.setDesired(desired(['a']));

@@ -76,6 +76,25 @@ test('usage alone is left to the heartbeat', () => {
   expect(drain(outbox)).toMatchObject([{ status: { usage: { usedBytes: 1, capacityBytes: 2 } } }]);
 });
 
+test('worktrees are told when they change, at most a thousand', () => {
+  const outbox = new Outbox(open(a), quiet, []);
+  drain(outbox);
+  const worktrees = Array.from({ length: 1001 }, (_, i) => ({
+    ...{ name: i === 0 ? 'main' : `exp-${i}`, created_at: time },
+    ...{ head_snapshot_id: b.snapshot_id, latest_snapshot_id: a.snapshot_id },
+  }));
+  outbox.volume({ ...open(a), worktrees });
+  const [told, ...rest] = drain(outbox);
+  expect(rest).toEqual([]);
+  expect(told?.status?.worktrees).toHaveLength(1000);
+  expect(told?.status?.worktrees?.[0]).toMatchObject({
+    ...{ name: 'main', baseSnapshotId: undefined, createdAt: { seconds: Date.parse(time) / 1000 } },
+    ...{ headSnapshotId: b.snapshot_id, latestSnapshotId: a.snapshot_id },
+  });
+  outbox.volume({ ...open(a), worktrees });
+  expect(drain(outbox)).toEqual([]);
+});
+
 test('a slow stream gets the latest word, once', () => {
   const outbox = new Outbox(open(), quiet, []);
   drain(outbox);
