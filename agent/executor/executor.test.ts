@@ -424,7 +424,7 @@ test('a snapshot that a restore still needs is deleted after it', async () => {
     ]),
   );
   await vi.waitFor(() => expect(repository.disk[0]?.snapshot_id).not.toBe(older), 5000);
-  expect(executor.pending()).toMatchObject([{ uid: 'a', phase: 'PHASE_DONE' }]);
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ uid: 'a', phase: 'PHASE_DONE' }]));
 });
 
 test('origin, compression and paths of a request reach the engine; what this agent does not know fails', async () => {
