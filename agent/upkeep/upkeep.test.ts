@@ -552,6 +552,35 @@ test('the final snapshot: where it is asked for, after what runs, and only if so
   expect(origins()).toEqual(['self', 'final']);
 });
 
+test('a final snapshot that nobody waited for is told by the next start, once', async () => {
+  const first = start();
+  first.executor.setDesired(desired({ finalSnapshot: true }));
+  await vi.waitFor(() => expect(first.upkeep.view.status.scheduleReason).toBe(''), within);
+  const begun = join(directory, '.jvs/agent/final.json');
+  repository.gate = new Promise(() => {});
+  const stopping = first.executor.stop(10_000, () => first.upkeep.takeFinal());
+  await vi.waitFor(() => expect(existsSync(begun)).toBe(true), within);
+  const left = readFileSync(begun, 'utf8');
+  await first.executor.stop(0);
+  await stopping;
+  expect(existsSync(begun)).toBe(false);
+  await stop?.();
+
+  // As if it had been killed before it could say so.
+  rmSync(join(directory, '.jvs/agent/journal.json'), { force: true });
+  writeFileSync(begun, left);
+  repository.gate = Promise.resolve();
+  const second = start();
+  await vi.waitFor(
+    () =>
+      expect(noticesOf(second.upkeep, 'FinalSnapshotFailed')).toMatchObject([
+        { message: expect.stringContaining('was cut short') },
+      ]),
+    within,
+  );
+  await vi.waitFor(() => expect(existsSync(begun)).toBe(false), within);
+});
+
 test('a final snapshot that does not fit into the grace is told, and a standby takes none', async () => {
   const asked = desired({ finalSnapshot: true });
   const first = start();

@@ -1,6 +1,7 @@
 // Keeps the workspace's promises on the node, with or without an operator: its schedule, its retention, and that its
 // snapshots can still be read.
 import { isDeepStrictEqual } from 'node:util';
+import * as z from 'zod/mini';
 import type { Logger } from '../../shared/log.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { Emitter } from '../emitter.ts';
@@ -57,6 +58,9 @@ const stopped: { status: ScheduleStatus; next?: Date } = {
     scheduleMessage: 'Only a maintenance pod runs: scheduled snapshots are skipped until the workspace does',
   },
 };
+/** A final snapshot that has begun. */
+const finalSchema = z.object({ worktree: z.string(), since: z.string() });
+
 /** Ages expire in trickles. */
 const retentionIntervalMs = 600_000;
 
@@ -113,11 +117,13 @@ export class Upkeep {
    * it from being taken is told. Never throws.
    */
   async takeFinal(): Promise<void> {
-    const { volume, executor, store, worktree, maintenance, log } = this.#options;
+    const { volume, executor, store, worktree, maintenance, clock, log } = this.#options;
     if (maintenance || !volume.state.info) return;
     // It may have been told to stop before it had read them.
     const rules = this.#rules ?? (await store.load('rules', rulesSchema));
     if (!rules?.finalSnapshot) return;
+    // Should nobody wait for it, the next start says so.
+    await store.save('final', { worktree, since: clock.now().toISOString() });
     try {
       const note = 'Before the pod stopped';
       const taken = await executor.final({ worktree, note, unlessUnchanged: this.#headIsGood(worktree) });
@@ -128,6 +134,7 @@ export class Upkeep {
       const message = `The final snapshot of ${worktree} was not taken: ${why}. Give it time with terminationGracePeriodSeconds, and see that the volume has room`;
       await this.#journal.notice(`final-${this.#now()}`, 'FinalSnapshotFailed', message);
     }
+    await store.remove('final');
   }
 
   /** Until aborted. What runs when the signal aborts is the executor's to end. */
@@ -199,9 +206,24 @@ export class Upkeep {
     this.#rules ??= rules;
     if (!maintenance) executor.hooks.use(this.#rules?.hooks);
     await this.#journal.load();
+    await this.#sayCutShort();
     await this.#scheduler.load();
     await this.#verifier.load();
     this.#loaded = true;
+  }
+
+  /** A final snapshot that its process did not live to finish. */
+  async #sayCutShort(): Promise<void> {
+    const { store, volume } = this.#options;
+    const begun = await store.load('final', finalSchema);
+    if (!begun) return;
+    const { worktree, since } = begun;
+    const done = volume.state.snapshots.some(
+      ({ agent }) => agent?.origin === 'final' && agent.completed_at >= since,
+    );
+    const message = `The final snapshot of ${worktree} was cut short: the pod was killed before it was done. Give it time with terminationGracePeriodSeconds`;
+    if (!done) await this.#journal.notice(`final-${since}`, 'FinalSnapshotFailed', message);
+    await store.remove('final');
   }
 
   async #sayDamage(): Promise<void> {
