@@ -1,5 +1,6 @@
 // What the shell offers, by kubectl's contract for plugins: kubectl_complete-jvs gets the words after `kubectl jvs`,
 // the last one unfinished, and prints a line for each choice, then a directive of Cobra's.
+import { parseArgs } from 'node:util';
 import {
   type CommandSpec,
   commands,
@@ -11,9 +12,10 @@ import {
 } from './arguments.ts';
 import type { Kube, KubeOptions } from './kube.ts';
 import type { Snapshot, Workspace } from './objects.ts';
+import { printable } from './render/table.ts';
 
-/** Of Cobra: no files where there is no choice; files. */
-const directives = { none: 4, files: 0 };
+/** Of Cobra: where there is no choice, are files offered? */
+const DIRECTIVES = { noFiles: 4, files: 0 };
 
 interface Question {
   kind: Kind | 'nothing';
@@ -37,44 +39,37 @@ export async function complete(
   const [last = ''] = words.slice(-1);
   const lines = choices
     .filter(([choice]) => choice.startsWith(last))
-    .map((choice) => `${choice.filter(Boolean).join('\t').replaceAll('\n', ' ')}\n`);
-  return `${lines.join('')}:${kind === 'file' ? directives.files : directives.none}\n`;
+    .map((choice) => `${choice.flatMap((text) => (text ? [printable(text)] : [])).join('\t')}\n`);
+  return `${lines.join('')}:${kind === 'file' ? DIRECTIVES.files : DIRECTIVES.noFiles}\n`;
 }
 
 /** Choices, or what to ask for them. Pure. */
 export function questionOf(words: readonly string[]): Choice[] | Question {
-  const before = words.slice(0, -1);
+  const { command = '', rest } = splitCommand(words.slice(0, -1));
   const [last = ''] = words.slice(-1);
-  const { command = '' } = splitCommand(before);
   const spec: CommandSpec | undefined = isCommand(command) ? commands[command] : undefined;
-  const specs: Record<string, OptionSpec> = { ...globals, ...spec?.options };
-  const optionOf = (word: string): OptionSpec | undefined =>
-    word.startsWith('--')
-      ? specs[word.slice(2)]
-      : Object.values(specs).find(({ short }) => short !== undefined && word === `-${short}`);
-
-  const values: KubeOptions & Record<string, string> = {};
-  const operands: string[] = [];
-  let awaiting: OptionSpec | undefined;
-  for (const word of before) {
-    if (awaiting) {
-      const name = Object.keys(specs).find((one) => specs[one] === awaiting);
-      if (name) values[name] = word;
-      awaiting = undefined;
-      continue;
-    }
-    const [name = '', value] = word.split('=', 2);
-    if (word.startsWith('--') && value !== undefined) values[name.slice(2)] = value;
-    else if (word.startsWith('-')) awaiting = optionOf(word)?.type === 'string' ? optionOf(word) : undefined;
-    else operands.push(word);
-  }
-  const [, workspace] = operands;
-  const options = { namespace: values.namespace, context: values.context, kubeconfig: values.kubeconfig };
-  if (awaiting) return { kind: awaiting.kind ?? 'nothing', options };
+  const specs: Readonly<Record<string, OptionSpec>> = { ...globals, ...spec?.options };
+  const { tokens, values, positionals } = parseArgs({
+    args: rest,
+    options: specs,
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+  });
+  const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined);
+  const options = {
+    namespace: text('namespace'),
+    context: text('context'),
+    kubeconfig: text('kubeconfig'),
+  };
+  const before = tokens.at(-1);
+  const awaiting = before?.kind === 'option' && before.value === undefined ? specs[before.name] : undefined;
+  if (awaiting?.type === 'string') return { kind: awaiting.kind ?? 'nothing', options };
   if (last.startsWith('-')) return Object.entries(specs).map(([name, { help }]) => [`--${name}`, help]);
   if (!spec) return Object.entries(commands).map(([name, { help }]) => [name, help]);
-  const [, kind = 'nothing'] = spec.operands[operands.length - 1] ?? [];
-  return { kind, options, workspace: spec.operands[0]?.[0] === 'WORKSPACE' ? workspace : undefined };
+  const [, kind = 'nothing'] = spec.operands[positionals.length] ?? [];
+  const [workspace] = spec.operands[0]?.[1] === 'workspace' ? positionals : [];
+  return { kind, options, workspace };
 }
 
 async function choicesOf(
