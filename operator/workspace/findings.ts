@@ -129,7 +129,7 @@ function findBlocker(observed: Observed, juiceFs: Finding | undefined): Finding 
       `Deployment ${name} exists and was not made for this Workspace: it is left alone. Delete it, or name the Workspace otherwise`,
     );
   }
-  if (agent?.status?.problem && !agent.status.awaitsInitial) {
+  if (agent?.status?.problem && !agent.status.awaitsInitial && agent.status.problemReason !== 'Starting') {
     return finding('Ready', 'False', agent.status.problemReason || 'AgentProblem', agent.status.problem);
   }
   if (juiceFs?.reason === 'NotJuiceFS' && workspace.spec.defaultEngine === 'juicefs-clone') {

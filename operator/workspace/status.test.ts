@@ -127,6 +127,13 @@ test('what was wrong with the volume stays said while no agent is connected, and
   expect(again).toEqual(alone);
 });
 
+test('an agent that has yet to open the volume is no failure', () => {
+  const more = withAgent({ problem: 'The repository is being opened', problemReason: 'Starting' });
+  expect(planStatus(observe({ replicas: 0 }, undefined, more), [], now).phase).toBe('Pending');
+  const failed = withAgent({ problem: 'p', problemReason: 'ForeignRepository' });
+  expect(planStatus(observe({ replicas: 0 }, undefined, failed), [], now).phase).toBe('Failed');
+});
+
 test('a workspace that waits for its initial snapshot is being created, and says why', () => {
   const problem = { problem: 'p', problemReason: 'CopyingInitialSnapshot', awaitsInitial: true };
   const observed = observe({ initialSnapshot: 'base' }, undefined, {
