@@ -7,6 +7,7 @@ import { quietLog, rotatable } from '../link/testing.ts';
 import { createMeters } from '../metrics.ts';
 import { agentOf, FakeAgents } from '../mirror/testing.ts';
 import type { KubeClient } from '../runtime/client.ts';
+import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import type { ConfigMap, Pod } from '../runtime/resources.ts';
 import { Transfers } from '../transfer/transfers.ts';
@@ -22,6 +23,9 @@ class World {
   readonly pods: Pod[] = [{ metadata: { name: 'p', namespace: 'team' }, status: { phase: 'Running' } }];
   readonly agents = new FakeAgents();
   readonly certificates = rotatable(bundleOf('first'));
+  readonly created: unknown[] = [];
+  /** Why the API server makes nothing. */
+  refusal: string | undefined;
   #workspaceChanged: (key: string) => void = () => {};
 
   add(name: string): void {
@@ -57,7 +61,10 @@ class World {
       deployments: none,
     } as unknown as Informers;
     const client = {
-      create: async () => {},
+      create: async (_: unknown, object: unknown) => {
+        if (this.refusal) throw new ApiError('POST', 403, { reason: 'Forbidden', message: this.refusal });
+        this.created.push(object);
+      },
       apply: async (_: unknown, object: ConfigMap) => {
         if (object.kind === 'ConfigMap') this.configMaps.set(object.metadata.namespace ?? '', object);
         return object;
@@ -136,4 +143,17 @@ test('a namespace that is made anew gets the authority again', async () => {
   world.add('ws');
   await vi.advanceTimersByTimeAsync(1_000);
   expect(world.configMaps.get('team')?.data).toEqual({ 'ca.crt': 'first' });
+});
+
+test('what the API server refused is tried again, for a quota grows without a word', async () => {
+  world.refusal = 'exceeded quota: storage';
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(world.workspaces.get(key)?.status).toMatchObject({
+    phase: 'Failed',
+    message: expect.stringContaining('exceeded quota'),
+  });
+  world.refusal = undefined;
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(world.created).toContainEqual(expect.objectContaining({ kind: 'PersistentVolumeClaim' }));
 });

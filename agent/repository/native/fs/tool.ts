@@ -1,14 +1,11 @@
 import { spawn } from 'node:child_process';
 import { RepositoryError } from '../../repository.ts';
 
-/** A program that can not be found or started. */
-export class MissingTool extends RepositoryError {}
-
 const MESSAGE_BYTES = 2_000;
 
 /**
  * Runs a program to its end, and returns what it wrote to stdout. `codes`: other exit codes are failures.
- * @throws MissingTool, RepositoryError VolumeFull, Internal with what it said
+ * @throws RepositoryError VolumeFull, Internal with what it said
  */
 export function runTool(
   command: string,
@@ -26,7 +23,7 @@ export function runTool(
       said = (said + text).slice(0, MESSAGE_BYTES);
     });
     child.on('error', (cause) =>
-      reject(new MissingTool('Internal', `${command} can not be run: ${cause.message}`, { cause })),
+      reject(new RepositoryError('Internal', `${command} can not be run: ${cause.message}`, { cause })),
     );
     child.on('close', (code, signal) => {
       if (code !== null && codes.includes(code)) return resolve(output);
