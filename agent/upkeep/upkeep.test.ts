@@ -559,7 +559,7 @@ test('a final snapshot that nobody waited for is told by the next start, once', 
   const begun = join(directory, '.jvs/agent/final.json');
   repository.gate = new Promise(() => {});
   const stopping = first.executor.stop(10_000, () => first.upkeep.takeFinal());
-  await vi.waitFor(() => expect(existsSync(begun)).toBe(true), within);
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
   const left = readFileSync(begun, 'utf8');
   await first.executor.stop(0);
   await stopping;
