@@ -500,7 +500,7 @@ test('hooks are called without an operator too; one that fails is told once', as
   const second = start(); // nobody tells it anything
   await vi.waitFor(() => expect(origins()).toEqual(['auto']), within);
   expect(repository.disk[0]?.agent?.consistency).toBe('quiesced');
-  expect(existsSync(join(directory, 'thawed'))).toBe(true);
+  await vi.waitFor(() => expect(existsSync(join(directory, 'thawed'))).toBe(true), within);
 
   second.executor.setDesired(scheduled({ ...hooks, preSnapshot: exec('false') }));
   for (const minute of ['02', '03']) {
