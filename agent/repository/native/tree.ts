@@ -304,9 +304,9 @@ export class TreeCopier {
   #copy(source: Directory, target: Directory, name: string, seen: Entry): FileRecord {
     const { decompress } = this.#options;
     using from = new OpenFile(source, decompress ? name + codecOf(decompress).suffix : name);
-    if (from.stat().kind !== 'file') throw new Replaced();
     for (let attempt = 1; ; attempt++) {
       const before = from.stat();
+      if (before.kind !== 'file') throw new Replaced();
       const made =
         this.#options.reflink && this.#clone(from.fd, target, name)
           ? this.#finishClone(from.fd, target, name, before)

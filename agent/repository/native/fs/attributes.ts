@@ -1,9 +1,9 @@
 // Extended attributes (ACLs and capabilities are such) and times to the nanosecond: Node has no function for them. Where
 // libc's can not be called, they are not kept.
-import { fstatSync } from 'node:fs';
 import { type Libc, libc } from './libc.ts';
 
 const LARGEST = 64 * 1024;
+const LARGEST_SIZE = BigInt(LARGEST);
 const KEPT = /^(user\.|system\.posix_acl_(access|default)$|security\.capability$)/;
 
 let list: Buffer | undefined;
@@ -12,12 +12,12 @@ let list: Buffer | undefined;
 function attributesOf(c: Libc, fd: number): Map<string, Buffer> {
   const found = new Map<string, Buffer>();
   list ??= Buffer.alloc(LARGEST);
-  const length = Number(c.flistxattr(fd, list, BigInt(LARGEST)));
+  const length = Number(c.flistxattr(fd, list, LARGEST_SIZE));
   if (length <= 0) return found;
   for (const name of list.toString('latin1', 0, length).split('\0')) {
     if (!KEPT.test(name)) continue;
     const value = Buffer.alloc(LARGEST);
-    const size = Number(c.fgetxattr(fd, terminated(name), value, BigInt(LARGEST)));
+    const size = Number(c.fgetxattr(fd, terminated(name), value, LARGEST_SIZE));
     if (size >= 0) found.set(name, value.subarray(0, size));
   }
   return found;
@@ -47,11 +47,6 @@ export function sameAttributes(a: number, b: number): boolean {
   if (!c) return true;
   const [left, right] = [attributesOf(c, a), attributesOf(c, b)];
   return left.size === right.size && [...left].every(([name, value]) => right.get(name)?.equals(value));
-}
-
-/** Modification time, to the nanosecond where Node's own functions lose up to 0.25 µs. */
-export function copyTimes(from: number, to: number): void {
-  if (libc()) writeTimes(to, fstatSync(from, { bigint: true }).mtimeNs);
 }
 
 /** Unix time in nanoseconds, of access too; nothing where libc can not be called. */

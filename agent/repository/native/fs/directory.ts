@@ -15,7 +15,6 @@ import {
   lutimesSync,
   mkdirSync,
   openSync,
-  type PathLike,
   readdirSync,
   readlinkSync,
   renameSync,
@@ -24,8 +23,8 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { isAscii, linkAt, statAt } from './at.ts';
-import { copyAttributes, copyTimes, writeAttributes, writeTimes } from './attributes.ts';
+import { copyTimesOpen, isAscii, linkAt, openAt, statAt, statOpen } from './at.ts';
+import { copyAttributes, writeAttributes, writeTimes } from './attributes.ts';
 import { hasCode } from './errors.ts';
 
 export type Kind = 'dir' | 'file' | 'symlink' | 'fifo' | 'socket' | 'device';
@@ -92,6 +91,9 @@ function kindOf(mode: number): Kind {
 }
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
+const FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 
 const self = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
 
@@ -99,14 +101,14 @@ export class Directory implements Disposable {
   readonly fd: number;
   readonly #prefix: string;
 
-  private constructor(path: PathLike) {
-    this.fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  private constructor(fd: number) {
+    this.fd = fd;
     this.#prefix = `/proc/self/fd/${this.fd}/`;
   }
 
   /** `path` is trusted up to its last component. */
   static open(path: string): Directory {
-    return new Directory(path);
+    return new Directory(openSync(path, FOLDER));
   }
 
   [Symbol.dispose](): void {
@@ -120,7 +122,7 @@ export class Directory implements Disposable {
   }
 
   openDirectory(name: string): Directory {
-    return new Directory(this.path(name));
+    return new Directory(openAt(this.fd, name, FOLDER) ?? openSync(this.path(name), FOLDER));
   }
 
   /** Undefined where the entry vanished or is no directory (any more). */
@@ -147,7 +149,7 @@ export class Directory implements Disposable {
   }
 
   createFile(name: string): number {
-    return openSync(this.path(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    return openAt(this.fd, name, NEW, 0o600) ?? openSync(this.path(name), NEW, 0o600);
   }
 
   /** To go on with a file that is there. */
@@ -223,7 +225,7 @@ export class OpenFile implements Disposable {
   readonly fd: number;
 
   constructor(directory: Directory, name: string) {
-    this.fd = openSync(directory.path(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    this.fd = openAt(directory.fd, name, READ) ?? openSync(directory.path(name), READ);
   }
 
   stat(): Entry {
@@ -236,7 +238,7 @@ export class OpenFile implements Disposable {
 }
 
 export function statOf(fd: number): Entry {
-  return new Entry(fstatSync(fd));
+  return new Entry(statOpen(fd) ?? fstatSync(fd));
 }
 
 /**
@@ -246,8 +248,8 @@ export function statOf(fd: number): Entry {
 export function setMetadata(fd: number, entry: Entry, from: number): void {
   setOwnerAndMode(fd, entry);
   copyAttributes(from, fd);
-  futimesSync(fd, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
-  copyTimes(from, fd);
+  // Node's own loses up to 0.25 µs.
+  if (!copyTimesOpen(from, fd)) futimesSync(fd, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
 }
 
 /** The same where what it is of is not at hand. */

@@ -7,6 +7,7 @@ export interface Libc {
   fsetxattr(fd: number, name: Buffer, value: Buffer, size: bigint, flags: number): number;
   futimens(fd: number, times: Buffer): number;
   linkat(from: number, fromName: string, to: number, toName: string, flags: number): number;
+  openat(directory: number, name: string, flags: number, mode: number): number;
   statx(directory: number, name: string, flags: number, mask: number, buffer: Buffer): number;
 }
 
@@ -28,6 +29,8 @@ export function libc(): Libc | undefined {
       fsetxattr: { return: 'int32', arguments: ['int32', 'buffer', 'buffer', 'uint64', 'int32'] },
       futimens: { return: 'int32', arguments: ['int32', 'buffer'] },
       linkat: { return: 'int32', arguments: ['int32', 'string', 'int32', 'string', 'int32'] },
+      // A variable number of arguments is passed as a fixed one is, on Linux.
+      openat: { return: 'int32', arguments: ['int32', 'string', 'int32', 'uint32'] },
       statx: { return: 'int32', arguments: ['int32', 'string', 'int32', 'uint32', 'buffer'] },
     }).functions as unknown as Libc | undefined;
     if (functions?.flistxattr(-1, Buffer.alloc(8), 0n) !== -1n) functions = undefined;
