@@ -14,7 +14,7 @@ import type { KubeOptions } from './kube.ts';
 import { type Surroundings, Terminal } from './terminal.ts';
 
 /** Of the process. */
-export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
 const runs: Record<Exclude<CommandName, 'completion'>, Command> = {
   status,
@@ -69,7 +69,8 @@ export async function runCli(argv: readonly string[], around: Surroundings): Pro
 
 /** In the role of kubectl_complete-jvs. Nothing that goes wrong is told: the shell would show it as a choice. */
 export async function runCompletion(words: readonly string[], around: Surroundings): Promise<number> {
-  around.stdout.write(await complete(words, connect));
+  // Somebody waits at the prompt.
+  around.stdout.write(await complete(words, (options) => connect({ ...options, timeoutMs: 3_000 })));
   return EXIT.done;
 }
 

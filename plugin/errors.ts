@@ -1,4 +1,5 @@
 // What goes wrong, in a line that says what to do.
+import { printable } from './render/table.ts';
 
 /** `hint`: what to do about it, where the message does not say. */
 export class PluginError extends Error {
@@ -36,7 +37,7 @@ export function isNamedNotFound(error: unknown): error is ApiError {
 /** For stderr. */
 export function explain(error: unknown): string {
   const { message, hint } = told(error);
-  return `${message.trim().replace(/\s*\n\s*/g, ' ')}${hint ? ` (${hint})` : ''}`;
+  return printable(`${message.trim()}${hint ? ` (${hint})` : ''}`.replace(/\s*\n\s*/g, ' '));
 }
 
 function told(error: unknown): { message: string; hint?: string } {

@@ -12,6 +12,8 @@ export interface KubeOptions {
   kubeconfig?: string | undefined;
   context?: string | undefined;
   namespace?: string | undefined;
+  /** Of a whole call. */
+  timeoutMs?: number;
 }
 
 interface Call {
@@ -20,7 +22,6 @@ interface Call {
   signal?: AbortSignal | undefined;
 }
 
-const TIMEOUT_MS = 30_000;
 const API = '/apis/jvs.io/v1alpha1';
 
 /** Methods throw ApiError for answers that are errors, Unreachable without one, as when they are aborted. */
@@ -28,9 +29,10 @@ export class Kube {
   readonly namespace: string;
   readonly #config: KubeConfig;
   readonly #server: URL;
+  readonly #timeoutMs: number;
 
   /** @throws PluginError when the kubeconfig has no such context or no cluster for it */
-  constructor({ kubeconfig, context, namespace }: KubeOptions) {
+  constructor({ kubeconfig, context, namespace, timeoutMs = 30_000 }: KubeOptions) {
     const config = new KubeConfig();
     try {
       if (kubeconfig === undefined) config.loadFromDefault();
@@ -56,6 +58,7 @@ export class Kube {
     if (cluster.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true });
     this.#config = config;
     this.#server = new URL(cluster.server);
+    this.#timeoutMs = timeoutMs;
     this.namespace = namespace ?? config.getContextObject(name)?.namespace ?? 'default';
   }
 
@@ -164,7 +167,10 @@ export class Kube {
   }
 
   async #json<T>(method: string, path: string, call: Call): Promise<T> {
-    const signal = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(call.signal ? [call.signal] : [])]);
+    const signal = AbortSignal.any([
+      AbortSignal.timeout(this.#timeoutMs),
+      ...(call.signal ? [call.signal] : []),
+    ]);
     const response = await this.#open(method, path, { ...call, signal });
     return (await json(response).catch((cause: Error) => {
       throw new Unreachable(`${this.#server.origin} broke off its answer: ${cause.message}`, { cause });
