@@ -3,7 +3,7 @@ import type { Logger } from '../../shared/log.ts';
 import { assertReadable, isReadable } from '../api/parse.ts';
 import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
-import type { Workspace } from '../api/workspace.ts';
+import { parseWorkspace, type Workspace, workspaces } from '../api/workspace.ts';
 import { Deleter } from '../deletion/apply.ts';
 import { type Decision, decideRestores, decideSnapshots, type Observed } from '../deletion/plan.ts';
 import type { Informers } from '../informers.ts';
@@ -104,7 +104,7 @@ export function createDesiredController({
     const ending = [...snapshots, ...restores].some(({ metadata }) => metadata.deletionTimestamp);
     return {
       workspaceName: name,
-      workspace,
+      workspace: ending ? workspace && (await live(workspace, signal)) : workspace,
       claim: informers.claims.get(`${namespace}/${objectName(name)}`),
       // A namespace that ends deletes what is in it in any order, so its Workspace may look as if it were to stay.
       namespaceEnds: ending && (await namespaceEnds(namespace, signal)),
@@ -112,6 +112,12 @@ export function createDesiredController({
       snapshots: snapshots.filter(isReadable),
       restores: restores.filter(isReadable),
     };
+  }
+
+  /** As it is now: the cache may not have seen that it is being deleted, and then no data goes with what it takes along. */
+  async function live({ metadata }: Workspace, signal: AbortSignal): Promise<Workspace | undefined> {
+    const now = await client.get(workspaces, metadata, { signal });
+    return now && parseWorkspace(now);
   }
 
   async function namespaceEnds(name: string, signal: AbortSignal): Promise<boolean> {
