@@ -1,10 +1,13 @@
 // Contents of files: copied and hashed in one pass, holes kept.
 import { createHash, hash } from 'node:crypto';
 import { ftruncateSync, readSync } from 'node:fs';
+import { beginWriting } from './fs/at.ts';
 import { writeFully } from './fs/io.ts';
 
 const CHUNK = 1 << 20;
 const PAGE = 4096;
+/** From so much on, the disk works while the rest is read. */
+const FLUSH = 8 * CHUNK;
 let chunk: Buffer | undefined;
 let zeros: Buffer | undefined;
 
@@ -35,6 +38,7 @@ export function readContent(
     const piece = whole ? chunk.subarray(done, done + n) : chunk.subarray(0, n);
     digest?.update(piece);
     if (to) (to.sparse ? writeSparse : writeFully)(to.fd, piece, done);
+    if (to && (done % FLUSH) + n >= FLUSH) beginWriting(to.fd, done + n - FLUSH, FLUSH);
     done += n;
     onBytes(n);
   }

@@ -340,7 +340,7 @@ export class TreeCopier {
   }
 
   #copyContent(from: number, target: Directory, name: string, before: Entry) {
-    const fd = target.createFile(name);
+    const fd = target.createFile(name, before.mode & 0o777);
     try {
       const sparse = before.allocated < before.size;
       const onBytes = (bytes: number) => this.#options.meter.add(bytes, 0);

@@ -72,6 +72,13 @@ export function openAt(directory: number, name: string, flags: number, mode = 0)
   return fd < 0 ? undefined : fd;
 }
 
+const SYNC_FILE_RANGE_WRITE = 2;
+
+/** The disk gets to work on what was written there, and nobody waits for it; what is left is the later sync's. */
+export function beginWriting(fd: number, offset: number, length: number): void {
+  libc()?.sync_file_range(fd, BigInt(offset), BigInt(length), SYNC_FILE_RANGE_WRITE);
+}
+
 /** Two of `struct timespec`. */
 const times = Buffer.alloc(32);
 const timesView = new DataView(times.buffer, times.byteOffset);

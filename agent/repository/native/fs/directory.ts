@@ -148,8 +148,9 @@ export class Directory implements Disposable {
     return statOf(this.fd);
   }
 
-  createFile(name: string): number {
-    return openAt(this.fd, name, NEW, 0o600) ?? openSync(this.path(name), NEW, 0o600);
+  /** `mode` without the umask, and where others can not reach it only. */
+  createFile(name: string, mode = 0o600): number {
+    return openAt(this.fd, name, NEW, mode) ?? openSync(this.path(name), NEW, mode);
   }
 
   /** To go on with a file that is there. */
@@ -275,7 +276,8 @@ function setOwnerAndMode(fd: number, { uid, gid, mode }: Pick<Entry, 'uid' | 'gi
       whereAllowed(() => fchownSync(fd, self.uid, gid));
     }
   }
-  fchmodSync(fd, mode);
+  // Setting it costs several times what looking costs.
+  if (statOf(fd).mode !== mode) fchmodSync(fd, mode);
 }
 
 function whereAllowed(change: () => void): boolean {
