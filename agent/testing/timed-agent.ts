@@ -1,15 +1,16 @@
-// The agent as a process whose schedule's time passes faster: node timed-agent.ts <volume> <since> <speed>. Its clock
-// showed the real time at `since` (milliseconds since the epoch) and has run `speed` times as fast from then on.
+// The agent as a process whose schedule's time passes faster: node timed-agent.ts <volume> <since> <speed> [<shown>].
+// At `since` (milliseconds since the epoch) its clock showed `shown`, or the real time, and has run `speed` times as fast
+// from then on.
 import { createLogger } from '../../shared/log.ts';
 import { startAgent } from '../agent.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { parseConfig } from '../config.ts';
 import { openNative } from '../repository/native/native.ts';
 
-const [volume = '', since, speed] = process.argv.slice(2);
-const [start, factor] = [Number(since), Number(speed)];
+const [volume = '', since, speed, shown = since] = process.argv.slice(2);
+const [start, factor, origin] = [Number(since), Number(speed), Number(shown)];
 const clock: Clock = {
-  now: () => new Date(start + (Date.now() - start) * factor),
+  now: () => new Date(origin + (Date.now() - start) * factor),
   sleep: (milliseconds, signal) => systemClock.sleep(milliseconds / factor, signal),
 };
 const config = parseConfig(
