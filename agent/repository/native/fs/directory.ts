@@ -249,8 +249,8 @@ export function statOf(fd: number): Entry {
 export function setMetadata(fd: number, entry: Entry, from: number): void {
   setOwnerAndMode(fd, entry);
   copyAttributes(from, fd);
-  // Node's own loses up to 0.25 µs.
-  if (!copyTimesOpen(from, fd)) futimesSync(fd, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
+  // Node's own loses up to 0.25 µs. What gets its own back was changed since.
+  if (from === fd || !copyTimesOpen(from, fd)) futimesSync(fd, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
 }
 
 /** The same where what it is of is not at hand. */
