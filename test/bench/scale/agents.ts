@@ -1,0 +1,123 @@
+// Simulated agents in a process of their own: real gRPC over TLS, no disk. Driven by its parent, see fleet.ts.
+import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
+import { backoffMs } from '../../../shared/backoff.ts';
+import type { SnapshotInput } from '../../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
+import type { AgentMessageInput } from '../../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
+import type { OperatorMessage } from '../../../shared/proto/gen/jvs/link/v1/OperatorMessage.ts';
+import { loadLink } from '../../../shared/proto/load.ts';
+import type { Command, Report } from './fleet.ts';
+
+const pageSize = 200;
+/** As the real agent's: agent/link/client.ts. */
+const retry = { baseMs: 1000, capMs: 30_000 };
+
+class Agent {
+  readonly #member: Command['members'][number];
+  readonly #disk: SnapshotInput[] = [];
+  readonly #made = new Set<string>();
+  readonly #session = randomUUID();
+  #call: ClientDuplexStream<AgentMessageInput, OperatorMessage> | undefined;
+  connected = false;
+  /** The next attempt waits for nothing. */
+  hurry = false;
+
+  constructor(member: Command['members'][number], snapshots: number) {
+    this.#member = member;
+    for (let i = 0; i < snapshots; i++) this.#take(`automatic ${i}`, 'auto', '');
+  }
+
+  async run({ port, ca }: Command): Promise<never> {
+    for (let attempt = 0; ; attempt++) {
+      const since = performance.now();
+      await this.#connect(port, ca);
+      this.connected = false;
+      if (performance.now() - since > 5000) attempt = 0;
+      if (!this.hurry) await sleep(backoffMs(retry, attempt));
+      this.hurry = false;
+    }
+  }
+
+  cut(): void {
+    this.hurry = true;
+    this.#call?.cancel();
+  }
+
+  async #connect(port: number, ca: string): Promise<void> {
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${this.#member.token}`);
+    const stub = new (loadLink().Link)(`localhost:${port}`, credentials.createSsl(Buffer.from(ca)), {
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.enable_retries': 0,
+    });
+    const call = stub.Connect(metadata);
+    this.#call = call;
+    let heartbeat: NodeJS.Timeout | undefined;
+    call.on('error', () => {}); // `status` says it too
+    call.on('data', ({ welcome, desired }: OperatorMessage) => {
+      if (welcome) {
+        this.connected = true;
+        heartbeat = setInterval(() => call.write(this.#status()), welcome.heartbeatSeconds * 1000);
+      }
+      for (const { uid, note } of desired?.snapshots ?? []) {
+        if (this.#made.has(uid)) continue;
+        call.write({ snapshot: this.#take(note, 'manual', uid) });
+        call.write(this.#status());
+      }
+    });
+    const { workspace, pod } = this.#member;
+    call.write({ hello: { version: '0.1.0', workspace, pod, node: 'node', session: this.#session } });
+    for (let at = 0; at < Math.max(1, this.#disk.length); at += pageSize) {
+      const snapshots = this.#disk.slice(at, at + pageSize);
+      call.write({ inventory: { snapshots, last: at + pageSize >= this.#disk.length } });
+    }
+    call.write(this.#status());
+    await new Promise((resolve) => call.once('status', resolve));
+    clearInterval(heartbeat);
+    stub.close();
+  }
+
+  #take(note: string, origin: string, requestUid: string): SnapshotInput {
+    const at = Date.UTC(2026, 0, 1) + this.#disk.length * 60_000;
+    const hash = createHash('sha256').update(`${this.#member.pod} ${this.#disk.length}`).digest('hex');
+    const time = { seconds: Math.floor(at / 1000), nanos: 0 };
+    const snapshot: SnapshotInput = {
+      id: `${at}-${hash.slice(0, 8)}`,
+      parentId: this.#disk.at(-1)?.id ?? '',
+      ...{ worktree: 'main', engine: 'copy', effectiveEngine: 'copy', note, origin, requestUid },
+      ...{ createdAt: time, completedAt: time, tags: requestUid ? [`k8s-${requestUid}`] : ['auto'] },
+      ...{ payloadRootHash: hash, descriptorChecksum: hash, integrity: 'INTEGRITY_VERIFIED' },
+      ...{ sizeBytes: 1_000_000, uniqueBytes: 10_000, fileCount: 100 },
+    };
+    this.#disk.push(snapshot);
+    if (requestUid) this.#made.add(requestUid);
+    return snapshot;
+  }
+
+  #status(): AgentMessageInput {
+    return {
+      status: {
+        repositoryId: `repository-${this.#member.pod}`,
+        currentSnapshotId: this.#disk.at(-1)?.id ?? '',
+        ...{ effectiveEngine: 'copy', filesystem: 'ext4', snapshotCount: this.#disk.length },
+        usage: { capacityBytes: 10 * 2 ** 30, usedBytes: 2 ** 30 },
+        worktrees: [{ name: 'main', headSnapshotId: this.#disk.at(-1)?.id ?? '' }],
+      },
+    };
+  }
+}
+
+let agents: Agent[] = [];
+process.on('message', (command: Command | 'cut') => {
+  if (command === 'cut') for (const agent of agents) agent.cut();
+  else {
+    agents = command.members.map((member) => new Agent(member, command.snapshots));
+    for (const agent of agents) void agent.run(command);
+  }
+});
+process.on('disconnect', () => process.exit());
+setInterval(() => {
+  const report: Report = { connected: agents.filter(({ connected }) => connected).length };
+  process.send?.(report);
+}, 50);

@@ -1,0 +1,105 @@
+// The operator under measurement: the bundle of the image, with its own rights.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { eventually } from '../../kubectl.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+export interface Usage {
+  /** Of this process since it started, seconds. */
+  cpu: number;
+  /** MiB. */
+  rss: number;
+  anonymous: number;
+  peak: number;
+}
+
+export class Operator {
+  readonly #child: ChildProcess;
+  readonly #auditLog: string;
+  readonly link = 18443;
+
+  constructor(kubeconfig: string, auditLog: string) {
+    this.#auditLog = auditLog;
+    const flags = {
+      ...{
+        'agent-image': 'jvs-agent:bench',
+        'webhook-url': 'https://127.0.0.1:19443',
+        'webhook-port': '19443',
+      },
+      ...{ 'link-port': `${this.link}`, 'health-port': '18081', 'metrics-port': '18080' },
+    };
+    const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+    this.#child = spawn(process.execPath, [join(root, 'dist/operator/main.js'), ...args], {
+      env: { ...process.env, KUBECONFIG: kubeconfig, NODE_ENV: 'production' },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  }
+
+  async ready(): Promise<void> {
+    await eventually(
+      'the operator is ready',
+      async () => (await fetch('http://127.0.0.1:18081/readyz')).ok,
+      300,
+    );
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
+  }
+
+  /** One of its metrics, summed over labels. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch('http://127.0.0.1:18080/metrics')).text();
+    const lines = text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  /** Nothing waits to be reconciled. */
+  async idle(seconds = 600): Promise<void> {
+    await eventually(
+      'the queues are empty',
+      async () => (await this.metric('jvs_operator_queue_depth')) === 0,
+      seconds,
+    );
+  }
+
+  async usage(): Promise<Usage> {
+    const proc = `/proc/${this.#child.pid}`;
+    const [smaps, status, times] = await Promise.all(
+      ['smaps_rollup', 'status', 'stat'].map((file) => readFile(join(proc, file), 'utf8')),
+    );
+    const mib = (text = '', name = '') =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) / 1024;
+    // After the name in parentheses; user and system time are fields 14 and 15 of all.
+    const fields = (times ?? '').slice((times ?? '').lastIndexOf(')') + 2).split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    return {
+      cpu: ticks / 100,
+      rss: mib(smaps, 'Rss'),
+      anonymous: mib(smaps, 'Anonymous'),
+      peak: mib(status, 'VmHWM'),
+    };
+  }
+
+  /** Runs `work` and counts what the operator asked of the API server meanwhile, but for its lease. */
+  async requests(work: () => Promise<unknown>): Promise<number> {
+    const { size } = await stat(this.#auditLog);
+    await work();
+    const file = await open(this.#auditLog);
+    try {
+      let count = 0;
+      for await (const line of file.readLines({ start: size })) {
+        if (line.includes('"stage":"ResponseComplete"') && !line.includes('"resource":"leases"')) count++;
+      }
+      return count;
+    } finally {
+      await file.close();
+    }
+  }
+}

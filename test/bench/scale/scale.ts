@@ -1,0 +1,162 @@
+// npm run bench:scale -- [--workspaces 1000] [--snapshots 50]: the operator with many agents, against a real API server.
+// Writes docs/benchmarks/scale.md and scale.svg.
+
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs, promisify } from 'node:util';
+import { KubeClient } from '../../../operator/runtime/client.ts';
+import { configMaps } from '../../../operator/runtime/resources.ts';
+import { startApiServer } from '../../cluster/apiserver.ts';
+import { ensureBinaries } from '../../cluster/binaries.ts';
+import { operatorKubeconfig } from '../../integration/operator-client.ts';
+import { eventually } from '../../kubectl.ts';
+import { Fleet } from './fleet.ts';
+import { Operator } from './operator.ts';
+import { type Latency, type Phase, page, plot } from './report.ts';
+import { each, placesOf, World } from './world.ts';
+
+const { values } = parseArgs({
+  options: { workspaces: { type: 'string', default: '1000' }, snapshots: { type: 'string', default: '50' } },
+});
+const workspaceCount = Number(values.workspaces);
+const perWorkspace = Number(values.snapshots);
+const budgetMiB = 256;
+const root = join(import.meta.dirname, '../../..');
+
+const stop = new AbortController();
+const kubectl = join(await ensureBinaries(['kubectl']), 'kubectl');
+const server = await startApiServer({ audit: true });
+let operator: Operator | undefined;
+let fleet: Fleet | undefined;
+try {
+  for (const folder of ['config/crd/bases/', 'config/rbac/', 'config/manager/'])
+    await promisify(execFile)(kubectl, ['apply', '-f', folder], {
+      cwd: root,
+      env: { ...process.env, KUBECONFIG: server.kubeconfig },
+    });
+  const client = KubeClient.fromKubeconfig(server.kubeconfig);
+  const world = new World(client, stop.signal);
+  const places = placesOf(workspaceCount);
+  const [first] = places;
+  if (!first) throw new Error('no workspaces');
+  const kubeconfig = await operatorKubeconfig(server);
+  const auditLog = join(server.dir, 'audit.log');
+  const phases: Phase[] = [];
+
+  /** Measures the operator of the moment, which `work` may replace. */
+  const phase = async (name: string, work: (running: Operator) => Promise<unknown>): Promise<void> => {
+    const before = operator ?? (await start());
+    const cpuBefore = (await before.usage()).cpu;
+    const since = performance.now();
+    const requests = await before.requests(() => work(before));
+    const seconds = (performance.now() - since) / 1000;
+    const after = operator ?? before;
+    const usage = await after.usage();
+    const cpu = usage.cpu - (after === before ? cpuBefore : 0);
+    phases.push({ name, seconds, requests, cpu, usage });
+    console.log(name, phases.at(-1));
+  };
+  const start = async (): Promise<Operator> => {
+    operator = new Operator(kubeconfig, auditLog);
+    await operator.ready();
+    return operator;
+  };
+  const mirrored = perWorkspace * workspaceCount;
+
+  await world.makeNamespaces(places);
+  await phase('started, nothing to do', () => sleep(10_000));
+  await phase(`${workspaceCount} Workspaces: claims and Deployments`, async (running) => {
+    await world.makeWorkspaces(places);
+    await eventually(
+      'each has a status',
+      async () => (await running.metric('jvs_operator_workspaces')) >= workspaceCount,
+      300,
+    );
+    await running.idle();
+  });
+  const members = await world.makePods(places);
+  const caBundle = await eventually(
+    'the CA is published',
+    async () =>
+      (await client.get(configMaps, { namespace: first.namespace, name: 'jvs-operator-ca' }))?.data?.[
+        'ca.crt'
+      ],
+  );
+  await phase(`all agents connect; ${mirrored} snapshots are shown`, async (running) => {
+    fleet = new Fleet({ port: running.link, ca: caBundle, snapshots: perWorkspace, members });
+    await eventually('all are connected', async () => fleet?.connected === workspaceCount, 120);
+    await eventually(
+      'all snapshots are shown',
+      async () => (await running.metric('jvs_operator_snapshots_mirrored_total')) >= mirrored,
+      900,
+    );
+    await running.idle();
+  });
+  await phase('idle for 30 s', () => sleep(30_000));
+
+  const oneByOne: Latency = { name: 'Snapshot applied → Ready, one after another', samples: [] };
+  let requests = 0;
+  const rounds = 50;
+  await phase(`${rounds} Snapshots, one after another`, async (running) => {
+    requests = await running.requests(async () => {
+      for (let i = 0; i < rounds; i++)
+        oneByOne.samples.push(await world.snapshot(places[i % places.length] ?? first, `single-${i}`));
+      await running.idle();
+    });
+  });
+  const burst = { count: 200, workspaces: Math.min(50, workspaceCount), seconds: 0 };
+  await phase(`${burst.count} Snapshots at once`, async (running) => {
+    const since = performance.now();
+    const all = Array.from({ length: burst.count }, (_, i) => i);
+    // No more connections than a client of an API server has.
+    const asked = await each(all, (i) => world.request(places[i % burst.workspaces] ?? first, `burst-${i}`));
+    await Promise.all(asked.map(({ ready }) => ready));
+    burst.seconds = (performance.now() - since) / 1000;
+    await running.idle();
+  });
+
+  const [without, injected]: [Latency, Latency] = [
+    { name: 'Pod created, no webhook', samples: [] },
+    { name: 'Pod created, webhook injects', samples: [] },
+  ];
+  for (let i = 0; i < 300; i++) {
+    without.samples.push(await world.admission(first.namespace, `plain-${i}`));
+    injected.samples.push(await world.admission(first.namespace, `injected-${i}`, first.name));
+  }
+
+  await phase('operator killed and started again, all agents back', async (running) => {
+    await running.kill();
+    const next = await start();
+    await eventually('all are connected', async () => fleet?.connected === workspaceCount, 120);
+    await next.idle();
+  });
+  await phase('all agents reconnect at one moment', async (running) => {
+    fleet?.cut();
+    await eventually('they are cut off', async () => (fleet?.connected ?? 0) < workspaceCount, 10);
+    await eventually('all are connected', async () => fleet?.connected === workspaceCount, 120);
+    await running.idle();
+  });
+
+  const directory = join(root, 'docs/benchmarks');
+  mkdirSync(directory, { recursive: true });
+  const latencies = [oneByOne, without, injected];
+  writeFileSync(
+    join(directory, 'scale.md'),
+    page({
+      workspaces: workspaceCount,
+      snapshots: perWorkspace,
+      phases,
+      latencies,
+      requestsPerSnapshot: requests / rounds,
+      burst,
+    }),
+  );
+  writeFileSync(join(directory, 'scale.svg'), plot(phases, budgetMiB));
+} finally {
+  stop.abort();
+  fleet?.stop();
+  await operator?.kill();
+  await server.stop();
+}
