@@ -89,6 +89,14 @@ export async function startAgent(
     }
   });
 
+  // Of a probe that fails, the kubelet's event has no more than the status.
+  let said: string | undefined;
+  const hear = volume.changes.subscribe((now) => {
+    const reason = notReadyFor(config.worktree, now);
+    if (reason === undefined) hear();
+    else if (now.info && reason !== said) log.warn(reason);
+    said = reason;
+  });
   const gauges = gaugesOf({
     volume,
     upkeep,

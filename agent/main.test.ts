@@ -117,6 +117,7 @@ test('a pod that works in a worktree starts when it is there', async () => {
     async () => expect(await ask(agent, '/startupz')).toEqual({ status: 503, body: waits }),
     within,
   );
+  expect(agent.said).toContainEqual(waits);
   expect((await ask(agent, '/readyz')).status).toBe(200);
   const { id } = await call(agent.client.createSnapshot.bind(agent.client), {});
   const fork = await runProcess(['fork', id, 'exp', '--volume', volume.path]);
