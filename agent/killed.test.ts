@@ -1,6 +1,8 @@
 // An agent that is killed while it brings data back or lets it go, as a process on a real volume with the real engine:
 // what was asked for is done, once, and nothing is lost.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { DesiredStateInput } from '../shared/proto/gen/jvs/link/v1/DesiredState.ts';
@@ -166,6 +168,36 @@ test('deletions are finished, however often the agent is killed; files that peop
   expect(await listWorktrees(layout)).toMatchObject([{ name: 'main', head_snapshot_id: older }]);
   expect(readdirSync(join(volume.jvs, 'snapshots'))).toEqual([older]);
   expect(await engine.verify(older, quiet)).toMatchObject({ descriptorValid: true, payloadValid: true });
+});
+
+test('files that were frozen when the agent was killed are thawed by the next one, and the snapshot is taken', {
+  timeout: 60_000,
+}, async () => {
+  const { volume } = await worked();
+  const called: string[] = [];
+  let killed: Promise<unknown> | undefined;
+  const server = createServer((request, response) => {
+    called.push(`${request.method} ${request.url}`);
+    killed ??= agent.end('SIGKILL'); // frozen it is, and nobody hears the answer
+    void killed.then(() => response.end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  stops.push(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const hook = (path: string) => ({ http: { port, path }, timeoutSeconds: 20 });
+  const { operator, argv } = await link(stops);
+  operator.desired = primary({
+    snapshots: [{ uid: 's', name: 's' }],
+    hooks: { preSnapshot: hook('/freeze'), postSnapshot: hook('/thaw') },
+  });
+  const agent = await start(volume, argv);
+  await vi.waitFor(() => expect(killed).toBeDefined(), within);
+  await killed;
+  expect(called).toEqual(['POST /freeze']);
+  await start(volume, argv);
+  const made = () => [...operator.snapshots.values()].find(({ requestUid }) => requestUid === 's');
+  await vi.waitFor(() => expect(made()).toMatchObject({ consistency: 'CONSISTENCY_QUIESCED' }), within);
+  expect(called).toEqual(['POST /freeze', 'POST /thaw', 'POST /freeze', 'POST /thaw']);
 });
 
 async function agentStatus({ client }: AgentProcess) {
