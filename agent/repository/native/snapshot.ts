@@ -103,6 +103,9 @@ export async function takeSnapshot(input: SnapshotInput): Promise<Descriptor> {
   }
 }
 
+/** Bytes that are worth a sync of their own. */
+const MUCH = 16 * 1024 * 1024;
+
 interface Copied extends TreeResult {
   hash: string;
   rootMode: number;
@@ -134,7 +137,12 @@ async function copyPayload(input: SnapshotInput, id: string, index: string): Pro
   using previous = known && openShared(layout, known.header.snapshotId, config.head_snapshot_id);
   copier.copy(source, target, previous, known && new IndexCursor(known));
   writer.finish({ version: 1, snapshotId: id, racyFromMs });
+  // The disk works meanwhile: what is left is the last sync's.
+  const writing = copier.result.uniqueBytes > MUCH ? syncFilesystem(layout.volume) : undefined;
+  // Its failure counts, below, where hashing does not fail first.
+  writing?.catch(() => {});
   const hash = payloadHashOfIndex(index);
+  await writing;
   if (!hash) throw new RepositoryError('Internal', 'the index just written can not be read back; try again');
   const rootMode = source.stat().mode;
   if (!input.compression) return { ...copier.result, hash, rootMode };
