@@ -44,14 +44,14 @@ try {
   const results: Results = { ...old, machine: machine(), samples: old?.samples ?? [] };
   const tools = toolsAgainst(bundle, process.env.JVS_BINARY);
   for (const workload of WORKLOADS.filter(({ key }) => values.workload.includes(key))) {
-    results.samples.push(...(await compare(workload, tools, Number(values.runs))));
+    for (let run = 0; run < Number(values.runs); run++) {
+      results.samples.push(...(await compare(workload, tools)));
+      save(results);
+    }
   }
   if (values.space) results.space = await space();
   if (values.million) results.million = await million();
-  mkdirSync(docs, { recursive: true });
-  writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
-  writeFileSync(join(docs, 'engine.md'), page(results));
-  writeFileSync(join(docs, 'engine.svg'), plot(rowsOf(results)));
+  save(results);
 } finally {
   rmSync(folder, { recursive: true });
 }
@@ -63,13 +63,18 @@ function machine(): string {
   return values.note ? `${what} ${values.note}` : what;
 }
 
-/** Tools take turns, so that a slow minute of the machine is not one tool's. */
-async function compare(workload: Workload, tools: Tool[], runs: number): Promise<Sample[]> {
+function save(results: Results): void {
+  mkdirSync(docs, { recursive: true });
+  writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
+  writeFileSync(join(docs, 'engine.md'), page(results));
+  writeFileSync(join(docs, 'engine.svg'), plot(rowsOf(results)));
+}
+
+/** One run: tools take turns, so that a slow minute of the machine is not one tool's. */
+async function compare(workload: Workload, tools: Tool[]): Promise<Sample[]> {
   const samples: Sample[] = [];
-  for (let i = 0; i < runs; i++) {
-    const run = new Date().toISOString();
-    for (const tool of [undefined, ...tools]) samples.push(...(await measureTool(workload, tool, run)));
-  }
+  const run = new Date().toISOString();
+  for (const tool of [undefined, ...tools]) samples.push(...(await measureTool(workload, tool, run)));
   return samples;
 }
 

@@ -2,6 +2,7 @@
 // the step. All end with their data on disk.
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { HEAP } from '../native/lane.ts';
 import type { Task } from './snapshot.ts';
 
 export interface Measure {
@@ -17,9 +18,6 @@ export interface Tool {
   first: string;
   repeat: string;
 }
-
-/** As the agent starts it. */
-const HEAP = ['--max-semi-space-size=4', '--max-old-space-size=200'];
 
 export const NATIVE = 'native';
 export const NATIVE_STARTED = 'native, process start included';
