@@ -17,6 +17,8 @@ export interface ApiServer {
   /** Path of a kubeconfig of a cluster administrator. */
   readonly kubeconfig: string;
   readonly url: string;
+  /** Path of the authority of its certificate. */
+  readonly caFile: string;
   /** Holds etcd's data, certificates and the logs `etcd.log` and `kube-apiserver.log`; gone after stop(). */
   readonly dir: string;
   /** Ends both programs and removes the directory. */
@@ -115,6 +117,7 @@ async function startIn(
   return {
     kubeconfig: await writeKubeconfig(join(dir, 'kubeconfig'), url, keys.caFile, keys.admin),
     url,
+    caFile: keys.caFile,
     dir,
     async stop() {
       await Promise.all([etcd, apiserver].map(kill));

@@ -1,5 +1,5 @@
 // The rights of the operator, no more: what its manifests give its ServiceAccount.
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { KubeClient } from '../../operator/runtime/client.ts';
@@ -16,12 +16,24 @@ export async function operatorClient(server: ApiServer): Promise<KubeClient> {
 
 /** Path of a kubeconfig of the operator's ServiceAccount. Needs config/rbac to be applied. */
 export async function operatorKubeconfig(server: ApiServer): Promise<string> {
-  const admin = KubeClient.fromKubeconfig(server.kubeconfig);
-  const account = { namespace: 'jvs-system', name: 'jvs-operator' };
-  const token = await admin.createToken(account, { audiences: [] });
+  const token = await tokenOf(server);
   const config = parse(await readFile(server.kubeconfig, 'utf8')) as Kubeconfig;
   const users = config.users.map(({ name }) => ({ name, user: { token } }));
   const file = join(server.dir, 'operator.kubeconfig');
   await writeFile(file, stringify({ ...config, users }), { mode: 0o600 });
   return file;
+}
+
+/** Path of a directory with `token` and `ca.crt` as the operator's pod has them. Needs config/rbac to be applied. */
+export async function operatorCredentials(server: ApiServer): Promise<string> {
+  const directory = join(server.dir, 'operator-credentials');
+  await mkdir(directory);
+  await writeFile(join(directory, 'token'), await tokenOf(server), { mode: 0o600 });
+  await copyFile(server.caFile, join(directory, 'ca.crt'));
+  return directory;
+}
+
+function tokenOf(server: ApiServer): Promise<string> {
+  const admin = KubeClient.fromKubeconfig(server.kubeconfig);
+  return admin.createToken({ namespace: 'jvs-system', name: 'jvs-operator' }, { audiences: [] });
 }

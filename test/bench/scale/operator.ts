@@ -1,8 +1,9 @@
 // The operator under measurement: the bundle of the image, with its own rights.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { spawnBound } from '../../cluster/process.ts';
 import { eventually } from '../../kubectl.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -21,7 +22,8 @@ export class Operator {
   readonly #auditLog: string;
   readonly link = 18443;
 
-  constructor(kubeconfig: string, auditLog: string) {
+  /** `credentials` holds `token` and `ca.crt`, as the kubelet puts them into the pod. */
+  constructor(server: string, credentials: string, auditLog: string) {
     this.#auditLog = auditLog;
     const flags = {
       ...{
@@ -32,8 +34,19 @@ export class Operator {
       ...{ 'link-port': `${this.link}`, 'health-port': '18081', 'metrics-port': '18080' },
     };
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-    this.#child = spawn(process.execPath, [join(root, 'dist/operator/main.js'), ...args], {
-      env: { ...process.env, KUBECONFIG: kubeconfig, NODE_ENV: 'production' },
+    const { hostname, port } = new URL(server);
+    // In a mount namespace of its own, where the credentials are in the place of a pod's: with a kubeconfig it would
+    // load the whole Kubernetes client, which it does not in a pod.
+    const place = '/run/secrets/kubernetes.io/serviceaccount';
+    const setUp = `mount -t tmpfs tmpfs /run && mkdir -p ${place} && cp "$0"/* ${place}/ && exec "$@"`;
+    const command = [process.execPath, join(root, 'dist/operator/main.js'), ...args];
+    this.#child = spawnBound('unshare', ['--mount', 'sh', '-c', setUp, credentials, ...command], {
+      env: {
+        PATH: process.env.PATH,
+        NODE_ENV: 'production',
+        KUBERNETES_SERVICE_HOST: hostname,
+        KUBERNETES_SERVICE_PORT: port,
+      },
       stdio: ['ignore', 'ignore', 'inherit'],
     });
   }

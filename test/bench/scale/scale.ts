@@ -10,7 +10,7 @@ import { KubeClient } from '../../../operator/runtime/client.ts';
 import { configMaps } from '../../../operator/runtime/resources.ts';
 import { startApiServer } from '../../cluster/apiserver.ts';
 import { ensureBinaries } from '../../cluster/binaries.ts';
-import { operatorKubeconfig } from '../../integration/operator-client.ts';
+import { operatorCredentials } from '../../integration/operator-client.ts';
 import { eventually } from '../../kubectl.ts';
 import { Fleet } from './fleet.ts';
 import { Operator } from './operator.ts';
@@ -41,7 +41,7 @@ try {
   const places = placesOf(workspaceCount);
   const [first] = places;
   if (!first) throw new Error('no workspaces');
-  const kubeconfig = await operatorKubeconfig(server);
+  const credentials = await operatorCredentials(server);
   const auditLog = join(server.dir, 'audit.log');
   const phases: Phase[] = [];
 
@@ -59,7 +59,7 @@ try {
     console.log(name, phases.at(-1));
   };
   const start = async (): Promise<Operator> => {
-    operator = new Operator(kubeconfig, auditLog);
+    operator = new Operator(server.url, credentials, auditLog);
     await operator.ready();
     return operator;
   };
