@@ -178,7 +178,8 @@ describe('RBAC', () => {
     return status?.allowed ?? false;
   }
   const operator = 'system:serviceaccount:jvs-system:jvs-operator';
-  const watched = ['get', 'list', 'watch'];
+  const listed = ['list', 'watch'];
+  const watched = ['get', ...listed];
 
   test.each<[what: string, verbs: string[], namespace: string, object?: string]>([
     ['workspaces.jvs.io', [...watched, 'patch'], 'any'],
@@ -187,17 +188,17 @@ describe('RBAC', () => {
     ['snapshots.jvs.io', [...watched, 'create', 'patch', 'delete'], 'any'],
     ['snapshots.jvs.io/status', ['patch'], 'any'],
     ['snapshots.jvs.io/finalizers', ['update'], 'any'],
-    ['restores.jvs.io', [...watched, 'patch', 'delete'], 'any'],
+    ['restores.jvs.io', [...listed, 'patch', 'delete'], 'any'],
     ['restores.jvs.io/status', ['patch'], 'any'],
     ['namespaces', ['get'], 'any', 'any'],
-    ['persistentvolumeclaims', [...watched, 'create', 'patch', 'delete'], 'any'],
-    ['deployments.apps', [...watched, 'create', 'patch', 'delete'], 'any'],
+    ['persistentvolumeclaims', [...listed, 'create', 'patch', 'delete'], 'any'],
+    ['deployments.apps', [...listed, 'create', 'patch', 'delete'], 'any'],
     ['pods', [...watched, 'create', 'delete'], 'any'],
     ['pods', ['patch'], 'jvs-system'],
-    ['persistentvolumes', [...watched, 'create', 'patch', 'delete'], ''],
-    ['storageclasses.storage.k8s.io', watched, ''],
+    ['persistentvolumes', [...listed, 'create', 'patch', 'delete'], ''],
+    ['storageclasses.storage.k8s.io', listed, ''],
     ['configmaps', ['create'], 'any'],
-    ['configmaps', [...watched, 'patch'], 'any', 'jvs-operator-ca'],
+    ['configmaps', ['patch'], 'any', 'jvs-operator-ca'],
     ['events.events.k8s.io', [...watched, 'create', 'patch'], 'any'],
     ['tokenreviews.authentication.k8s.io', ['create'], ''],
     ['mutatingwebhookconfigurations.admissionregistration.k8s.io', [...watched, 'patch'], '', 'jvs-operator'],
@@ -217,7 +218,7 @@ describe('RBAC', () => {
     ['secrets', 'list', 'any'],
     ['secrets', 'get', 'jvs-system', 'other'],
     ['secrets', 'list', 'jvs-system'],
-    ['configmaps', 'get', 'any', 'other'],
+    ['configmaps', 'get', 'any', 'jvs-operator-ca'],
     ['configmaps', 'patch', 'any', 'other'],
     ['configmaps', 'delete', 'any', 'jvs-operator-ca'],
     ['workspaces.jvs.io', 'create', 'any'],
