@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { ensurePackage, Mounted } from '../testing/filesystem.ts';
-import { page, type Results, rowsOf, type Sample } from './page.ts';
+import { page, type Results, rowsOf, type Sample, type Space } from './page.ts';
 import { plot } from './plot.ts';
 import { type Measure, NATIVE, RunningEngine, runScript, type Tool, toolsAgainst } from './tools.ts';
 import { manyFiles, WORKLOADS, type Workload } from './workloads.ts';
@@ -49,7 +49,12 @@ try {
       save(results);
     }
   }
-  if (values.space) results.space = await space();
+  if (values.space) {
+    results.spaces = [
+      await space(manyFiles('small', 10_000, 4096, 4)),
+      await space(manyFiles('large', 1000, 65_536, 4)),
+    ];
+  }
   if (values.million) results.million = await million();
   save(results);
 } finally {
@@ -74,7 +79,8 @@ function save(results: Results): void {
 async function compare(workload: Workload, tools: Tool[]): Promise<Sample[]> {
   const samples: Sample[] = [];
   const run = new Date().toISOString();
-  for (const tool of [undefined, ...tools]) samples.push(...(await measureTool(workload, tool, run)));
+  const tried = tools.filter(({ name }) => !workload.without?.includes(name));
+  for (const tool of [undefined, ...tried]) samples.push(...(await measureTool(workload, tool, run)));
   return samples;
 }
 
@@ -133,8 +139,7 @@ function usedBytes(path: string): number {
   return (blocks - bfree) * bsize;
 }
 
-async function space(): Promise<NonNullable<Results['space']>> {
-  const workload = manyFiles('space', 10_000, 4096, 4);
+async function space(workload: Workload): Promise<Space> {
   using volume = filesystem(workload);
   const main = join(volume.path, 'main');
   const empty = usedBytes(volume.path);
@@ -146,12 +151,12 @@ async function space(): Promise<NonNullable<Results['space']>> {
     await engine.snapshot();
     if (round < snapshots) workload.change(main, round);
   }
-  return { tree, snapshots, all: usedBytes(volume.path) - empty };
+  return { workload: workload.name, tree, snapshots, taken: usedBytes(volume.path) - empty - tree };
 }
 
-/** MiB at the most, with a million small files. */
+/** MiB at the most, with a million files: empty ones, as memory goes by entries. */
 async function million(): Promise<NonNullable<Results['million']>> {
-  const workload = manyFiles('million', 1_000_000, 16, 20);
+  const workload = manyFiles('million', 1_000_000, 0, 6);
   using volume = filesystem(workload);
   const main = join(volume.path, 'main');
   workload.make(main);

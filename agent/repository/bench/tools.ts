@@ -20,6 +20,7 @@ export interface Tool {
 }
 
 export const NATIVE = 'native';
+export const JVS = 'jvs 8.2';
 export const NATIVE_STARTED = 'native, process start included';
 
 /** `bundle` is snapshot.ts as it would be shipped. */
@@ -43,9 +44,7 @@ export function toolsAgainst(bundle: string, jvs: string | undefined): Tool[] {
       first: restic,
       repeat: restic,
     },
-    ...(jvs
-      ? [{ name: 'jvs 8.2', prepare: `cd $V && ${jvs} init .`, first: snapshot, repeat: snapshot }]
-      : []),
+    ...(jvs ? [{ name: JVS, prepare: `cd $V && ${jvs} init .`, first: snapshot, repeat: snapshot }] : []),
   ];
 }
 
@@ -81,13 +80,19 @@ export class RunningEngine implements AsyncDisposable {
 
   async ask(task: Task): Promise<Measure> {
     const start = performance.now();
-    const answered = once(this.#child, 'message');
+    const answered = new AbortController();
+    const { signal } = answered;
+    const ended = once(this.#child, 'exit', { signal }).then(() => {
+      throw new Error('the engine ended');
+    });
+    const answer = once(this.#child, 'message', { signal });
     this.#child.send(task);
-    const [memory] = await Promise.race([
-      answered,
-      once(this.#child, 'exit').then(() => Promise.reject(new Error('the engine ended'))),
-    ]);
-    return { seconds: (performance.now() - start) / 1000, memory };
+    try {
+      const [memory] = await Promise.race([answer, ended]);
+      return { seconds: (performance.now() - start) / 1000, memory };
+    } finally {
+      answered.abort();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

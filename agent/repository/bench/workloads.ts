@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { JVS } from './tools.ts';
 
 export interface Workload {
   key: string;
@@ -8,6 +9,8 @@ export interface Workload {
   /** Of the filesystem it is tried on. */
   gibibytes: number;
   inodes: number;
+  /** Tools that would take many minutes. */
+  without?: readonly string[];
   make(main: string): void;
   /** What changes before the repeated run: 1 % of the files, another 1 % each round. */
   change(main: string, round: number): void;
@@ -46,5 +49,5 @@ export const WORKLOADS: readonly Workload[] = [
     },
     change: (main, round) => writeFileSync(join(main, 'small-7'), `changed ${round}`),
   },
-  manyFiles('100k', 100_000, 512, 6),
+  { ...manyFiles('100k', 100_000, 512, 6), without: [JVS] },
 ];
