@@ -128,6 +128,8 @@ const rare: Record<string, string> = {
   'get workspaces.jvs.io': 'a pod comes before the cache knows its Workspace: integration/webhook.test.ts',
   'get events.events.k8s.io': 'an event goes on after a restart: integration/runtime-events.test.ts',
   'patch secrets jvs-operator-certs': 'certificates are renewed: integration/certs.test.ts',
+  'patch persistentvolumeclaims': 'spec.storage has grown: integration/rights.test.ts',
+  'delete restores.jvs.io': 'its Workspace goes: integration/deletion.test.ts',
   'create persistentvolumes': 'JuiceFS without a class: integration/storage.test.ts',
   'patch persistentvolumes': 'JuiceFS without a class: integration/storage.test.ts',
   'delete persistentvolumes': 'JuiceFS without a class: integration/storage.test.ts',

@@ -5,7 +5,12 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
-import { deployments, mutatingWebhookConfigurations, pvcs } from '../../operator/runtime/resources.ts';
+import {
+  deployments,
+  mutatingWebhookConfigurations,
+  pvcs,
+  storageClasses,
+} from '../../operator/runtime/resources.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
 import { compareRights, operatorRights, type Right, sayRight, type Use, usesIn } from '../rights.ts';
 import { startWithKubectl } from './kubectl.ts';
@@ -51,7 +56,6 @@ test('nothing that a Workspace and a Snapshot need is refused from their making 
     const claim = await admin.get(pvcs, { namespace, name: 'jvs-w' });
     expect(claim?.metadata.deletionTimestamp ?? 'gone').toBeTruthy();
   }, within);
-  await operator.stop();
   const uses = usesIn(await readFile(join(server.dir, 'audit.log'), 'utf8'));
   const { refused, unused } = compareRights(await operatorRights(), uses);
   expect(refused).toEqual([]);
@@ -63,6 +67,27 @@ test('nothing that a Workspace and a Snapshot need is refused from their making 
     'create deployments.apps',
   ])
     expect(names.filter((name) => name.endsWith(right))).toEqual([]);
+});
+
+test('a volume may be grown', async () => {
+  const [metadata, claim] = [
+    { namespace, name: 'grows' },
+    { namespace, name: 'jvs-grows' },
+  ];
+  const storageClass = { metadata: { name: 'elastic' }, provisioner: 'p', allowVolumeExpansion: true };
+  await admin.create(storageClasses, storageClass);
+  const spec = { storage: '1Gi', storageClassName: 'elastic' };
+  await admin.create(workspaces, { metadata, spec } as unknown as Workspace);
+  await vi.waitFor(async () => expect(await admin.get(pvcs, claim)).toBeDefined(), within);
+  // As the provisioner and the controller of volumes would.
+  await admin.mergePatch(pvcs, claim, { spec: { volumeName: 'pv' } });
+  const bound = { phase: 'Bound', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'] };
+  await admin.mergePatch(pvcs, claim, { status: bound }, { subresource: 'status' });
+  await admin.mergePatch(workspaces, metadata, { spec: { storage: '2Gi' } });
+  await vi.waitFor(
+    async () => expect((await admin.get(pvcs, claim))?.spec?.resources?.requests?.storage).toBe('2Gi'),
+    within,
+  );
 });
 
 test('what a role gives and nobody uses is found, and a narrow right does not excuse a wide one', () => {
