@@ -188,6 +188,30 @@ test('a deleted Workspace takes its Snapshots and Restores along and no data, an
   expect(await stateIn('live')).toBe('two');
 });
 
+test('a container that crashes leaves a snapshot that says which it was, once', async () => {
+  const crashing = idleContainer(
+    'main',
+    'cd "$JVS_WORKSPACE"; if [ -f crashed ]; then trap exit TERM; tail -f /dev/null & wait; fi; ' +
+      'echo half-done >state; touch crashed; exit 3',
+  );
+  await createWorkspace(namespace, 'crashing', {
+    finalSnapshot: true,
+    template: { spec: podSpec(crashing) },
+  });
+  const shown = async () => {
+    const { items } = JSON.parse(await kubectl('-n', namespace, 'get', kinds.snapshot, '-o', 'json'));
+    return (items as Snapshot[]).filter(({ spec }) => spec.workspace === 'crashing');
+  };
+  const [made] = await eventually('its snapshot is Ready', async () => {
+    const all = await shown();
+    return all.some(({ status }) => status?.phase === 'Ready') && all;
+  });
+  expect(made?.status?.origin).toBe('final');
+  expect(made?.spec.note).toMatch(/^Container main of pod jvs-crashing-.* crashed with exit code 3 at /);
+  await createSnapshot(namespace, 'after-crash', { workspace: 'crashing' });
+  expect(await shown()).toHaveLength(2);
+});
+
 test('a namespace that ends takes all with it, whatever waits in it', async () => {
   const name = `${namespace}-ends`;
   await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
