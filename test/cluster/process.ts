@@ -80,3 +80,10 @@ export function collect(child: ChildProcess, what: string): Promise<string> {
     });
   });
 }
+
+/** Whether something is mounted on the path. */
+export const isMounted = (path: string): Promise<boolean> =>
+  output('mountpoint', ['-q', path]).then(
+    () => true,
+    () => false,
+  );

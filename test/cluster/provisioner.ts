@@ -2,6 +2,7 @@ import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KubeClient } from './kube-client.ts';
 import { nodeName } from './node-config.ts';
+import { isMounted, output } from './process.ts';
 import { say } from './progress.ts';
 
 /** The provisioner that the cluster's StorageClasses name. */
@@ -38,15 +39,19 @@ interface Class {
   metadata: Metadata;
   provisioner: string;
   reclaimPolicy: string;
+  volumeBindingMode: string;
+  parameters?: { medium?: 'Memory' };
 }
 
+const selectedNode = 'volume.kubernetes.io/selected-node';
 const claimsPath = '/api/v1/persistentvolumeclaims';
 const volumesPath = '/api/v1/persistentvolumes';
 const mergePatch = 'application/merge-patch+json';
 
 /**
  * Gives every claim of our classes a directory `<root>/<namespace>_<claim>_<uid>` of the node as a `local`
- * volume, grows volumes by record alone, and removes the data of released ones as their policy says.
+ * volume, and removes the data of released ones as their policy says. It has no size, and grows by record alone;
+ * with the class's parameter `medium: Memory` it is a tmpfs of the size asked for.
  * Not kube-controller-manager's host-path provisioner: its directories are 0750 and root's, and hostPath
  * volumes get no fsGroup, so that no pod of another user could write; `local` ones do, as those of CSI do.
  */
@@ -103,8 +108,10 @@ export class Provisioner {
       const storageClass = own.get(claim.spec.storageClassName ?? '');
       if (!storageClass || claim.metadata.deletionTimestamp || claim.spec.volumeMode === 'Block') continue;
       const volume = byName.get(volumeName(claim));
-      if (!volume && !claim.spec.volumeName) await this.#provision(claim, storageClass);
-      else if (volume && claim.status.phase === 'Bound') await this.#expand(claim, volume);
+      const waits = storageClass.volumeBindingMode === 'WaitForFirstConsumer';
+      if (!volume && !claim.spec.volumeName) {
+        if (!waits || claim.metadata.annotations?.[selectedNode]) await this.#provision(claim, storageClass);
+      } else if (volume && claim.status.phase === 'Bound') await this.#expand(claim, volume, storageClass);
     }
     for (const volume of volumes) {
       const ours = volume.metadata.annotations?.['pv.kubernetes.io/provisioned-by'] === provisionerName;
@@ -118,6 +125,10 @@ export class Provisioner {
     const { namespace = '', name, uid } = claim.metadata;
     const path = join(this.#root, `${namespace}_${name}_${uid}`);
     await mkdir(path, { recursive: true });
+    const { storage } = claim.spec.resources.requests;
+    if (isMemory(storageClass) && !(await isMounted(path))) {
+      await output('mount', ['-t', 'tmpfs', '-o', `size=${bytes(storage)}`, 'tmpfs', path]);
+    }
     await chmod(path, 0o777);
     await this.#send('POST', volumesPath, {
       apiVersion: 'v1',
@@ -127,7 +138,7 @@ export class Provisioner {
         annotations: { 'pv.kubernetes.io/provisioned-by': provisionerName },
       },
       spec: {
-        capacity: { storage: claim.spec.resources.requests.storage },
+        capacity: { storage },
         accessModes: claim.spec.accessModes,
         persistentVolumeReclaimPolicy: storageClass.reclaimPolicy,
         storageClassName: storageClass.metadata.name,
@@ -146,11 +157,14 @@ export class Provisioner {
     });
   }
 
-  /** A directory has no size of its own; requests only ever grow, so unequal means larger. */
-  async #expand(claim: Claim, volume: Volume): Promise<void> {
+  /** Requests only ever grow, so unequal means larger. */
+  async #expand(claim: Claim, volume: Volume, storageClass: Class): Promise<void> {
     const { storage } = claim.spec.resources.requests;
     const { namespace, name } = claim.metadata;
     if (volume.spec.capacity.storage !== storage) {
+      if (isMemory(storageClass)) {
+        await output('mount', ['-o', `remount,size=${bytes(storage)}`, volume.spec.local?.path ?? '']);
+      }
       const path = `${volumesPath}/${volume.metadata.name}`;
       await this.#send('PATCH', path, { spec: { capacity: { storage } } }, mergePatch);
     }
@@ -162,7 +176,9 @@ export class Provisioner {
 
   async #delete(volume: Volume): Promise<void> {
     if (volume.spec.local?.path.startsWith(`${this.#root}/`)) {
-      await rm(volume.spec.local.path, { recursive: true, force: true });
+      const { path } = volume.spec.local;
+      if (await isMounted(path)) await output('umount', ['--lazy', path]);
+      await rm(path, { recursive: true, force: true });
     }
     await this.#send('DELETE', `${volumesPath}/${volume.metadata.name}`);
   }
@@ -182,3 +198,8 @@ export class Provisioner {
 function volumeName(claim: Claim): string {
   return `pvc-${claim.metadata.uid}`;
 }
+
+const isMemory = ({ parameters }: Class): boolean => parameters?.medium === 'Memory';
+
+/** tmpfs takes k, m and g, and means powers of two by them. */
+const bytes = (quantity: string): string => quantity.replace(/i$/, '').toLowerCase();

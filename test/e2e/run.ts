@@ -3,11 +3,13 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureJuiceFs } from '../cluster/juicefs.ts';
 import { clusterDir } from '../cluster/paths.ts';
 import { openTarget } from '../cluster/target.ts';
 import { writeOverlay } from '../overlay.ts';
 import { compareRights, isRare, operatorRights, sayRight, usesIn } from '../rights.ts';
 
+ensureJuiceFs();
 const target = await openTarget();
 const overlay = await writeOverlay(target);
 const suite = await target.start([

