@@ -1,4 +1,5 @@
 // The agent, put together: volume, executor, link, debug API and probes, started in this order and stopped in reverse.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../shared/log.ts';
 import { startApiServer } from './api/server.ts';
 import { AgentService } from './api/service.ts';
@@ -30,6 +31,9 @@ export interface Agent {
    */
   stop(graceMs: number): Promise<void>;
 }
+
+/** The operator shows what agents say that are connected: the last words are worth this wait, milliseconds. */
+const farewellMs = 2000;
 
 const noLink: LinkState = {
   connected: false,
@@ -130,8 +134,14 @@ export async function startAgent(
     debugPort: api.port,
     healthPort: health.port,
     async stop(graceMs) {
+      const until = performance.now() + graceMs;
+      let news = false;
       // The operator hears how the running request ended before the agent hangs up.
-      await executor.stop(graceMs, () => upkeep.takeFinal());
+      await executor.stop(graceMs, async () => {
+        news = await upkeep.takeFinal();
+      });
+      if (news && link?.state.connected)
+        await sleep(Math.min(farewellMs, Math.max(0, until - performance.now())));
       stopLink.abort();
       await linkRuns;
       await exporter.stop();

@@ -195,7 +195,7 @@ export class Executor {
    * Lets what runs finish, then what `last` does, within `graceMs`, then aborts it; nothing else starts. Safe to call
    * again, with less grace.
    */
-  async stop(graceMs: number, last?: () => Promise<void>): Promise<void> {
+  async stop(graceMs: number, last?: () => Promise<unknown>): Promise<void> {
     this.#unsubscribe();
     this.#queue.stop();
     await this.#turns.stop(graceMs, this.#role === 'ROLE_STANDBY' ? undefined : last);

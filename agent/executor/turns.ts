@@ -40,7 +40,7 @@ export class Turns {
   readonly #exclusive = new Exclusive();
   readonly #stopping = new AbortController();
   readonly #abort = new AbortController();
-  #last: Promise<void> | undefined;
+  #last: Promise<unknown> | undefined;
 
   constructor({ events, now }: { events: Events; now: () => number }) {
     this.#events = events;
@@ -94,7 +94,7 @@ export class Turns {
    * Lets what runs finish, then what `last` does, all within `graceMs`; then aborts it. Nothing else starts. Safe to
    * call again, with less grace: `last` is called once.
    */
-  async stop(graceMs: number, last?: () => Promise<void>): Promise<void> {
+  async stop(graceMs: number, last?: () => Promise<unknown>): Promise<void> {
     this.#stopping.abort();
     const timer = setTimeout(() => this.#abort.abort(), graceMs);
     await this.#exclusive.idle();

@@ -114,20 +114,23 @@ export class Upkeep {
 
   /**
    * The snapshot of an agent that is told to stop, where the rules ask for one and something has changed. What keeps
-   * it from being taken is told. Never throws.
+   * it from being taken is told. Whether there is anything to tell; never throws.
    */
-  async takeFinal(): Promise<void> {
+  async takeFinal(): Promise<boolean> {
     const { volume, executor, store, worktree, maintenance, clock, log } = this.#options;
-    if (maintenance || !volume.state.info) return;
+    if (maintenance || !volume.state.info) return false;
     // It may have been told to stop before it had read them.
     const rules = this.#rules ?? (await store.load('rules', rulesSchema));
-    if (!rules?.finalSnapshot) return;
+    if (!rules?.finalSnapshot) return false;
     // Should nobody wait for it, the next start says so.
     await store.save('final', { worktree, since: clock.now().toISOString() });
+    let news = true;
     try {
+      const before = volume.state.snapshots;
       const note = 'Before the pod stopped';
       const taken = await executor.final({ worktree, note, unlessUnchanged: this.#headIsGood(worktree) });
       log.info({ snapshot: taken.snapshot_id }, 'final snapshot');
+      news = !before.some(({ snapshot_id }) => snapshot_id === taken.snapshot_id);
     } catch (err) {
       log.error({ err }, 'final snapshot not taken');
       const why = err instanceof Error ? err.message : String(err);
@@ -135,6 +138,7 @@ export class Upkeep {
       await this.#journal.notice(`final-${this.#now()}`, 'FinalSnapshotFailed', message);
     }
     await store.remove('final');
+    return news;
   }
 
   /** Until aborted. What runs when the signal aborts is the executor's to end. */
