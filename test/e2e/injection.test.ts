@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { volumePath } from '../cluster/cluster.ts';
 import { apply, eventually, get, kubectl } from '../kubectl.ts';
 import {
+  applyRestore,
   conditionOf,
   createSnapshot,
   createWorkspace,
@@ -11,6 +12,7 @@ import {
   idleContainer,
   podSpec,
   useNamespace,
+  withoutOperator,
 } from './world.ts';
 
 const namespace = useNamespace({ 'pod-security.kubernetes.io/enforce': 'restricted' });
@@ -60,6 +62,27 @@ test("a user's own pod gets volume and agent, and a Snapshot is taken in it", as
   await kubectl('-n', namespace, 'delete', 'pod', 'own');
 });
 
+test('a pod of a worktree waits until it is there, says so, and works in it', async () => {
+  const annotations = { 'jvs.io/worktree': 'exp' };
+  const forked = { apiVersion: 'v1', kind: 'Pod', metadata: metadata('forked', { annotations }) };
+  await apply({ ...forked, spec: podSpec(idleContainer()) });
+  await eventually('its agent says what it waits for', async () =>
+    (await kubectl('-n', namespace, 'logs', 'forked', '-c', 'jvs-agent')).includes(
+      'the pod waits for worktree exp',
+    ),
+  );
+  expect((await get<Pod>('pod', 'forked', namespace)).status.phase).toBe('Pending');
+  await applyRestore(namespace, 'fork', {
+    workspace: 'shared',
+    snapshot: 'of-own-pod',
+    newWorktree: 'exp',
+  });
+  await running('forked');
+  const seen = 'echo "$JVS_WORKSPACE"; cat "$JVS_WORKSPACE/result"';
+  expect(await exec(namespace, 'forked', 'main', seen)).toBe('/workspace/worktrees/exp\ndone\n');
+  await kubectl('-n', namespace, 'delete', 'pod', 'forked');
+});
+
 test('a StatefulSet gets it too', async () => {
   await apply({
     apiVersion: 'apps/v1',
@@ -105,18 +128,7 @@ test('a label that names no Workspace of the namespace is refused with what to d
 });
 
 test('with the operator down only labelled pods wait; an uninjected one is noticed when it is back', async () => {
-  await kubectl('-n', 'jvs-system', 'scale', 'deploy/jvs-operator', '--replicas=0');
-  try {
-    await kubectl(
-      '-n',
-      'jvs-system',
-      'wait',
-      '--for=delete',
-      'pod',
-      '-l',
-      'app.kubernetes.io/name=jvs-operator',
-      '--timeout=60s',
-    );
+  await withoutOperator(async () => {
     const plain = { apiVersion: 'v1', kind: 'Pod', spec: podSpec(idleContainer()) };
     await apply({ ...plain, metadata: { name: 'plain', namespace } });
     await expect(apply({ ...plain, metadata: metadata('labelled') })).rejects.toThrow(/webhook/);
@@ -126,9 +138,6 @@ test('with the operator down only labelled pods wait; an uninjected one is notic
     });
     await running('opted-out');
     await kubectl('-n', namespace, 'label', 'pod', 'plain', 'jvs.io/workspace=shared');
-  } finally {
-    await kubectl('-n', 'jvs-system', 'scale', 'deploy/jvs-operator', '--replicas=1');
-    await kubectl('-n', 'jvs-system', 'rollout', 'status', 'deploy/jvs-operator', '--timeout=120s');
-  }
+  });
   expect(await conditionOf(namespace, 'shared', 'Degraded', 'PodNotInjected')).toContain('plain');
 });

@@ -20,6 +20,7 @@ import {
   idleContainer,
   podSpec,
   useNamespace,
+  withoutOperator,
   workspaceIn,
   workspaceOf,
 } from './world.ts';
@@ -63,19 +64,6 @@ const shownAsOnDisk = (workspace: string, volume: string) =>
         .join() === (await onDisk(volume)).join(),
     90,
   );
-
-async function withoutOperator(work: () => Promise<void>): Promise<void> {
-  const operator = ['-n', 'jvs-system', 'scale', 'deploy/jvs-operator'];
-  const path = 'jsonpath={.spec.replicas}';
-  const replicas = await kubectl('-n', 'jvs-system', 'get', 'deploy/jvs-operator', '-o', path);
-  await kubectl(...operator, '--replicas=0');
-  try {
-    await work();
-  } finally {
-    await kubectl(...operator, `--replicas=${replicas}`);
-    await kubectl('-n', 'jvs-system', 'rollout', 'status', 'deploy/jvs-operator', '--timeout=120s');
-  }
-}
 
 test('the schedule goes on without the operator, surplus is pruned, and the cluster shows all of it afterwards', async () => {
   await createWorkspace(namespace, 'timed', { autoSnapshot });

@@ -163,3 +163,19 @@ export async function useStaticVolume(
   });
   return storageClassName;
 }
+
+/** Does `work` while no replica of the operator is left, then starts as many as before and waits for them. */
+export async function withoutOperator(work: () => Promise<void>): Promise<void> {
+  const operator = (...args: string[]) => kubectl('-n', 'jvs-system', ...args);
+  const deployment = 'deploy/jvs-operator';
+  const replicas = await operator('get', deployment, '-o', 'jsonpath={.spec.replicas}');
+  await operator('scale', deployment, '--replicas=0');
+  try {
+    const selector = 'app.kubernetes.io/name=jvs-operator';
+    await operator('wait', '--for=delete', 'pod', '-l', selector, '--timeout=60s');
+    await work();
+  } finally {
+    await operator('scale', deployment, `--replicas=${replicas}`);
+    await operator('rollout', 'status', deployment, '--timeout=120s');
+  }
+}
