@@ -117,7 +117,8 @@ test('the token is shown to nobody but the owner of the certificate', async () =
     socket.on('error', () => {});
   }).listen(0, () => resolve((listener.address() as { port: number }).port));
   stops.push(() => listener.close());
-  const impostor = await TransferServer.start(new TestVolume().path, 0);
+  const { volume: theirs } = await source(1);
+  const impostor = await TransferServer.start(theirs.path, 0);
   stops.push(() => impostor.close());
   impostor.setExports([{ snapshotId: from.snapshotId, tokenSha256: sha256('secret') }]);
   await expect(all({ ...from, address: `127.0.0.1:${impostor.port}` })).rejects.toThrow(
