@@ -83,7 +83,9 @@ function describe({ metadata, spec, status = {} }: Workspace, terminal: Terminal
   }
 }
 
-const wrong = (type: string, status: string) => status === (type === 'Degraded' ? 'True' : 'False');
+/** Nothing is wrong with a Workspace that has no schedule. */
+const wrong = (type: string, status: string) =>
+  type !== 'Scheduled' && status === (type === 'Degraded' ? 'True' : 'False');
 
 function phaseOf(phase = 'Pending'): string | Span {
   if (phase === 'Ready') return { text: phase, style: 'green' };
