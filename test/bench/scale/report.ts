@@ -24,6 +24,10 @@ export interface Results {
   phases: Phase[];
   latencies: Latency[];
   requestsPerSnapshot: number;
+  /** MiB that the operator may hold. */
+  budgetMiB: number;
+  /** The machine's load average, the highest after a phase: far above its processors, others were at work. */
+  load: number;
   /** Seconds until all were Ready. */
   burst: { count: number; workspaces: number; seconds: number };
 }
@@ -36,14 +40,15 @@ const row = (...cells: (string | number)[]) => `| ${cells.join(' | ')} |`;
 const fixed = (value: number, digits = 1) => value.toFixed(digits);
 
 export function page(results: Results): string {
-  const { workspaces, snapshots, phases, latencies, requestsPerSnapshot, burst } = results;
+  const { workspaces, snapshots, phases, latencies, requestsPerSnapshot, burst, budgetMiB, load } = results;
+  const peak = Math.max(...phases.map(({ usage }) => usage.peak));
   const total = (workspaces * snapshots).toLocaleString('en');
   return `# Scale
 
 ${workspaces.toLocaleString('en')} Workspaces, each with a connected agent (simulated, real gRPC over TLS) and
 ${snapshots} snapshots on its disk – ${total} in all – against a real API server and etcd on the same machine
 (${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}), where the API server, etcd and all agents compete with the
-operator for the processor. Written by \`npm run bench:scale\`.
+operator for the processor; the load average went up to ${fixed(load)}. Written by \`npm run bench:scale\`.
 
 | Phase | Seconds | Requests of the operator | Its processor seconds | Its memory after, MiB (anonymous) |
 |---|---:|---:|---:|---:|
@@ -53,7 +58,7 @@ ${phases
   )
   .join('\n')}
 
-The most it ever held: ${fixed(Math.max(...phases.map(({ usage }) => usage.peak)), 0)} MiB.
+The most it ever held: ${fixed(peak, 0)} MiB; the budget is ${budgetMiB} MiB, half the manager's limit${peak > budgetMiB ? ', and **missed**' : ''}.
 
 | Latency, ms | p50 | p90 | p99 | n |
 |---|---:|---:|---:|---:|

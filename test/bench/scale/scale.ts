@@ -3,6 +3,7 @@
 
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
@@ -44,6 +45,7 @@ try {
   const credentials = await operatorCredentials(server);
   const auditLog = join(server.dir, 'audit.log');
   const phases: Phase[] = [];
+  let load = 0;
 
   /** Measures the operator of the moment, which `work` may replace. */
   const phase = async (name: string, work: (running: Operator) => Promise<unknown>): Promise<void> => {
@@ -55,6 +57,7 @@ try {
     const after = operator ?? before;
     const usage = await after.usage();
     const cpu = usage.cpu - (after === before ? cpuBefore : 0);
+    load = Math.max(load, loadavg()[0] ?? 0);
     phases.push({ name, seconds, requests, cpu, usage });
     console.log(name, phases.at(-1));
   };
@@ -150,6 +153,8 @@ try {
       phases,
       latencies,
       requestsPerSnapshot: requests / rounds,
+      budgetMiB,
+      load,
       burst,
     }),
   );
