@@ -91,9 +91,13 @@ export function usesIn(log: string): Use[] {
   return [...new Map(uses.map((use) => [JSON.stringify(use), use])).values()];
 }
 
-/** The narrowest right counts as used, so that a wider one beside it is found out. */
+/**
+ * The narrowest right counts as used, so that a wider one beside it is found out. Refused is what no right covers: an
+ * API server that has just started refuses for a moment what it will allow.
+ */
 export function compareRights(rights: readonly Right[], uses: readonly Use[]) {
   const used = new Set<Right>();
+  const refused: Use[] = [];
   for (const use of uses) {
     const covering = rights
       .filter(
@@ -106,11 +110,9 @@ export function compareRights(rights: readonly Right[], uses: readonly Use[]) {
       )
       .sort((a, b) => width(a) - width(b));
     if (covering[0]) used.add(covering[0]);
+    else if (use.refused) refused.push(use);
   }
-  return {
-    refused: uses.filter(({ refused }) => refused),
-    unused: rights.filter((right) => !used.has(right) && !isImplicit(right)),
-  };
+  return { refused, unused: rights.filter((right) => !used.has(right) && !isImplicit(right)) };
 }
 
 const width = ({ namespace, name }: Right): number => (namespace ? 0 : 1) + (name ? 0 : 2);

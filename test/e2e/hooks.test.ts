@@ -1,9 +1,10 @@
-// Hooks around snapshots, with a server in the user's container that is to hold still.
+// Hooks around snapshots, and the last snapshot of a pod: with a server in the user's container that is to hold still.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Snapshot } from '../../operator/api/snapshot.ts';
 import { signalContainer, volumePath } from '../cluster/cluster.ts';
-import { apply, eventually, kubectl } from '../kubectl.ts';
+import { apply, eventually, kinds, kubectl } from '../kubectl.ts';
 import {
   applySnapshot,
   createSnapshot,
@@ -76,4 +77,25 @@ test('a hook that hangs holds nothing up for longer than its timeout, and is tol
     (await eventsOf(namespace, 'quiet')).find((event) => event.startsWith('HookFailed')),
   );
   expect(told).toContain('spec.hooks.preSnapshot');
+});
+
+test('a pod that stops leaves a last snapshot, with what its containers wrote at their end', async () => {
+  const last = idleContainer(
+    'main',
+    'trap "sleep 1; echo the end > /workspace/main/last; exit 0" TERM; tail -f /dev/null & wait',
+  );
+  const spec = { ...podSpec(last), terminationGracePeriodSeconds: 40 };
+  await createWorkspace(namespace, 'final', { finalSnapshot: true, hooks, template: { spec } });
+  await kubectl('-n', namespace, 'scale', `${kinds.workspace}/final`, '--replicas=0');
+  const final = await eventually(
+    'the last snapshot is shown',
+    async () => {
+      const list = await kubectl('-n', namespace, 'get', kinds.snapshot, '-o', 'json');
+      const { items } = JSON.parse(list) as { items: Snapshot[] };
+      return items.find(({ spec, status }) => spec.workspace === 'final' && status?.origin === 'final');
+    },
+    120,
+  );
+  const id = final.status?.snapshotID ?? '';
+  expect(await onVolume('final', '.jvs/snapshots', id, 'last')).toEqual(['the end']);
 });
