@@ -199,7 +199,7 @@ function securityContext({ user }: User): SecurityContext {
   return {
     runAsNonRoot: !root,
     allowPrivilegeEscalation: false,
-    capabilities: { drop: ['ALL'], ...(root && { add: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'] }) },
+    capabilities: { drop: ['ALL'], ...(root && { add: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID'] }) },
     readOnlyRootFilesystem: true,
     seccompProfile: { type: 'RuntimeDefault' },
   };

@@ -312,7 +312,7 @@ describe('user', () => {
       ...restricted,
       runAsUser: 0,
       runAsNonRoot: false,
-      capabilities: { drop: ['ALL'], add: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'] },
+      capabilities: { drop: ['ALL'], add: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID'] },
     });
   });
 
