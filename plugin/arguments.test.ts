@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseArguments, UsageError, usage, waitingTime, wholeNumber } from './arguments.ts';
+import { UsageError, wholeNumber } from '../shared/command-line.ts';
+import { parseArguments, usage, waitingTime } from './arguments.ts';
 
 const parse = (line: string) => parseArguments(line.split(' ').filter(Boolean));
 

@@ -1,25 +1,19 @@
 // The plugin's grammar: commands, their operands and options, and what is wrong with a given command line.
 import { parseArgs } from 'node:util';
+import * as line from '../shared/command-line.ts';
 import { parseDuration } from '../shared/duration.ts';
+
+const { UsageError } = line;
 
 /** What a word of the command line stands for: what the shell offers for it. */
 export type Kind = 'workspace' | 'snapshot' | 'namespace' | 'context' | 'file' | readonly string[];
 
-export interface OptionSpec {
-  type: 'string' | 'boolean';
-  multiple?: boolean;
-  short?: string;
-  /** How the value is called in the usage. */
-  value?: string;
+export interface OptionSpec extends line.OptionSpec {
   kind?: Kind;
-  help: string;
 }
 
-export interface CommandSpec {
+export interface CommandSpec extends Omit<line.CommandSpec, 'operands'> {
   operands: readonly (readonly [name: string, kind?: Kind])[];
-  /** So many of the operands have to be given. */
-  required: number;
-  help: string;
   options: Readonly<Record<string, OptionSpec>>;
 }
 
@@ -144,20 +138,11 @@ export function isCommand(name: string): name is CommandName {
   return Object.hasOwn(commands, name);
 }
 
-export interface Arguments {
+export interface Arguments extends line.Words {
   /** undefined only with `help`. */
   command: CommandName | undefined;
-  operands: string[];
   help: boolean;
   output: Format;
-  flag(name: string): boolean;
-  text(name: string): string | undefined;
-  texts(name: string): string[];
-}
-
-/** The command line is wrong; `message` says how, in a line. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
 }
 
 /**
@@ -169,37 +154,22 @@ export function parseArguments(argv: readonly string[]): Arguments {
   if (command !== undefined && !isCommand(command)) {
     throw new UsageError(`unknown command ${JSON.stringify(command)}`);
   }
-  const spec: CommandSpec | undefined = command && commands[command];
-  let parsed: { values: Record<string, unknown>; positionals: string[] };
-  try {
-    parsed = parseArgs({ args: rest, options: { ...globals, ...spec?.options }, allowPositionals: true });
-  } catch (cause) {
-    const [sentence = ''] = cause instanceof Error ? cause.message.split(/\. (?=To)|\n/) : [];
-    throw new UsageError(sentence, { cause });
-  }
-  const { values, positionals } = parsed;
-  const help = values.help === true;
-  if (!help) {
-    if (!spec) throw new UsageError('a command is missing');
-    if (positionals.length < spec.required) {
-      throw new UsageError(`${command}: ${spec.operands[positionals.length]?.[0]} is missing`);
-    }
-    if (positionals.length > spec.operands.length) {
-      throw new UsageError(`${command}: unexpected ${JSON.stringify(positionals[spec.operands.length])}`);
-    }
-  }
-  const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined);
-  const output = text('output') ?? 'table';
+  const words = line.parseWords(command ?? '', withGlobals(command), rest);
+  const help = words.flag('help');
+  if (command === undefined && !help) throw new UsageError('a command is missing');
+  const output = words.text('output') ?? 'table';
   const format = formats.find((one) => one === output);
   if (!format) throw new UsageError(`--output: ${JSON.stringify(output)} is none of ${formats.join(', ')}`);
+  return { ...words, command, help, output: format };
+}
+
+/** As the words are parsed; without a command there are the global options alone. */
+function withGlobals(command: CommandName | undefined): line.CommandSpec {
+  if (!command) return { operands: [], required: 0, help: '', options: globals };
+  const { operands, required, help, options }: CommandSpec = commands[command];
   return {
-    command,
-    operands: positionals,
-    help,
-    output: format,
-    flag: (name) => values[name] === true,
-    text,
-    texts: (name) => (Array.isArray(values[name]) ? values[name].map(String) : []),
+    ...{ required, help, options: { ...options, ...globals } },
+    operands: operands.map(([operand]) => operand),
   };
 }
 
@@ -218,14 +188,6 @@ export function splitCommand(argv: readonly string[]): { command: string | undef
     : { command: argv[index], rest: argv.toSpliced(index, 1) };
 }
 
-/** @throws UsageError */
-export function wholeNumber(args: Arguments, name: string): number | undefined {
-  const text = args.text(name);
-  if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--${name}: ${JSON.stringify(text)} is no whole number`);
-  return Number(text);
-}
-
 /** Milliseconds. @throws UsageError */
 export function waitingTime(args: Arguments): number {
   try {
@@ -238,27 +200,13 @@ export function waitingTime(args: Arguments): number {
 
 export function usage(command?: CommandName): string {
   if (command) {
-    const { operands, required, help, options }: CommandSpec = commands[command];
-    const words = operands.map(([operand], i) => (i < required ? operand : `[${operand}]`));
-    return `kubectl jvs ${[command, ...words].join(' ')}: ${help}\n${optionLines({ ...options, ...globals })}`;
+    const spec = withGlobals(command);
+    return line.commandUsage(`kubectl jvs ${command}`, spec, spec.options);
   }
-  const lines = Object.entries(commands).map(([name, { operands, help }]) => [
-    [name, ...operands.map(([operand]) => operand)].join(' '),
-    help,
-  ]);
-  return `kubectl jvs COMMAND [OPTIONS]; a SNAPSHOT is the name of one, or an id on the volume\n${columns(lines)}${optionLines(globals)}`;
-}
-
-function optionLines(options: Record<string, OptionSpec>): string {
-  return columns(
-    Object.entries(options).map(([name, { short, value, help }]) => [
-      `${short ? `-${short}, ` : ''}--${name}${value ? ` ${value}` : ''}`,
-      help,
-    ]),
+  const all = Object.fromEntries(
+    Object.keys(commands)
+      .filter(isCommand)
+      .map((name) => [name, withGlobals(name)]),
   );
-}
-
-function columns(lines: (string | undefined)[][]): string {
-  const width = Math.max(...lines.map(([left = '']) => left.length));
-  return lines.map(([left = '', right = '']) => `  ${left.padEnd(width)}  ${right}\n`).join('');
+  return `kubectl jvs COMMAND [OPTIONS]; a SNAPSHOT is the name of one, or an id on the volume\n${line.overview(all, globals)}`;
 }

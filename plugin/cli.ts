@@ -1,5 +1,6 @@
 // kubectl jvs: one command, from its words to its exit code.
-import { type Arguments, type CommandName, parseArguments, UsageError, usage } from './arguments.ts';
+import { UsageError } from '../shared/command-line.ts';
+import { type Arguments, type CommandName, parseArguments, usage } from './arguments.ts';
 import type { Command } from './commands/command.ts';
 import { diff } from './commands/diff.ts';
 import { history } from './commands/history.ts';

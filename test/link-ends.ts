@@ -17,8 +17,7 @@ import { StateStore } from '../agent/state.ts';
 import { fakeDescriptor, MemoryRepository } from '../agent/testing/memory-repository.ts';
 import { Upkeep } from '../agent/upkeep/upkeep.ts';
 import { Volume } from '../agent/volume/volume.ts';
-import { LinkServer } from '../operator/link/server.ts';
-import { podOfWorkspace, quietLog, reviewOf, rotatable, testCa } from '../operator/link/testing.ts';
+import { quietLog, testCa, testLink } from '../operator/link/testing.ts';
 import { loadLink } from '../shared/proto/load.ts';
 
 /** What each side of a release said on one stream, in its order; messages in base64. */
@@ -105,20 +104,7 @@ export async function realAgent(port: number, ca: string) {
 
 /** The real operator's end, for any pod of the workspace. */
 export async function realOperator() {
-  const ca = await testCa();
-  const link = new LinkServer({
-    certificates: rotatable(await ca.issue()),
-    reviewToken: async (token) => reviewOf('ns', token),
-    pods: {
-      get: (namespace, name) => podOfWorkspace(namespace, name),
-      fetch: async (namespace, name) => podOfWorkspace(namespace, name),
-      onChange: () => {},
-    },
-    log,
-    version: 'test',
-    port: 0,
-  });
-  await link.start();
+  const { link, ca } = await testLink();
   return { link, ca: ca.pem, port: link.port ?? 0, stop: () => link.stop() };
 }
 

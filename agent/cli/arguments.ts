@@ -1,22 +1,13 @@
 // The command line's grammar: commands, their operands and options, and what is wrong with a given one.
-import { parseArgs } from 'node:util';
-
-interface OptionSpec {
-  type: 'string' | 'boolean';
-  multiple?: boolean;
-  short?: string;
-  /** How the value is called in the usage. */
-  value?: string;
-  help: string;
-}
-
-interface CommandSpec {
-  operands: readonly string[];
-  /** So many of the operands have to be given. */
-  required: number;
-  help: string;
-  options: Readonly<Record<string, OptionSpec>>;
-}
+import {
+  type CommandSpec,
+  commandUsage,
+  type OptionSpec,
+  overview,
+  parseWords,
+  UsageError,
+  type Words,
+} from '../../shared/command-line.ts';
 
 const worktree: OptionSpec = { type: 'string', value: 'NAME', help: 'worktree (main)' };
 
@@ -137,87 +128,34 @@ export function isCommand(name: string): name is CommandName {
   return Object.hasOwn(commands, name);
 }
 
-export interface Arguments {
+export interface Arguments extends Words {
   command: CommandName;
-  operands: string[];
   help: boolean;
   json: boolean;
   volume: string | undefined;
-  flag(name: string): boolean;
-  text(name: string): string | undefined;
-  texts(name: string): string[];
-}
-
-/** The command line is wrong; `message` says how, in a line. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
 }
 
 /** @throws UsageError */
 export function parseArguments(argv: readonly string[]): Arguments {
   const [command = '', ...rest] = argv;
   if (!isCommand(command)) throw new UsageError(`unknown command ${JSON.stringify(command)}`);
-  const spec: CommandSpec = commands[command];
-  let parsed: { values: Record<string, unknown>; positionals: string[] };
-  try {
-    const options = { ...common, ...spec.options } as Record<string, { type: 'string' | 'boolean' }>;
-    parsed = parseArgs({ args: rest, options, allowPositionals: true, strict: true });
-  } catch (cause) {
-    const [sentence = ''] = cause instanceof Error ? cause.message.split(/\. (?=To)|\n/) : [];
-    throw new UsageError(sentence, { cause });
-  }
-  const { values, positionals } = parsed;
-  const help = values.help === true;
-  if (!help && positionals.length < spec.required) {
-    throw new UsageError(`${command}: ${spec.operands[positionals.length]} is missing`);
-  }
-  if (positionals.length > spec.operands.length) {
-    throw new UsageError(`${command}: unexpected ${JSON.stringify(positionals[spec.operands.length])}`);
-  }
-  const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined);
+  const words = parseWords(command, withCommon(command), rest);
   return {
+    ...words,
     command,
-    operands: positionals,
-    help,
-    json: values.json === true,
-    volume: text('volume'),
-    flag: (name) => values[name] === true,
-    text,
-    texts: (name) => (Array.isArray(values[name]) ? values[name].map(String) : []),
+    help: words.flag('help'),
+    json: words.flag('json'),
+    volume: words.text('volume'),
   };
 }
 
-/** @throws UsageError */
-export function wholeNumber(args: Arguments, name: string): number | undefined {
-  const text = args.text(name);
-  if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--${name}: ${JSON.stringify(text)} is no whole number`);
-  return Number(text);
+function withCommon(command: CommandName): CommandSpec {
+  const spec: CommandSpec = commands[command];
+  return { ...spec, options: { ...spec.options, ...common } };
 }
 
 export function usage(command?: CommandName): string {
-  if (command) {
-    const { operands, required, help, options }: CommandSpec = commands[command];
-    const words = operands.map((operand, i) => (i < required ? operand : `[${operand}]`));
-    return `jvs-agent ${[command, ...words].join(' ')}: ${help}\n${optionLines({ ...options, ...common })}`;
-  }
-  const lines = Object.entries(commands).map(([name, { operands, help }]) => [
-    [name, ...operands].join(' '),
-    help,
-  ]);
-  return `jvs-agent COMMAND [OPTIONS]\n${columns(lines)}${optionLines(common)}`;
-}
-
-function optionLines(options: Record<string, OptionSpec>): string {
-  return columns(
-    Object.entries(options).map(([name, { short, value, help }]) => [
-      `${short ? `-${short}, ` : ''}--${name}${value ? ` ${value}` : ''}`,
-      help,
-    ]),
-  );
-}
-
-function columns(lines: (string | undefined)[][]): string {
-  const width = Math.max(...lines.map(([left = '']) => left.length));
-  return lines.map(([left = '', right = '']) => `  ${left.padEnd(width)}  ${right}\n`).join('');
+  if (!command) return `jvs-agent COMMAND [OPTIONS]\n${overview(commands, common)}`;
+  const spec = withCommon(command);
+  return commandUsage(`jvs-agent ${command}`, spec, spec.options);
 }

@@ -1,6 +1,8 @@
 // jvs-agent as a command line: for people in the sidecar, and for use without Kubernetes.
+
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { UsageError } from '../../shared/command-line.ts';
 import { Engine } from '../repository/native/engine.ts';
 import { recognize } from '../repository/native/initialize.ts';
 import { recognize04 } from '../repository/native/jvs04.ts';
@@ -12,7 +14,7 @@ import {
   RepositoryError,
   type RepositoryErrorReason,
 } from '../repository/repository.ts';
-import { type Arguments, type CommandName, parseArguments, UsageError, usage } from './arguments.ts';
+import { type Arguments, type CommandName, parseArguments, usage } from './arguments.ts';
 import { run } from './commands.ts';
 
 export { isCommand } from './arguments.ts';

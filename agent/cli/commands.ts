@@ -1,3 +1,4 @@
+import { UsageError, wholeNumber } from '../../shared/command-line.ts';
 import { parseDuration } from '../../shared/duration.ts';
 import type { Control } from '../repository/native/control.ts';
 import type { Engine } from '../repository/native/engine.ts';
@@ -19,7 +20,7 @@ import type {
 } from '../repository/repository.ts';
 import { planRetention } from '../retention/plan.ts';
 import { validatePolicy } from '../retention/policy.ts';
-import { type Arguments, type CommandName, UsageError, wholeNumber } from './arguments.ts';
+import type { Arguments, CommandName } from './arguments.ts';
 
 export interface Opened {
   layout: Layout;

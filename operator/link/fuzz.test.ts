@@ -4,40 +4,16 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
 import { loadLink } from '../../shared/proto/load.ts';
-import { LinkServer } from './server.ts';
-import {
-  helloOf,
-  podOfWorkspace,
-  quietLog,
-  reviewOf,
-  rotatable,
-  snapshotOf,
-  TestAgent,
-  type TestCa,
-  testCa,
-} from './testing.ts';
+import type { LinkServer } from './server.ts';
+import { helloOf, snapshotOf, TestAgent, type TestCa, testLink } from './testing.ts';
 
 let ca: TestCa;
 let link: LinkServer;
 const agents: TestAgent[] = [];
 
 beforeAll(async () => {
-  ca = await testCa();
-  link = new LinkServer({
-    certificates: rotatable(await ca.issue()),
-    // A pod of its own for each stream: whoever breaks the rules is not let in again for a while.
-    reviewToken: async (token) => reviewOf('ns', token),
-    pods: {
-      get: (namespace, name) => podOfWorkspace(namespace, name),
-      fetch: async (namespace, name) => podOfWorkspace(namespace, name),
-      onChange: () => {},
-    },
-    log: quietLog(),
-    version: 'test',
-    port: 0,
-    helloTimeoutMs: 500,
-  });
-  await link.start();
+  // A pod of its own for each stream: whoever breaks the rules is not let in again for a while.
+  ({ link, ca } = await testLink({ helloTimeoutMs: 500 }));
 });
 afterAll(async () => {
   for (const agent of agents) agent.close();

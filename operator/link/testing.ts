@@ -15,6 +15,7 @@ import { newAuthority, newServing } from '../certs/issue.ts';
 import type { CertificateSource, Certificates } from '../certs/source.ts';
 import type { TokenReviewStatus } from '../runtime/client.ts';
 import { type AgentPod, AUDIENCE } from './identity.ts';
+import { type LinkOptions, LinkServer } from './server.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -187,4 +188,26 @@ export class TestAgent {
     this.#stream.cancel();
     this.#client.close();
   }
+}
+
+/** A link that lets in any pod of workspace `ws` in namespace `ns`, whose token is its name; started. */
+export async function testLink(
+  options: Partial<LinkOptions> = {},
+): Promise<{ link: LinkServer; ca: TestCa }> {
+  const ca = await testCa();
+  const link = new LinkServer({
+    certificates: rotatable(await ca.issue()),
+    reviewToken: async (token) => reviewOf('ns', token),
+    pods: {
+      get: (namespace, name) => podOfWorkspace(namespace, name),
+      fetch: async (namespace, name) => podOfWorkspace(namespace, name),
+      onChange: () => {},
+    },
+    log: quietLog(),
+    version: 'test',
+    port: 0,
+    ...options,
+  });
+  await link.start();
+  return { link, ca };
 }

@@ -1,4 +1,4 @@
-import { wholeNumber } from '../arguments.ts';
+import { wholeNumber } from '../../shared/command-line.ts';
 import { explain } from '../errors.ts';
 import {
   entriesOfAgent,

@@ -1,4 +1,4 @@
-import { wholeNumber } from '../arguments.ts';
+import { wholeNumber } from '../../shared/command-line.ts';
 import type { Command } from './command.ts';
 import { agentPod, workspaceNamed } from './find.ts';
 

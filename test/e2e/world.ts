@@ -53,11 +53,13 @@ export async function restoreIn(namespace: string, name: string, phase: string):
 export const applyRestore = (namespace: string, name: string, spec: object): Promise<string> =>
   apply({ apiVersion: 'jvs.io/v1alpha1', kind: 'Restore', metadata: { namespace, name }, spec });
 
-async function inPhase<T extends { status?: { phase?: string; message?: string } }>(
+/** Waits for the phase; the error has the status that there was instead. */
+export async function inPhase<T extends { status?: { phase?: string; message?: string } }>(
   kind: string,
   namespace: string,
   name: string,
   phase: string,
+  seconds = 120,
 ): Promise<T> {
   let last: T | undefined;
   try {
@@ -67,7 +69,7 @@ async function inPhase<T extends { status?: { phase?: string; message?: string }
         last = await get<T>(kind, name, namespace);
         return last.status?.phase === phase && last;
       },
-      120,
+      seconds,
     );
   } catch (cause) {
     throw new Error(`${kind} ${name} is not ${phase}: ${JSON.stringify(last?.status)}`, { cause });

@@ -24,3 +24,15 @@ export async function startWithKubectl(
   };
   return { server, kubectl };
 }
+
+/** The same with the resources and the operator's roles, and what else is in `more`. */
+export async function startInstalled(
+  more: readonly string[] = [],
+  options: Parameters<typeof startWithKubectl>[0] = {},
+): ReturnType<typeof startWithKubectl> {
+  const started = await startWithKubectl(options);
+  const folders = ['config/crd/bases/', 'config/rbac/', ...more];
+  for (const folder of folders) await started.kubectl('apply', '-f', folder);
+  await started.kubectl('wait', '--for=condition=Established', 'crd', '--all');
+  return started;
+}

@@ -10,15 +10,8 @@ import { StateStore } from '../../agent/state.ts';
 import { fakeDescriptor, MemoryRepository } from '../../agent/testing/memory-repository.ts';
 import { Upkeep } from '../../agent/upkeep/upkeep.ts';
 import { Volume } from '../../agent/volume/volume.ts';
-import { LinkServer } from '../../operator/link/server.ts';
-import {
-  breakable,
-  podOfWorkspace,
-  quietLog,
-  reviewOf,
-  rotatable,
-  testCa,
-} from '../../operator/link/testing.ts';
+import type { LinkServer } from '../../operator/link/server.ts';
+import { breakable, quietLog, testLink } from '../../operator/link/testing.ts';
 
 const log = quietLog();
 const WS = 'ns/ws';
@@ -31,23 +24,11 @@ let repository: MemoryRepository;
 const stops: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
-  const ca = await testCa();
+  const { link: started, ca } = await testLink();
+  link = started;
   directory = await mkdtemp(join(tmpdir(), 'jvs-link-'));
   await writeFile(join(directory, 'ca.crt'), ca.pem);
   repository = new MemoryRepository();
-  link = new LinkServer({
-    certificates: rotatable(await ca.issue()),
-    reviewToken: async (token) => reviewOf('ns', token),
-    pods: {
-      get: (namespace, name) => podOfWorkspace(namespace, name),
-      fetch: async (namespace, name) => podOfWorkspace(namespace, name),
-      onChange: () => {},
-    },
-    log,
-    version: 'test',
-    port: 0,
-  });
-  await link.start();
 });
 
 afterEach(async () => {

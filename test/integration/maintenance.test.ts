@@ -10,7 +10,7 @@ import { events, namespaces, type Pod, pods, pvcs } from '../../operator/runtime
 import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
 import { type Controllers, startControllers } from './controllers.ts';
-import { startWithKubectl } from './kubectl.ts';
+import { startInstalled } from './kubectl.ts';
 import { operatorClient } from './operator-client.ts';
 
 const within = { timeout: 30_000, interval: 50 };
@@ -24,10 +24,7 @@ let namespace: string;
 let made = 0;
 
 beforeAll(async () => {
-  const started = await startWithKubectl();
-  server = started.server;
-  for (const folder of ['config/crd/bases/', 'config/rbac/']) await started.kubectl('apply', '-f', folder);
-  await started.kubectl('wait', '--for=condition=Established', 'crd', '--all');
+  ({ server } = await startInstalled());
   admin = KubeClient.fromKubeconfig(server.kubeconfig);
   client = await operatorClient(server);
 }, 900_000);

@@ -13,7 +13,7 @@ import { EventRecorder } from '../../operator/runtime/events.ts';
 import { events as eventResource, namespaces } from '../../operator/runtime/resources.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
 import { type Controllers, startControllers } from './controllers.ts';
-import { startWithKubectl } from './kubectl.ts';
+import { startInstalled } from './kubectl.ts';
 import { operatorClient } from './operator-client.ts';
 
 const within = { timeout: 30_000, interval: 50 };
@@ -25,10 +25,7 @@ let agents: FakeAgents;
 let controllers: Controllers;
 
 beforeAll(async () => {
-  const started = await startWithKubectl();
-  server = started.server;
-  for (const folder of ['config/crd/bases/', 'config/rbac/']) await started.kubectl('apply', '-f', folder);
-  await started.kubectl('wait', '--for=condition=Established', 'crd', '--all');
+  ({ server } = await startInstalled());
   admin = KubeClient.fromKubeconfig(server.kubeconfig);
   client = await operatorClient(server);
 }, 900_000);

@@ -6,7 +6,7 @@ import { KubeClient } from '../../operator/runtime/client.ts';
 import { deployments, pods, pvcs } from '../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
-import { type Kubectl, startWithKubectl } from './kubectl.ts';
+import { type Kubectl, startInstalled } from './kubectl.ts';
 import { type OperatorProcess, startOperator } from './operator-process.ts';
 
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
@@ -19,9 +19,7 @@ let client: KubeClient;
 let operator: OperatorProcess;
 
 beforeAll(async () => {
-  ({ server, kubectl } = await startWithKubectl());
-  for (const folder of ['config/crd/bases/', 'config/rbac/']) await kubectl('apply', '-f', folder);
-  await kubectl('wait', '--for=condition=Established', 'crd', '--all');
+  ({ server, kubectl } = await startInstalled());
   client = KubeClient.fromKubeconfig(server.kubeconfig);
   // No controller manager makes it here, and no pod is accepted without.
   await client.create(serviceAccounts, { metadata: { namespace, name: 'default' } });

@@ -10,7 +10,7 @@ import { defineResource, type KubeObject } from '../../operator/runtime/types.ts
 import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
 import { type Controllers, startControllers } from './controllers.ts';
-import { startWithKubectl } from './kubectl.ts';
+import { startInstalled } from './kubectl.ts';
 import { operatorClient } from './operator-client.ts';
 
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
@@ -25,10 +25,7 @@ let key: string;
 let made = 0;
 
 beforeAll(async () => {
-  const started = await startWithKubectl();
-  server = started.server;
-  for (const folder of ['config/crd/bases/', 'config/rbac/']) await started.kubectl('apply', '-f', folder);
-  await started.kubectl('wait', '--for=condition=Established', 'crd', '--all');
+  ({ server } = await startInstalled());
   admin = KubeClient.fromKubeconfig(server.kubeconfig);
   client = await operatorClient(server);
 }, 900_000);

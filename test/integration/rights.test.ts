@@ -13,7 +13,7 @@ import {
 } from '../../operator/runtime/resources.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
 import { compareRights, operatorRights, type Right, sayRight, type Use, usesIn } from '../rights.ts';
-import { startWithKubectl } from './kubectl.ts';
+import { startInstalled } from './kubectl.ts';
 import { operatorKubeconfig } from './operator-client.ts';
 import { type OperatorProcess, startOperator } from './operator-process.ts';
 
@@ -25,11 +25,7 @@ let admin: KubeClient;
 let operator: OperatorProcess;
 
 beforeAll(async () => {
-  const started = await startWithKubectl({ audit: true });
-  server = started.server;
-  for (const folder of ['config/crd/bases/', 'config/rbac/', 'config/manager/'])
-    await started.kubectl('apply', '-f', folder);
-  await started.kubectl('wait', '--for=condition=Established', 'crd', '--all');
+  ({ server } = await startInstalled(['config/manager/'], { audit: true }));
   admin = KubeClient.fromKubeconfig(server.kubeconfig);
   operator = await startOperator(await operatorKubeconfig(server), [], { webhookUrl: false });
 }, 900_000);

@@ -19,7 +19,7 @@ import { podsPath, WebhookServer, workspacesPath } from '../../operator/webhook/
 import { agentConfig } from '../../operator/webhook/testing.ts';
 import { reviewWorkspace } from '../../operator/webhook/validate.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
-import { type Kubectl, startWithKubectl } from './kubectl.ts';
+import { startInstalled } from './kubectl.ts';
 import { operatorClient } from './operator-client.ts';
 
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
@@ -29,16 +29,12 @@ const bundleDelayMs = 5_000;
 const log = quietLog();
 
 let server: ApiServer;
-let kubectl: Kubectl;
 let admin: KubeClient;
 let operator: KubeClient;
 const stop = new AbortController();
 
 beforeAll(async () => {
-  ({ server, kubectl } = await startWithKubectl());
-  for (const folder of ['config/crd/bases/', 'config/rbac/', 'config/manager/'])
-    await kubectl('apply', '-f', folder);
-  await kubectl('wait', '--for=condition=Established', 'crd', '--all');
+  ({ server } = await startInstalled(['config/manager/']));
   admin = KubeClient.fromKubeconfig(server.kubeconfig);
   operator = await operatorClient(server);
   await admin.create(serviceAccounts, { metadata: { namespace: 'default', name: 'default' } });

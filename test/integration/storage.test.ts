@@ -15,7 +15,7 @@ import {
 } from '../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
-import { type Kubectl, startWithKubectl } from './kubectl.ts';
+import { startInstalled } from './kubectl.ts';
 import { type OperatorProcess, startOperator } from './operator-process.ts';
 
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
@@ -26,14 +26,11 @@ const status = { subresource: 'status' } as const;
 const juiceFsConfig = { source: 'redis://r:6379/0', secretsRef: { name: 'jfs' } };
 
 let server: ApiServer;
-let kubectl: Kubectl;
 let client: KubeClient;
 let operator: OperatorProcess;
 
 beforeAll(async () => {
-  ({ server, kubectl } = await startWithKubectl());
-  for (const folder of ['config/crd/bases/', 'config/rbac/']) await kubectl('apply', '-f', folder);
-  await kubectl('wait', '--for=condition=Established', 'crd', '--all');
+  ({ server } = await startInstalled());
   client = KubeClient.fromKubeconfig(server.kubeconfig);
   await client.create(serviceAccounts, { metadata: { namespace, name: 'default' } });
   operator = await startOperator(server.kubeconfig);

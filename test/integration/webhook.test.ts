@@ -24,7 +24,7 @@ import { reviewWorkspace } from '../../operator/webhook/validate.ts';
 import { deploymentOf } from '../../operator/workspace/objects.ts';
 import { createLogger } from '../../shared/log.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
-import { type Kubectl, startWithKubectl } from './kubectl.ts';
+import { type Kubectl, startInstalled } from './kubectl.ts';
 import { operatorClient } from './operator-client.ts';
 
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
@@ -43,10 +43,7 @@ const stop = new AbortController();
 const warnings: string[] = [];
 
 beforeAll(async () => {
-  ({ server, kubectl } = await startWithKubectl());
-  for (const folder of ['config/crd/bases/', 'config/rbac/', 'config/manager/'])
-    await kubectl('apply', '-f', folder);
-  await kubectl('wait', '--for=condition=Established', 'crd', '--all');
+  ({ server, kubectl } = await startInstalled(['config/manager/']));
   admin = KubeClient.fromKubeconfig(server.kubeconfig, (warning) => warnings.push(warning));
   operator = await operatorClient(server);
   await admin.create(namespaces, {

@@ -8,7 +8,7 @@ import type { Restore } from '../../../operator/api/restore.ts';
 import type { Snapshot } from '../../../operator/api/snapshot.ts';
 import type { Workspace } from '../../../operator/api/workspace.ts';
 import { apply, eventually, get, kinds, kubectl } from '../../kubectl.ts';
-import { exec } from '../world.ts';
+import { exec, inPhase } from '../world.ts';
 import type { Work } from './day.ts';
 import { agentPod, type Target } from './inject.ts';
 
@@ -164,24 +164,12 @@ export class Life {
     await eventually(`${kind} ${name} is applied`, () => apply(object), patience);
   }
 
-  async #phase<T extends { status?: { phase?: string } }>(
+  #phase<T extends { status?: { phase?: string; message?: string } }>(
     kind: string,
     name: string,
     phase: string,
   ): Promise<T> {
-    let last: T | undefined;
-    try {
-      return await eventually(
-        `${kind} ${name} is ${phase}`,
-        async () => {
-          last = await get<T>(kind, name, this.target.namespace);
-          return last.status?.phase === phase && last;
-        },
-        patience,
-      );
-    } catch (cause) {
-      throw new Error(`${kind} ${name} is not ${phase}: ${JSON.stringify(last?.status)}`, { cause });
-    }
+    return inPhase<T>(kind, this.target.namespace, name, phase, patience);
   }
 
   async #remove(kind: string, name: string): Promise<void> {
