@@ -9,6 +9,7 @@ import type { Logger } from '../../shared/log.ts';
 import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
 import type { Initial } from '../../shared/proto/gen/jvs/link/v1/Initial.ts';
 import type { Emitter } from '../emitter.ts';
+import { hasCode } from '../repository/native/fs/errors.ts';
 import { abandonImport } from '../repository/native/import.ts';
 import { Layout } from '../repository/native/layout.ts';
 import { RepositoryError, type WorktreeRepository } from '../repository/repository.ts';
@@ -116,7 +117,7 @@ export class InitialSnapshot {
       wanted,
       marker,
       received: snapshots.some(({ snapshot_id }) => snapshot_id === marker?.snapshotId),
-      empty: snapshots.length === 0 && (await readdir(join(path, 'main'))).length === 0,
+      empty: snapshots.length === 0 && (await isEmpty(join(path, 'main'))),
       initial: this.#desired?.initial ?? undefined,
       primary: this.#desired?.role === 'ROLE_PRIMARY',
     };
@@ -163,5 +164,16 @@ export class InitialSnapshot {
     this.#desired = now;
     this.#changed.abort();
     this.#changed = new AbortController();
+  }
+}
+
+/** A worktree whose folder somebody removed has nothing in it; what is no folder is somebody's. */
+async function isEmpty(folder: string): Promise<boolean> {
+  try {
+    return (await readdir(folder)).length === 0;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return true;
+    if (hasCode(error, 'ENOTDIR', 'ELOOP')) return false;
+    throw error;
   }
 }
