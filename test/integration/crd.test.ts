@@ -436,7 +436,10 @@ test('what kubectl get shows', async () => {
     ['w', 'Ready', '3', '60m', '2100-01-01T00:00:00Z', expect.stringMatching(/^\d+s$/)],
   ]);
   expect(await cells('jvs,jvssnap', '-o', 'wide')).toEqual([
-    ['NAME', 'STATUS', 'SNAPSHOTS', 'LAST', 'NEXT', 'AGE', 'ENGINE', 'AGENT', 'USED', 'VOLUME'],
+    [
+      ...['NAME', 'STATUS', 'SNAPSHOTS', 'LAST', 'NEXT', 'AGE'],
+      ...['ENGINE', 'AGENT', 'AGENTVERSION', 'USED', 'VOLUME'],
+    ],
     expect.arrayContaining(['workspace.jvs.io/w', 'copy', 'jvs-w-0', '123', '20Gi']),
     ['NAME', 'WORKSPACE', 'STATUS', 'SNAPSHOTID', 'SIZE', 'ORIGIN', 'AGE'],
     ['snapshot.jvs.io/s', 'w', 'Ready', '1708300800000-a3f7c1b2', '42', 'manual', expect.any(String)],

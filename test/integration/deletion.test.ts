@@ -42,11 +42,13 @@ afterEach(() => controllers.stop());
 
 async function createWorkspace(spec: object = {}): Promise<void> {
   const object = { metadata: { namespace, name: 'ws' }, spec } as Workspace;
-  await vi.waitFor(() => admin.create(workspaces, object), within);
-  await vi.waitFor(
-    () => expect(controllers.informers.claims.get(`${namespace}/jvs-ws`)).toBeDefined(),
-    within,
-  );
+  const { metadata } = await vi.waitFor(() => admin.create(workspaces, object), within);
+  const { informers } = controllers;
+  await vi.waitFor(() => {
+    // Of one that is gone the agents are forgotten: what a test lets them say before is lost.
+    expect(informers.workspaces.get(key)?.metadata.uid).toBe(metadata.uid);
+    expect(informers.claims.get(`${namespace}/jvs-ws`)).toBeDefined();
+  }, within);
 }
 
 const workspace = () => admin.get(workspaces, { namespace, name: 'ws' });
