@@ -130,7 +130,7 @@ export class Informer<T extends KubeObject> {
       if (failures > 0 || (error instanceof ApiError && error.status === 410)) version = undefined;
       const asked = error instanceof ApiError ? error.retryAfter : 0;
       const retryInMs = Math.round(Math.max(asked, backoffMs(backoff, failures, random)));
-      this.#log[failures === 0 ? 'info' : 'warn'](
+      this.#log[failures === 0 ? 'debug' : 'warn'](
         { err: error, failures, retryInMs },
         'list or watch broke off',
       );
