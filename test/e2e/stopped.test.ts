@@ -19,7 +19,6 @@ import {
   restoreIn,
   snapshotIn,
   useNamespace,
-  workspaceIn,
 } from './world.ts';
 
 const namespace = useNamespace({ 'pod-security.kubernetes.io/enforce': 'restricted' });
@@ -36,6 +35,12 @@ const noPods = (workspace: string) =>
   eventually('no pod of the workspace is left', async () => (await podsOf(workspace)).length === 0);
 const maintained = (workspace: string) =>
   eventually('the maintenance pod is there', async () => (await podsOf(workspace)).find(isMaintenance));
+/** Ready says nothing yet: a stopped Workspace is Ready too. */
+const started = (workspace: string) =>
+  eventually('its pod is ready', async () => {
+    const { status } = await get<Workspace>(kinds.workspace, workspace, namespace);
+    return status?.readyReplicas === 1;
+  });
 
 test('a stopped workspace takes a snapshot, goes back and lets go, by a pod that comes and goes', async () => {
   const workspace = { template, autoSnapshot: { schedule: '* * * * *' } };
@@ -75,8 +80,7 @@ test('a stopped workspace takes a snapshot, goes back and lets go, by a pod that
   expect((await readdir(join(volume, '.jvs/snapshots'))).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 
   await scale('still', 1);
-  await workspaceIn(namespace, 'still', 'Ready');
-  await eventually('its pod runs', async () => (await podsOf('still')).length === 1);
+  await started('still');
   expect((await exec(namespace, 'deploy/jvs-still', 'main', 'cat "$JVS_WORKSPACE/state"')).trim()).toBe(
     'one',
   );
@@ -102,10 +106,7 @@ test('a workspace that starts while its maintenance pod is at work has the volum
     return pods.length === 1 && !pods.some(({ metadata: { uid } }) => uid === metadata.uid);
   });
   const { status } = await snapshotIn(namespace, 'hasty-one', 'Ready');
-  await eventually('its pod is ready', async () => {
-    const now = await get<Workspace>(kinds.workspace, 'hasty', namespace);
-    return now.status?.readyReplicas === 1;
-  });
+  await started('hasty');
   const volume = await volumePath(namespace, 'jvs-hasty');
   expect(await readdir(join(volume, '.jvs/snapshots'))).toEqual([status?.snapshotID]);
 });
