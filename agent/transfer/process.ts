@@ -1,12 +1,11 @@
 // Starts the process that moves data (worker.ts), talks to it and ends it.
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { HEAP } from '../repository/native/lane.ts';
 import { type Progress, RepositoryError } from '../repository/repository.ts';
 import type { Source } from './client.ts';
 import type { Order, Word } from './worker.ts';
 
-/** As for the engine's process. */
-const heap = ['--max-semi-space-size=4', '--max-old-space-size=200'];
 // Bundled, all files are in one folder and end in .js.
 const entry = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './transfer.js', import.meta.url),
@@ -20,7 +19,7 @@ export class TransferProcess implements AsyncDisposable {
   constructor(onWord: (word: Word) => void) {
     this.#child = fork(entry, {
       serialization: 'advanced',
-      execArgv: heap,
+      execArgv: HEAP,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,6 +1,6 @@
 // Conditions as the Kubernetes API conventions have them.
 import { z } from 'zod';
-import { int64, string, time } from './schema.ts';
+import { int64, rfc3339, string, time } from './schema.ts';
 
 export const conditionSchema = z
   .object({
@@ -36,8 +36,7 @@ export function setCondition(
   now: Date,
 ): Condition[] {
   const before = conditions?.find(({ type }) => type === next.type);
-  const lastTransitionTime =
-    before?.status === next.status ? before.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z');
+  const lastTransitionTime = before?.status === next.status ? before.lastTransitionTime : rfc3339(now);
   const condition: Condition = { ...next, lastTransitionTime };
   return before
     ? (conditions ?? []).map((old) => (old.type === next.type ? condition : old))

@@ -4,7 +4,7 @@ import { defineResource, type ObjectMeta } from '../runtime/types.ts';
 import { conditionsSchema } from './conditions.ts';
 import type { Definition } from './crd.ts';
 import { apiVersion, parseResource } from './parse.ts';
-import { immutable, int64, objectName, rules, snapshotId, time, worktreeName } from './schema.ts';
+import { immutable, int64, objectName, progress, rules, snapshotId, time, worktreeName } from './schema.ts';
 
 const onlyOnce = 'a restore runs once; make another Restore';
 
@@ -70,13 +70,7 @@ export const restoreStatusSchema = z
     }),
     startedAt: time.meta({ description: 'When the agent began.' }),
     completedAt: time.meta({ description: 'When the whole tree was there.' }),
-    progress: z
-      .object({
-        bytesDone: int64(0).meta({ description: 'Bytes copied so far.' }),
-        bytesTotal: int64(0).meta({ description: 'Bytes to copy; 0 while it is not known.' }),
-      })
-      .partial()
-      .meta({ description: 'How far it is while InProgress.' }),
+    progress,
     conditions: conditionsSchema,
   })
   .partial()

@@ -148,5 +148,17 @@ export const userTag = tag
 /** A time as Kubernetes writes it: RFC 3339, UTC. */
 export const time = z.string().meta({ format: 'date-time' });
 
+/** In that form, to the second. */
+export const rfc3339 = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** Of what an agent copies, in a status. */
+export const progress = z
+  .object({
+    bytesDone: int64(0).meta({ description: 'Bytes copied so far.' }),
+    bytesTotal: int64(0).meta({ description: 'Bytes to copy; 0 while it is not known.' }),
+  })
+  .partial()
+  .meta({ description: 'How far it is while InProgress.' });
+
 /** Of an object whose fields are not all ours to know: nothing of it is dropped. */
 export const open = { 'x-kubernetes-preserve-unknown-fields': true };

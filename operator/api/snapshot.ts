@@ -11,6 +11,7 @@ import {
   int64,
   objectName,
   pathSegment,
+  progress,
   rules,
   set,
   snapshotId,
@@ -135,13 +136,7 @@ export const snapshotStatusSchema = z
     origin: z
       .string()
       .meta({ description: 'Who made it: manual, auto, self, discovered, pre-restore or final.' }),
-    progress: z
-      .object({
-        bytesDone: int64(0).meta({ description: 'Bytes copied so far.' }),
-        bytesTotal: int64(0).meta({ description: 'Bytes to copy; 0 while it is not known.' }),
-      })
-      .partial()
-      .meta({ description: 'How far it is while InProgress.' }),
+    progress,
     restoreStatus: z
       .object({
         worktreeName: z.string().meta({ description: 'The worktree.' }),

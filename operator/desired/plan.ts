@@ -7,7 +7,7 @@ import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { Desired, Identified } from '../link/agents.ts';
-import { planQueue } from '../restore/queue.ts';
+import { order, planQueue } from '../restore/queue.ts';
 import { idOf, isWanted, planRequest } from '../snapshot/request.ts';
 import { planHooks, planRetention, planSchedule } from './policy.ts';
 
@@ -70,5 +70,3 @@ export const isPending = ({ snapshots, restores, deletions, exports }: Desired):
 
 export const crashPrefix = 'crash-';
 const isCrash = (uid: string): boolean => uid.startsWith(crashPrefix);
-
-const order = ({ metadata }: Snapshot): string => `${metadata.creationTimestamp} ${metadata.name}`;

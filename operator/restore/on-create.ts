@@ -1,8 +1,9 @@
 // What became of spec.restoreOnCreate, as part of the Snapshot's status. Pure.
 import { setCondition } from '../api/conditions.ts';
+import { rfc3339 } from '../api/schema.ts';
 import type { Snapshot, SnapshotStatus } from '../api/snapshot.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
-import { planOnCreate, rfc3339, worktreeOnCreate } from './request.ts';
+import { planOnCreate, worktreeOnCreate } from './request.ts';
 
 interface Plan {
   status: SnapshotStatus;

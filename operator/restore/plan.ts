@@ -2,12 +2,13 @@
 import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
 import { setCondition } from '../api/conditions.ts';
 import type { Restore, RestoreStatus } from '../api/restore.ts';
+import { rfc3339 } from '../api/schema.ts';
 import type { Snapshot } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
 import { type Blocked, waitingForAgent } from '../snapshot/request.ts';
 import type { Queued } from './queue.ts';
-import { isOver, planRestore, type RestoreRequest, rfc3339, targetOf } from './request.ts';
+import { isOver, planRestore, type RestoreRequest, targetOf } from './request.ts';
 
 export interface Observed {
   restore: Restore;

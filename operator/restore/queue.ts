@@ -25,4 +25,6 @@ export function planQueue(restores: readonly Restore[], snapshots: readonly Snap
     .map(({ request, owner }) => ({ request, owner }));
 }
 
-const order = ({ metadata }: Restore | Snapshot): string => `${metadata.creationTimestamp} ${metadata.name}`;
+/** By age, then by name. */
+export const order = ({ metadata }: Restore | Snapshot): string =>
+  `${metadata.creationTimestamp} ${metadata.name}`;

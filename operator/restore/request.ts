@@ -120,6 +120,3 @@ export function planOnCreate(snapshot: Snapshot): RestoreRequest | undefined {
     newWorktree: worktreeOnCreate(snapshot),
   };
 }
-
-/** To the second, as Kubernetes has times. */
-export const rfc3339 = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
