@@ -43,7 +43,9 @@ export class Operator {
     this.#child = spawnBound('unshare', ['--mount', 'sh', '-c', setUp, credentials, ...command], {
       env: {
         PATH: process.env.PATH,
+        // As in Dockerfile.operator.
         NODE_ENV: 'production',
+        MALLOC_ARENA_MAX: '1',
         KUBERNETES_SERVICE_HOST: hostname,
         KUBERNETES_SERVICE_PORT: port,
       },

@@ -148,13 +148,26 @@ export class Life {
     return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(directory, name), 'utf8'))));
   }
 
-  /** Ends with 0 only where all is well. */
+  /** Ends with 0 only where all is well; a container that is being started again is waited for. */
   async #agent(command: string): Promise<void> {
-    const pod = await agentPod(this.target);
-    await kubectl(
-      ...['-n', this.target.namespace, 'exec', pod, '-c', 'jvs-agent', '--', 'jvs-agent'],
-      ...[...command.split(' '), '--volume', '/jvs', '--json'],
+    const problem = await eventually(
+      `the agent answers ${command}`,
+      async () => {
+        const pod = await agentPod(this.target);
+        return kubectl(
+          ...['-n', this.target.namespace, 'exec', pod, '-c', 'jvs-agent', '--', 'jvs-agent'],
+          ...[...command.split(' '), '--volume', '/jvs', '--json'],
+        ).then(
+          () => 'none',
+          (error: Error) => {
+            if (error.message.includes('command terminated with exit code')) return error;
+            throw error;
+          },
+        );
+      },
+      patience,
     );
+    if (problem !== 'none') throw problem;
   }
 
   async #apply(kind: 'Snapshot' | 'Restore', name: string, spec: object): Promise<void> {
