@@ -4,6 +4,7 @@ import { parsedBy } from './api/parse.ts';
 import { parseRestore, type Restore, restores } from './api/restore.ts';
 import { parseSnapshot, type Snapshot, snapshots } from './api/snapshot.ts';
 import { parseWorkspace, type Workspace, workspaces } from './api/workspace.ts';
+import { keptOfDeployment, keptOfPod } from './kept.ts';
 import type { KubeClient } from './runtime/client.ts';
 import { Informer } from './runtime/informer.ts';
 import {
@@ -76,9 +77,10 @@ export function createInformers(
       fieldSelector: 'reason=FailedMount',
       indexes: { pod: ({ regarding }) => [`${regarding?.namespace}/${regarding?.name}`] },
     }),
-    deployments: new Informer(client, deployments, common),
+    deployments: new Informer(client, deployments, { ...common, transform: keptOfDeployment }),
     pods: new Informer(client, pods, {
       ...labelled,
+      transform: keptOfPod,
       indexes: {
         workspace: ({ metadata }) => [`${metadata.namespace}/${metadata.labels?.[workspaceLabel]}`],
       },

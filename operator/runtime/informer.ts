@@ -6,6 +6,7 @@ import { ApiError } from './errors.ts';
 import { pause } from './pause.ts';
 import { type Indexes, Store } from './store.ts';
 import { type KubeObject, keyOf, type Resource, type Selection } from './types.ts';
+import { shareWords } from './words.ts';
 
 /** `now` is undefined when the object is gone, `before` when it is new. Handlers only enqueue. */
 export type ChangeHandler<T> = (key: string, now: T | undefined, before: T | undefined) => void;
@@ -14,7 +15,7 @@ export interface InformerOptions<T> extends Selection {
   /** Only these, each with a watch of its own; ignored for cluster-scoped kinds. All, or `namespace`, when empty. */
   namespaces?: readonly string[];
   indexes?: Indexes<T>;
-  /** What is kept of an object, to save memory. managedFields are never kept. Neither it nor an index may throw. */
+  /** What is kept of an object, to save memory. managedFields and kubectl's last-applied copy never are. Neither it nor an index may throw. */
   transform?: (object: T) => T;
   pageSize?: number;
   /** A watch that is silent for longer is dead. The API server sends a bookmark every minute. */
@@ -188,7 +189,8 @@ export class Informer<T extends KubeObject> {
 
   #kept(object: T): T {
     delete (object.metadata as { managedFields?: unknown }).managedFields;
-    return this.#options.transform(object);
+    delete object.metadata.annotations?.['kubectl.kubernetes.io/last-applied-configuration'];
+    return shareWords(this.#options.transform(object));
   }
 
   #set(now: T): void {
