@@ -11,6 +11,8 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { FakeOperator } from '../../agent/testing/fake-operator.ts';
 import { createAuthority } from '../../agent/testing/tls.ts';
+import { agentEnvironment, agentFlags, agentMain } from './agent-image.ts';
+import { type Memory, memoryOf } from './memory.ts';
 
 const { values } = parseArgs({
   options: { runs: { type: 'string', default: '3' }, short: { type: 'boolean', default: false } },
@@ -22,31 +24,6 @@ const SNAPSHOTS = 50;
 
 const root = join(import.meta.dirname, '../..');
 execFileSync('node', ['hack/build.ts'], { cwd: root, stdio: 'inherit' });
-
-/** How the image starts it. */
-const dockerfile = readFileSync(join(root, 'Dockerfile.agent'), 'utf8');
-const [, ...arguments_] = z
-  .array(z.string())
-  .parse(JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? ''));
-const environment = Object.fromEntries(
-  (/^ENV (.*)$/m.exec(dockerfile)?.[1] ?? '')
-    .split(' ')
-    .map((pair) => pair.split('=') as [string, string])
-    .filter(([name]) => name !== 'PATH'),
-);
-const flags = arguments_.filter((argument) => argument.startsWith('--'));
-
-interface Memory {
-  /** MiB. */
-  anonymous: number;
-  resident: number;
-}
-
-function memoryOf(pid: number): Memory {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const of = (name: string) => Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1]) / 1024;
-  return { anonymous: of('Anonymous'), resident: of('Rss') };
-}
 
 /** Milliseconds that its threads have run. */
 const runTimeOf = (pid: number): number =>
@@ -91,12 +68,12 @@ class Agent {
     const child = spawn(
       process.execPath,
       [
-        ...[...flags, ...extra, join(root, 'dist/agent/main.js'), `--volume=${volume}`],
+        ...[...agentFlags, ...extra, agentMain, `--volume=${volume}`],
         ...['--debug-address=127.0.0.1:0', '--health-port=0', '--transfer-port=0', '--workspace=w'],
         ...[`--link-address=${operator.address}`, `--link-ca-file=${link}/ca.crt`],
         ...[`--link-token-file=${link}/token`, '--namespace=n', '--pod=p', '--log-level=info'],
       ],
-      { stdio: ['ignore', 'ignore', 'inherit'], env: { PATH: process.env.PATH, ...environment, ...env } },
+      { stdio: ['ignore', 'ignore', 'inherit'], env: { ...agentEnvironment, ...env } },
     );
     const agent = new Agent(operator, child, volume);
     await until(() => operator.latest?.inventories);

@@ -35,8 +35,8 @@ export interface ApiServer {
 export interface ApiServerOptions {
   /** More arguments for kube-apiserver. */
   args?: readonly string[];
-  /** Writes `audit.log` into the directory, with what the operator asks. */
-  audit?: boolean;
+  /** Writes `audit.log` into the directory, with what the operator asks, or these users do. */
+  audit?: boolean | string[];
 }
 
 const readyWithin = 60_000;
@@ -79,7 +79,7 @@ async function startIn(
     return spawnBound(join(bin, program), args, { stdio: ['ignore', log, log], cwd: dir });
   };
   const etcd = launch('etcd', etcdArgs(keys, join(dir, 'etcd'), etcdPort));
-  const audit = options.audit ? await auditArgs(dir) : [];
+  const audit = options.audit ? await auditArgs(dir, options.audit === true ? undefined : options.audit) : [];
   const launchApiServer = () =>
     launch('kube-apiserver', [
       ...apiServerArgs(keys, { bind: '127.0.0.1', advertise: '127.0.0.1', port, etcdPort }),

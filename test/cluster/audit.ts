@@ -1,13 +1,16 @@
-// What the operator asks of an API server, written down by the API server.
+// What is asked of an API server, written down by the API server.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export const auditedUser = 'system:serviceaccount:jvs-system:jvs-operator';
 
-/** Arguments for kube-apiserver, which then writes `<directory>/audit.log`: one JSON event a line, no bodies. */
-export async function auditArgs(directory: string): Promise<string[]> {
+/**
+ * Arguments for kube-apiserver, which then writes `<directory>/audit.log`: one JSON event a line, no bodies, of what
+ * `users` ask.
+ */
+export async function auditArgs(directory: string, users = [auditedUser]): Promise<string[]> {
   const policy = join(directory, 'audit-policy.yaml');
-  const rules = [{ level: 'Metadata', users: [auditedUser] }, { level: 'None' }];
+  const rules = [{ level: 'Metadata', users }, { level: 'None' }];
   const file = { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules };
   await writeFile(policy, JSON.stringify(file));
   return [

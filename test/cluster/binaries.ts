@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { findGo } from './go.ts';
+import { basename, join } from 'node:path';
+import { findGo, goEnvironment } from './go.ts';
 import { withLock } from './lock.ts';
 import { cacheRoot } from './paths.ts';
 import { spawnBound } from './process.ts';
@@ -27,6 +27,8 @@ const programs = {
   pause: ['node', './pause'],
   grpcurl: ['node', 'github.com/fullstorydev/grpcurl/cmd/grpcurl'],
   helm: ['helm', '.'],
+  'snapshot-controller': ['csi', 'github.com/kubernetes-csi/external-snapshotter/v8/cmd/snapshot-controller'],
+  'csi-snapshotter': ['csi', 'github.com/kubernetes-csi/external-snapshotter/v8/cmd/csi-snapshotter'],
 } as const satisfies Record<string, readonly [string, string]>;
 
 export type Program = keyof typeof programs;
@@ -65,12 +67,13 @@ export async function ensureBinaries(wanted: readonly Program[] = clusterProgram
 /** One program, put in place by a rename: an interrupted build leaves nothing that looks complete. */
 async function build(go: string, name: Program, dir: string): Promise<void> {
   const [module, pkg] = programs[name];
+  const project = join(modules, module);
   // One name for all builders, of which the lock lets one at a time: what a killed one left is overwritten.
   const temporary = join(dir, `.${name}.tmp`);
-  const args = ['build', '-trimpath', '-ldflags', `-s -w ${versionStamps()}`, '-o', temporary, pkg];
+  const args = ['build', '-trimpath', '-ldflags', `-s -w ${versionStamps(project)}`, '-o', temporary, pkg];
   const child = spawnBound(go, args, {
-    cwd: join(modules, module),
-    env: { ...process.env, CGO_ENABLED: '0', GOTOOLCHAIN: 'auto', GOFLAGS: '-mod=readonly', GOWORK: 'off' },
+    cwd: project,
+    env: goEnvironment,
     // go reports each download on standard error, which is noise until it fails.
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -84,18 +87,18 @@ async function build(go: string, name: Program, dir: string): Promise<void> {
   });
   if (code !== 0) {
     await rm(temporary, { force: true });
-    throw new Error(
-      `go ${args.join(' ')} (in ${join(modules, module)}): exit ${code}\n${stderr.slice(-4000)}`,
-    );
+    throw new Error(`go ${args.join(' ')} (in ${project}): exit ${code}\n${stderr.slice(-4000)}`);
   }
   await rename(temporary, join(dir, name));
 }
 
-/** Without these stamps Kubernetes reports v0.0.0 and its clients warn about skew. */
-function versionStamps(): string {
-  const goMod = readFileSync(join(modules, 'node/go.mod'), 'utf8');
+/** Without these stamps Kubernetes reports v0.0.0 and its clients warn about skew. The program's own pins win. */
+function versionStamps(project: string): string {
+  const goMods = [basename(project), 'node'].map((name) =>
+    readFileSync(join(modules, name, 'go.mod'), 'utf8'),
+  );
   const version = (module: string) =>
-    goMod.match(new RegExp(`^\\s*${module} (v\\S+)`, 'm'))?.[1] ?? 'unknown';
+    goMods.join('\n').match(new RegExp(`^\\s*${module} (v\\S+)`, 'm'))?.[1] ?? 'unknown';
   const kubernetes = version('k8s\\.io/kubernetes');
   const [major = '', minor = ''] = kubernetes.slice(1).split('.');
   const stamp = {
@@ -104,7 +107,7 @@ function versionStamps(): string {
     'k8s.io/component-base/version.gitMinor': minor,
     'k8s.io/component-base/version.gitTreeState': 'clean',
     'github.com/containerd/containerd/v2/version.Version': version('github\\.com/containerd/containerd/v2'),
-    'main.version': version('github\\.com/fullstorydev/grpcurl'),
+    'main.version': version('github\\.com/(?:fullstorydev/grpcurl|kubernetes-csi/external-snapshotter/v8)'),
   };
   return Object.entries(stamp)
     .map(([name, value]) => `-X ${name}=${value}`)

@@ -9,17 +9,27 @@ interface Kubeconfig {
   users: { name: string; user: object }[];
 }
 
+export interface ServiceAccount {
+  namespace: string;
+  name: string;
+}
+
+const operator: ServiceAccount = { namespace: 'jvs-system', name: 'jvs-operator' };
+
 /** Needs config/rbac to be applied. */
 export async function operatorClient(server: ApiServer): Promise<KubeClient> {
   return KubeClient.fromKubeconfig(await operatorKubeconfig(server));
 }
 
 /** Path of a kubeconfig of the operator's ServiceAccount. Needs config/rbac to be applied. */
-export async function operatorKubeconfig(server: ApiServer): Promise<string> {
-  const token = await tokenOf(server);
+export const operatorKubeconfig = (server: ApiServer): Promise<string> => kubeconfigOf(server, operator);
+
+/** Path of a kubeconfig of a ServiceAccount that is there. */
+export async function kubeconfigOf(server: ApiServer, account: ServiceAccount): Promise<string> {
+  const token = await tokenOf(server, account);
   const config = parse(await readFile(server.kubeconfig, 'utf8')) as Kubeconfig;
   const users = config.users.map(({ name }) => ({ name, user: { token } }));
-  const file = join(server.dir, 'operator.kubeconfig');
+  const file = join(server.dir, `${account.name}.kubeconfig`);
   await writeFile(file, stringify({ ...config, users }), { mode: 0o600 });
   return file;
 }
@@ -28,12 +38,12 @@ export async function operatorKubeconfig(server: ApiServer): Promise<string> {
 export async function operatorCredentials(server: ApiServer): Promise<string> {
   const directory = join(server.dir, 'operator-credentials');
   await mkdir(directory);
-  await writeFile(join(directory, 'token'), await tokenOf(server), { mode: 0o600 });
+  await writeFile(join(directory, 'token'), await tokenOf(server, operator), { mode: 0o600 });
   await copyFile(server.caFile, join(directory, 'ca.crt'));
   return directory;
 }
 
-function tokenOf(server: ApiServer): Promise<string> {
+function tokenOf(server: ApiServer, account: ServiceAccount): Promise<string> {
   const admin = KubeClient.fromKubeconfig(server.kubeconfig);
-  return admin.createToken({ namespace: 'jvs-system', name: 'jvs-operator' }, { audiences: [] });
+  return admin.createToken(account, { audiences: [] });
 }

@@ -1,10 +1,11 @@
 // The operator under measurement: the bundle of the image, with its own rights.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { spawnBound } from '../../cluster/process.ts';
 import { eventually } from '../../kubectl.ts';
+import { AuditLog } from '../audit-log.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -19,12 +20,12 @@ export interface Usage {
 
 export class Operator {
   readonly #child: ChildProcess;
-  readonly #auditLog: string;
+  readonly #audit: AuditLog;
   readonly link = 18443;
 
   /** `credentials` holds `token` and `ca.crt`, as the kubelet puts them into the pod. */
   constructor(server: string, credentials: string, auditLog: string) {
-    this.#auditLog = auditLog;
+    this.#audit = new AuditLog(auditLog);
     const flags = {
       ...{
         'agent-image': 'jvs-agent:bench',
@@ -51,6 +52,10 @@ export class Operator {
       },
       stdio: ['ignore', 'ignore', 'inherit'],
     });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   async ready(): Promise<void> {
@@ -85,7 +90,7 @@ export class Operator {
   }
 
   async usage(): Promise<Usage> {
-    const proc = `/proc/${this.#child.pid}`;
+    const proc = `/proc/${this.pid}`;
     const [smaps, status, times] = await Promise.all(
       ['smaps_rollup', 'status', 'stat'].map((file) => readFile(join(proc, file), 'utf8')),
     );
@@ -103,18 +108,7 @@ export class Operator {
   }
 
   /** Runs `work` and counts what the operator asked of the API server meanwhile, but for its lease. */
-  async requests(work: () => Promise<unknown>): Promise<number> {
-    const { size } = await stat(this.#auditLog);
-    await work();
-    const file = await open(this.#auditLog);
-    try {
-      let count = 0;
-      for await (const line of file.readLines({ start: size })) {
-        if (line.includes('"stage":"ResponseComplete"') && !line.includes('"resource":"leases"')) count++;
-      }
-      return count;
-    } finally {
-      await file.close();
-    }
+  requests(work: () => Promise<unknown>): Promise<number> {
+    return this.#audit.requests(work);
   }
 }

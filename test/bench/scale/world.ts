@@ -2,15 +2,13 @@
 import { type Snapshot, snapshots } from '../../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../../operator/api/workspace.ts';
 import type { KubeClient } from '../../../operator/runtime/client.ts';
-import { Informer } from '../../../operator/runtime/informer.ts';
 import { namespaces, pods } from '../../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../../operator/runtime/types.ts';
-import { createLogger } from '../../../shared/log.ts';
+import { Asked, each } from '../asked.ts';
 import type { Command } from './fleet.ts';
 
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
 const perNamespace = 50;
-const label = 'bench.jvs.io/measured';
 
 export interface Place {
   namespace: string;
@@ -23,34 +21,13 @@ export const placesOf = (count: number): Place[] =>
     name: `w${i}`,
   }));
 
-/** Runs `work` for all, so many at a time; results in their order. */
-export async function each<T, R>(
-  items: readonly T[],
-  work: (item: T) => Promise<R>,
-  atOnce = 20,
-): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const worker = async () => {
-    for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i] as T);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-  return results;
-}
-
 export class World {
   readonly #client: KubeClient;
-  readonly #measured: Informer<Snapshot>;
-  readonly #ready = new Map<string, () => void>();
+  readonly #snapshots: Asked<Snapshot>;
 
   constructor(client: KubeClient, signal: AbortSignal) {
     this.#client = client;
-    const log = createLogger('bench');
-    this.#measured = new Informer(client, snapshots, { labelSelector: label, log });
-    this.#measured.onChange((key, now) => {
-      if (now?.status?.phase === 'Ready') this.#ready.get(key)?.();
-    });
-    this.#measured.start(signal);
+    this.#snapshots = new Asked(client, snapshots, ({ status }) => status?.phase === 'Ready', signal);
   }
 
   async makeNamespaces(places: readonly Place[]): Promise<void> {
@@ -82,21 +59,14 @@ export class World {
     });
   }
 
-  /** Asks for a Snapshot; gives when it is Ready, as a watch sees it. */
-  async request({ namespace, name: workspace }: Place, name: string): Promise<{ ready: Promise<void> }> {
-    const { promise: ready, resolve } = Promise.withResolvers<void>();
-    this.#ready.set(`${namespace}/${name}`, resolve);
-    const metadata = { namespace, name, labels: { [label]: 'true' } };
-    await this.#client.create(snapshots, { metadata, spec: { workspace } } as unknown as Snapshot);
-    return { ready };
+  /** Milliseconds until it is Ready, as a watch sees it. */
+  snapshot(place: Place, name: string): Promise<number> {
+    return this.#snapshots.time(snapshotOf(place, name));
   }
 
-  /** Milliseconds until it is Ready. */
-  async snapshot(place: Place, name: string): Promise<number> {
-    const since = performance.now();
-    const { ready } = await this.request(place, name);
-    await ready;
-    return performance.now() - since;
+  /** Milliseconds until all are Ready. */
+  allSnapshots(asked: readonly { place: Place; name: string }[]): Promise<number> {
+    return this.#snapshots.timeAll(asked.map(({ place, name }) => snapshotOf(place, name)));
   }
 
   /** Milliseconds for a pod to be accepted, and not kept; with a workspace it passes the webhook. */
@@ -113,3 +83,6 @@ const podOf = (namespace: string, name: string, workspace?: string) => ({
   metadata: { namespace, name, ...(workspace && { labels: { 'jvs.io/workspace': workspace } }) },
   spec: { nodeName: 'node', containers: [{ name: 'main', image: 'busybox' }] },
 });
+
+const snapshotOf = ({ namespace, name: workspace }: Place, name: string): Snapshot =>
+  ({ metadata: { namespace, name }, spec: { workspace } }) as unknown as Snapshot;

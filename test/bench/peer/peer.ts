@@ -1,0 +1,48 @@
+// npm run bench:peer -- [--rounds 3] [--defaults 1]: snapshots by the operator with real agents, and by the CSI
+// external-snapshotter, in turns. `defaults` rounds also have the peers with their own limits. Writes
+// docs/benchmarks/peer.md; with --only jvs or --only peers it just prints.
+import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { step } from '../../cluster/progress.ts';
+import { startJvs, tree } from './jvs.ts';
+import { peerVersion, startPeers } from './peers.ts';
+import { median, page, type Results } from './report.ts';
+import { type Measured, measure, type Sizes, type System } from './system.ts';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    defaults: { type: 'string', default: '1' },
+    only: { type: 'string' },
+  },
+});
+const sizes: Sizes = { volumes: 50, single: 50, burst: 200 };
+const flags = ['--kube-api-qps=1000', '--kube-api-burst=2000', '--worker-threads=100'];
+
+const results: Results = {
+  ...{ sizes, peerVersion, flags, load: 0, jvs: [], tuned: [], defaults: [] },
+  tree: { files: tree.folders * tree.filesEach, bytes: tree.bytes },
+};
+
+async function turn(name: string, start: () => Promise<System>): Promise<Measured> {
+  results.load = Math.max(results.load, loadavg()[0] ?? 0);
+  const measured = await step(name, async () => {
+    await using system = await start();
+    return measure(system, sizes);
+  });
+  const { spread, same, burst, requests, memory } = measured;
+  console.log(name, { spread: median(spread), same: median(same), burst, requests, memory });
+  return measured;
+}
+
+for (let round = 0; round < Number(values.rounds); round++) {
+  if (values.only !== 'jvs')
+    results.tuned.push(await turn('the peers, tuned', () => startPeers(sizes.volumes, flags)));
+  if (values.only !== 'peers') results.jvs.push(await turn('JVS', () => startJvs(sizes.volumes)));
+  if (values.only === undefined && round < Number(values.defaults))
+    results.defaults.push(await turn('the peers’ defaults', () => startPeers(sizes.volumes, [])));
+}
+if (values.only === undefined)
+  writeFileSync(join(import.meta.dirname, '../../../docs/benchmarks/peer.md'), page(results));

@@ -1,0 +1,117 @@
+// docs/benchmarks/peer.md
+import { cpus } from 'node:os';
+import type { Memory } from '../memory.ts';
+import { percentile } from '../scale/report.ts';
+import type { Measured, Sizes } from './system.ts';
+
+export interface Results {
+  sizes: Sizes;
+  peerVersion: string;
+  /** Of each volume of ours. */
+  tree: { files: number; bytes: number };
+  /** Flags of the peers where they are not their own defaults. */
+  flags: readonly string[];
+  /** The machine's load average before each system's turn, the highest. */
+  load: number;
+  /** One a round, in turns. */
+  jvs: Measured[];
+  tuned: Measured[];
+  /** With the peers' own defaults. */
+  defaults: Measured[];
+}
+
+export const median = (values: readonly number[]): number => percentile(values, 50);
+
+const row = (...cells: (string | number)[]) => `| ${cells.join(' | ')} |`;
+const fixed = (value: number, digits = 1) => value.toFixed(digits);
+
+const p50 = (of: 'spread' | 'same') => (one: Measured) => median(one[of]);
+const burst = (one: Measured) => one.burst;
+const held = (process: string, key: keyof Memory) => (one: Measured) => one.memory[process]?.[key] ?? NaN;
+
+export function page(results: Results): string {
+  const { sizes, peerVersion, tree, flags, load, jvs, tuned, defaults } = results;
+  /** Of the round in which both took turns, the median of those. */
+  const ratio = (ours: (one: Measured) => number, theirs = ours) =>
+    median(jvs.map((one, i) => ours(one) / theirs(betterOf(i, theirs))));
+  /** The better of the peers' two turns counts. */
+  const betterOf = (round: number, of: (one: Measured) => number): Measured => {
+    const turns = [tuned[round], defaults[round]].filter((one) => one !== undefined);
+    return turns.reduce((a, b) => (of(b) < of(a) ? b : a));
+  };
+  const budget = (what: string, most: number, value: number, said: string) =>
+    row(what, said, `${fixed(value, 2)}×`, value <= most ? 'met' : '**missed**');
+
+  const times = (name: string, turns: readonly Measured[]) => {
+    const all = (of: 'spread' | 'same') => {
+      const samples = turns.flatMap((turn) => turn[of]);
+      return [50, 90, 99].map((p) => fixed(percentile(samples, p))).join(' / ');
+    };
+    const seconds = turns.map((turn) => fixed(turn.burst / 1000, 2)).join(', ');
+    const requests = fixed(median(turns.map((turn) => turn.requests)));
+    return row(name, all('spread'), all('same'), seconds, requests);
+  };
+  const memory = (turns: readonly Measured[], process: string) =>
+    row(
+      process,
+      fixed(median(turns.map(held(process, 'resident')))),
+      fixed(median(turns.map(held(process, 'anonymous')))),
+    );
+  const [controller, sidecar] = ['snapshot-controller', 'csi-snapshotter'];
+
+  return `# Beside the CSI external-snapshotter
+
+\`npm run bench:peer\` made this: ${jvs.length} rounds in which both took turns, each turn on an API server and etcd of its own, on
+${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}. The load average before a turn was at most ${fixed(load)}.
+
+**The peers**: snapshot-controller and csi-snapshotter ${peerVersion}, with ${sizes.volumes} bound claims and a CSI driver that does
+nothing: a snapshot of theirs is a record. **JVS**: the operator and ${sizes.volumes} agents, as in their images, each with a
+tree of ${tree.files} files × ${tree.bytes.toLocaleString('en')} B of which one has changed; a snapshot of theirs is on the disk, synced, verifiable. (All volumes
+are folders of one ext4 filesystem, on a loop device.) From applied to \`readyToUse\` and \`Ready\`, as a client's watch sees it; every
+volume has had a snapshot before.
+
+| | at most | measured | |
+|---|---|---:|---|
+${[
+  budget('one after another, a volume each, p50', 1, ratio(p50('spread')), 'the peers’'),
+  budget('one after another, of one volume, p50', 1, ratio(p50('same')), 'the peers’'),
+  budget(
+    `${sizes.burst} at once over ${sizes.volumes} volumes`,
+    1 / 3,
+    ratio(burst),
+    'a third of the peers’',
+  ),
+  ...(['resident', 'anonymous'] as const).flatMap((key) => [
+    budget(
+      `memory of the operator, ${key}`,
+      1.5,
+      ratio(held('operator', key), held(controller ?? '', key)),
+      `1.5× ${controller}’s`,
+    ),
+    budget(
+      `memory of an agent, ${key}`,
+      1,
+      ratio(held('agent', key), held(sidecar ?? '', key)),
+      `${sidecar}’s`,
+    ),
+  ]),
+].join('\n')}
+
+A ratio is that of one round, and the median of those; the better turn of the peers counts.
+
+| | a volume each, ms (p50 / p90 / p99) | one volume, ms (p50 / p90 / p99) | ${sizes.burst} at once, s, each round | requests to the API server, each |
+|---|---:|---:|---:|---:|
+${[times('JVS', jvs), times('the peers, tuned', tuned), times('the peers’ defaults', defaults)].join('\n')}
+
+Tuned is \`${flags.join(' ')}\` for both; else they have their defaults, with leader election and
+addresses as in their manifests. Their clients' rate limits (5 requests a second for the controller) are what the defaults are
+slow by. The first snapshot of a volume in five seconds starts the agent's engine, a process of its own: *a volume each* and
+*at once* have that in every one. All agents are on this one machine, which in a cluster is that of their nodes.
+
+| memory after all that, MiB | resident | anonymous |
+|---|---:|---:|
+${[memory(jvs, 'operator'), memory(jvs, 'agent'), memory(tuned, controller ?? ''), memory(tuned, sidecar ?? '')].join('\n')}
+
+Of the agents' memory each number is that of the one in the middle.
+`;
+}
