@@ -57,6 +57,11 @@ agent:
   verifyBytesPerSecond: null
   verifyInterval: null
 
+# JuiceFS volumes of the operator's making, for Workspaces with juiceFsConfig and no storage class. It gets the right
+# to make PersistentVolumes, for the whole cluster.
+juicefs:
+  enabled: false
+
 # Only where the API server answers at port 443 or 6443.
 networkPolicy:
   enabled: false
@@ -102,10 +107,14 @@ export function writeChart(directory: string): void {
   template('webhook.yaml', webhooks(read('config/manager/webhook.yaml')));
   template('rbac.yaml', rbac(read('config/rbac/operator.yaml')));
   template('users.yaml', read('config/rbac/users.yaml'));
-  const optional = { networkPolicy: 'network/policy', certManager: 'cert-manager/certificates' };
+  const optional = {
+    juicefs: 'juicefs/component/volumes',
+    networkPolicy: 'network/policy',
+    certManager: 'cert-manager/certificates',
+  };
   for (const [value, file] of Object.entries(optional)) {
     template(
-      `${file.replace('/', '-')}.yaml`,
+      `${file.replace('/component', '').replace('/', '-')}.yaml`,
       when(`.Values.${value}.enabled`, placed(read(`config/${file}.yaml`))),
     );
   }
@@ -186,6 +195,7 @@ function operator(manifest: string): string {
   const environment = [
     line('.Values.namespaces', set('JVS_NAMESPACES', expression('join "," .Values.namespaces | quote'))),
     line('.Values.certManager.enabled', set('JVS_CERTIFICATES', 'external')),
+    line('.Values.juicefs.enabled', set('JVS_STATIC_VOLUMES', '"true"')),
     // An integer of a chart is a float, and would be written as one.
     ...more.map(([value, name]) =>
       line(given(value), set(name, expression(`.Values.${value} | toJson | trimAll "\\"" | quote`))),

@@ -8,6 +8,7 @@ test('only the agent image has to be given', () => {
     namespace: 'jvs-system',
     agent: { image: 'jvs-agent:1', linkAddress: 'jvs-operator.jvs-system.svc:8443' },
     ports: { webhook: 9443, link: 8443 },
+    staticVolumes: false,
   });
   expect(() => parseConfig([], {})).toThrow(/JVS_AGENT_IMAGE \(--agent-image\)/);
 });

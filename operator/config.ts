@@ -46,6 +46,8 @@ const schema = z.object({
   JVS_CERTIFICATE_NAMES: list,
   /** Who makes the certificates in Secret jvs-operator-certs: the operator itself, or somebody else (cert-manager). */
   JVS_CERTIFICATES: z.enum(['own', 'external']).default('own'),
+  /** It makes volumes for Workspaces with juiceFsConfig and no storage class: a right that config/juicefs gives. */
+  JVS_STATIC_VOLUMES: flag.default(false),
   /** How many snapshots that nobody made a resource for are shown as one, for each Workspace. */
   JVS_HISTORY_LIMIT: z.coerce.number().int().min(0).max(10_000).default(100),
   JVS_LEADER_ELECTION: flag.default(true),
@@ -97,6 +99,7 @@ export function parseConfig(argv: readonly string[], environment: Record<string,
     webhookUrl: c.JVS_WEBHOOK_URL,
     certificateNames: c.JVS_CERTIFICATE_NAMES,
     certificates: c.JVS_CERTIFICATES,
+    staticVolumes: c.JVS_STATIC_VOLUMES,
     historyLimit: c.JVS_HISTORY_LIMIT,
     leaderElection: c.JVS_LEADER_ELECTION,
     ports: {

@@ -4,11 +4,14 @@ import { parsedBy } from './api/parse.ts';
 import { parseRestore, type Restore, restores } from './api/restore.ts';
 import { parseSnapshot, type Snapshot, snapshots } from './api/snapshot.ts';
 import { parseWorkspace, type Workspace, workspaces } from './api/workspace.ts';
+import { caName } from './certs/ca-config-map.ts';
 import { keptOfDeployment, keptOfPod } from './kept.ts';
 import type { KubeClient } from './runtime/client.ts';
 import { Informer } from './runtime/informer.ts';
 import {
+  type ConfigMap,
   type CSIDriver,
+  configMaps,
   csiDrivers,
   type Deployment,
   deployments,
@@ -33,11 +36,14 @@ export interface Informers {
   /** Indexes: `workspace` by namespace/name of the workspace, `uid`. */
   restores: Informer<Restore>;
   claims: Informer<PersistentVolumeClaim>;
-  volumes: Informer<PersistentVolume>;
+  /** Only where the operator makes static volumes. That it may not see them stops nothing else. */
+  volumes?: Informer<PersistentVolume>;
   storageClasses: Informer<StorageClass>;
   csiDrivers: Informer<CSIDriver>;
   /** What nodes say of volumes that they can not mount. Index `pod` by namespace/name. */
   mountFailures: Informer<Event>;
+  /** What agents trust, one in each namespace that has had a Workspace. By name: the operator may see no others. */
+  authorities: Informer<ConfigMap>;
   deployments: Informer<Deployment>;
   /** Index `workspace` by namespace/name of the workspace. */
   pods: Informer<Pod>;
@@ -47,7 +53,10 @@ export interface Informers {
 export function createInformers(
   client: KubeClient,
   log: Logger,
-  namespaces: readonly string[] = [],
+  {
+    namespaces = [],
+    staticVolumes = false,
+  }: { namespaces?: readonly string[]; staticVolumes?: boolean } = {},
 ): Informers {
   const common = { log, namespaces };
   const byWorkspace = {
@@ -69,7 +78,7 @@ export function createInformers(
     }),
     // Every claim, not only ours: one of somebody else under our name has to be seen.
     claims: new Informer(client, pvcs, common),
-    volumes: new Informer(client, pvs, common),
+    ...(staticVolumes && { volumes: new Informer(client, pvs, { ...common, optional: true }) }),
     storageClasses: new Informer(client, storageClasses, common),
     csiDrivers: new Informer(client, csiDrivers, common),
     mountFailures: new Informer(client, events, {
@@ -77,6 +86,7 @@ export function createInformers(
       fieldSelector: 'reason=FailedMount',
       indexes: { pod: ({ regarding }) => [`${regarding?.namespace}/${regarding?.name}`] },
     }),
+    authorities: new Informer(client, configMaps, { ...common, fieldSelector: `metadata.name=${caName}` }),
     deployments: new Informer(client, deployments, { ...common, transform: keptOfDeployment }),
     pods: new Informer(client, pods, {
       ...labelled,

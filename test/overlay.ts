@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import { checkout } from './cluster/paths.ts';
 import type { Target } from './cluster/target.ts';
 
-/** config/default with this target's images; a new image under an old name makes new pods. Path for kubectl -k. */
+/** config/juicefs with this target's images; a new image under an old name makes new pods. Path for kubectl -k. */
 export async function writeOverlay({ images, keys }: Target): Promise<string> {
   const directory = join(checkout, 'dist/install');
   await mkdir(directory, { recursive: true });
@@ -29,7 +29,7 @@ export async function writeOverlay({ images, keys }: Target): Promise<string> {
   const kustomization = {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
-    resources: [relative(directory, join(checkout, 'config/default'))],
+    resources: [relative(directory, join(checkout, 'config/juicefs'))],
     patches: [{ patch: JSON.stringify(patch) }],
   };
   await writeFile(join(directory, 'kustomization.yaml'), JSON.stringify(kustomization, null, 2));

@@ -32,10 +32,15 @@ interface Role {
   rules: { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[];
 }
 
-/** Of config/rbac/operator.yaml, one for each verb of each resource. */
-export async function operatorRights(): Promise<Right[]> {
-  const file = join(import.meta.dirname, '../config/rbac/operator.yaml');
-  const objects = parseAllDocuments(await readFile(file, 'utf8')).map((document) => document.toJS() as Role);
+/** What gives rights, in config/; the second only to who installs it. */
+const manifests = ['rbac/operator.yaml', 'juicefs/component/volumes.yaml'];
+
+/** Of all that may be installed, or of these manifests; one for each verb of each resource. */
+export async function operatorRights(files: readonly string[] = manifests): Promise<Right[]> {
+  const read = (file: string) => readFile(join(import.meta.dirname, '../config', file), 'utf8');
+  const objects = (await Promise.all(files.map(read))).flatMap((text) =>
+    parseAllDocuments(text).map((document) => document.toJS() as Role),
+  );
   return objects.filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole').flatMap(rightsOf);
 }
 

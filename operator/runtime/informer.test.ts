@@ -197,6 +197,23 @@ describe('Informer', () => {
     expect(informer.list()).toHaveLength(1);
   });
 
+  it('waits for no list that is forbidden where it may be, and has what is there once it is allowed', async () => {
+    let allowed = false;
+    await serve(
+      (...args) => {
+        if (allowed) listOf('10', object('a', '1'))(...args);
+        else json(args[1], 403, { kind: 'Status', code: 403, reason: 'Forbidden', message: 'no' });
+      },
+      () => {},
+    );
+    const informer = inform({ optional: true });
+    await informer.synced();
+    expect([informer.refused, informer.list()]).toEqual([true, []]);
+    allowed = true;
+    await vi.waitFor(() => expect(changes).toEqual(['ns/a -→1']));
+    expect(informer.refused).toBe(false);
+  });
+
   it('does not loop tightly when every watch is ended at once', async () => {
     await serve(listOf('10'), (_request, response) => void response.end());
     const started = performance.now();

@@ -17,6 +17,8 @@ export interface InformerOptions<T> extends Selection {
   indexes?: Indexes<T>;
   /** What is kept of an object, to save memory. managedFields and kubectl's last-applied copy never are. Neither it nor an index may throw. */
   transform?: (object: T) => T;
+  /** Synced, with nothing in it, while the API server forbids to see it: `refused`. */
+  optional?: boolean;
   pageSize?: number;
   /** A watch that is silent for longer is dead. The API server sends a bookmark every minute. */
   idleTimeoutMs?: number;
@@ -39,6 +41,7 @@ export class Informer<T extends KubeObject> {
   readonly #store: Store<T>;
   readonly #handlers: ChangeHandler<T>[] = [];
   readonly #synced = Promise.withResolvers<void>();
+  #refused = false;
 
   constructor(client: KubeClient, resource: Resource<T>, options: InformerOptions<T>) {
     const { namespace, namespaces = [], labelSelector, fieldSelector, ...rest } = options;
@@ -53,6 +56,7 @@ export class Informer<T extends KubeObject> {
     this.#options = {
       indexes: {},
       transform: (object) => object,
+      optional: false,
       pageSize: 500,
       idleTimeoutMs: 90_000,
       backoff: { baseMs: 200, capMs: 10_000 },
@@ -78,6 +82,11 @@ export class Informer<T extends KubeObject> {
   /** Resolves once the first list of each namespace is here and the handlers have seen it; rejects when stopped before. */
   synced(): Promise<void> {
     return this.#synced.promise;
+  }
+
+  /** The API server forbids to list it; asked again by and by. */
+  get refused(): boolean {
+    return this.#refused;
   }
 
   /** By `namespace/name`, or `name` where the kind is cluster-scoped. What is returned must not be changed. */
@@ -110,6 +119,7 @@ export class Informer<T extends KubeObject> {
       let openedAt = Number.POSITIVE_INFINITY;
       try {
         version ??= await this.#list(selection, signal);
+        this.#refused = false;
         listed();
         const onOpen = () => {
           openedAt = performance.now();
@@ -122,6 +132,10 @@ export class Informer<T extends KubeObject> {
         }
       } catch (err) {
         error = err;
+        if (this.#options.optional && err instanceof ApiError && err.status === 403) {
+          this.#refused = true;
+          listed();
+        }
       }
       if (signal.aborted) return;
       if (healthy || performance.now() - openedAt > HEALTHY_AFTER_MS) failures = 0;

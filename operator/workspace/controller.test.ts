@@ -54,7 +54,7 @@ class World {
       snapshots: none,
       restores: none,
       claims: none,
-      volumes: none,
+      authorities: none,
       storageClasses: none,
       csiDrivers: none,
       mountFailures: none,

@@ -5,7 +5,7 @@ import { assertReadable } from '../api/parse.ts';
 import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
 import { type Workspace, type WorkspaceStatus, workspaces } from '../api/workspace.ts';
-import { caConfigMap } from '../certs/ca-config-map.ts';
+import { caConfigMap, caKey } from '../certs/ca-config-map.ts';
 import type { CertificateSource } from '../certs/source.ts';
 import type { Informers } from '../informers.ts';
 import type { Agents } from '../link/agents.ts';
@@ -19,7 +19,7 @@ import { keyOf, refOf } from '../runtime/types.ts';
 import type { Transfers } from '../transfer/transfers.ts';
 import { applyAction, fieldManager, refusalOf } from './apply.ts';
 import { type Finding, isUninjected } from './findings.ts';
-import { driverName, volumeName } from './juicefs.ts';
+import { driverName, isStatic, volumeName } from './juicefs.ts';
 import { objectName, workspaceLabel } from './objects.ts';
 import { type Observed, planActions } from './plan.ts';
 import { planStatus } from './status.ts';
@@ -57,7 +57,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
   const controller = new Controller({ name: 'workspace', reconcile, workers: 8, log });
   informers.workspaces.onChange((key) => controller.enqueue(key));
   informers.claims.onChange((_, now, before) => enqueueLabelled(now ?? before));
-  informers.volumes.onChange((_, now, before) => {
+  informers.volumes?.onChange((_, now, before) => {
     const { namespace } = (now ?? before)?.spec?.claimRef ?? {};
     const name = (now ?? before)?.metadata.labels?.[workspaceLabel];
     if (namespace && name) controller.enqueue(`${namespace}/${name}`);
@@ -82,6 +82,12 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     const { namespace, name } = now?.regarding ?? {};
     enqueueLabelled(informers.pods.get(`${namespace}/${name}`));
   });
+  informers.authorities.onChange((_, now, before) => {
+    const { namespace = '' } = (now ?? before)?.metadata ?? {};
+    if (now?.data?.[caKey] === bundles.get(namespace)) return;
+    bundles.delete(namespace);
+    enqueueAll(namespace);
+  });
   agents.onChange((workspace) => controller.enqueue(workspace));
   transfers.onChange((workspace) => controller.enqueue(workspace));
   certificates.onChange(() => enqueueAll());
@@ -91,8 +97,8 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     if (name) controller.enqueue(`${object.metadata.namespace}/${name}`);
   }
 
-  function enqueueAll(): void {
-    for (const { metadata } of informers.workspaces.list()) {
+  function enqueueAll(namespace?: string): void {
+    for (const { metadata } of informers.workspaces.list(namespace)) {
       controller.enqueue(`${metadata.namespace}/${metadata.name}`);
     }
   }
@@ -103,8 +109,6 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       agents.forget(key);
       left.delete(key);
       lastWrite.delete(key);
-      // The namespace may go too, and come back without it.
-      bundles.delete(refOf(key).namespace ?? '');
       return;
     }
     assertReadable(workspace);
@@ -136,7 +140,9 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       }
     }
     const result = await writeStatus(key, observed, planStatus(observed, refusals, new Date()));
-    if (refusals.length === 0) return result;
+    // Nothing tells that the operator has been given the right.
+    const waitsForRight = informers.volumes?.refused && isStatic(observed);
+    if (refusals.length === 0 && !waitsForRight) return result;
     return { requeueAfter: Math.min(refusedInterval, result?.requeueAfter ?? refusedInterval) };
   }
 
@@ -147,9 +153,9 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     return {
       workspace,
       claim,
-      volume: claim?.spec?.volumeName ? informers.volumes.get(claim.spec.volumeName) : undefined,
       storageClasses: informers.storageClasses.list(),
-      staticVolume: informers.volumes.get(volumeName(workspace)),
+      staticVolumes: informers.volumes?.refused === false,
+      staticVolume: informers.volumes?.get(volumeName(workspace)),
       juiceFsDriver: informers.csiDrivers.get(driverName) !== undefined,
       deployment: informers.deployments.get(`${namespace}/${objectName(name)}`),
       pods,
@@ -179,7 +185,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     return failures;
   }
 
-  /** Agents of the namespace mount it; applied when it is new or the bundle has changed. */
+  /** Agents of the namespace mount it; applied when it is new, the bundle has changed, or somebody has changed it. */
   async function applyCaBundle(namespace: string): Promise<void> {
     const bundle = certificates.current().caBundle;
     if (bundles.get(namespace) === bundle) return;

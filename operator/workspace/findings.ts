@@ -5,7 +5,8 @@ import { isSaid, reasonHeld } from '../deletion/hold.ts';
 import type { PersistentVolumeClaim, Pod } from '../runtime/resources.ts';
 import { assessVolume, joinProblems, type Problem } from './health.ts';
 import { assessJuiceFs, fatalObstacles, findObstacle, isStatic } from './juicefs.ts';
-import { accessModesOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
+import { lostNode } from './nodes.ts';
+import { accessModesOf, classOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
 import type { Observed } from './plan.ts';
 import { outdated } from './skew.ts';
 
@@ -139,7 +140,7 @@ function findBlocker(observed: Observed, juiceFs: Finding | undefined): Finding 
 }
 
 function assessReady(observed: Observed, storage: Finding): Finding {
-  const { workspace, deployment, initial } = observed;
+  const { workspace, deployment, initial, pods } = observed;
   const { replicas } = workspace.spec;
   const not = (reason: string, message: string): Finding => finding('Ready', 'False', reason, message);
   if (workspace.metadata.deletionTimestamp) return not('Terminating', 'The Workspace is being deleted');
@@ -155,6 +156,8 @@ function assessReady(observed: Observed, storage: Finding): Finding {
   }
   const refused = conditions?.find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
   if (refused) return not('PodsRefused', refused.message ?? 'The pods can not be made');
+  const lost = lostNode(pods);
+  if (lost) return not('NodeLost', `${readyReplicas} of ${replicas} pods are ready: ${lost}`);
   return not('PodsNotReady', `${readyReplicas} of ${replicas} pods are ready${whyNotReady(observed)}`);
 }
 
@@ -194,7 +197,7 @@ function assessDegraded([first, ...rest]: readonly Problem[]): Finding {
 }
 
 function assessOperation(observed: Observed, agentFinding: Finding, ready: Finding): Problem[] {
-  const { workspace, agent, claim, volume, pods, resources } = observed;
+  const { workspace, agent, claim, pods, resources } = observed;
   const problems: Problem[] = [];
   const degraded = (reason: string, message: string) => problems.push({ reason, message });
   const bare = pods.find(isUninjected);
@@ -221,10 +224,11 @@ function assessOperation(observed: Observed, agentFinding: Finding, ready: Findi
       `The volume does not grow to ${claim?.spec?.resources?.requests?.storage}: ${failed.message || failed.reason}. It is tried again; see kubectl describe pvc ${claim?.metadata.name}`,
     );
   }
+  const storageClass = classOf(observed);
   const ignored = (workspace.spec.mountOptions ?? []).filter(
-    (one) => !volume?.spec?.mountOptions?.includes(one),
+    (one) => !storageClass?.mountOptions?.includes(one),
   );
-  if (volume && ignored.length > 0 && !isStatic(observed)) {
+  if (storageClass && claim?.spec?.volumeName && ignored.length > 0) {
     degraded(
       'MountOptionsIgnored',
       `spec.mountOptions: the volume is not mounted with ${ignored.join(', ')}. A volume of a StorageClass has the mountOptions of its class: set them there and make another Workspace, or remove them here`,

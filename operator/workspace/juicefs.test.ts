@@ -20,6 +20,7 @@ function workspaceOf(spec: object = {}, metadata: object = {}): Workspace {
 const observe = (workspace: Workspace, more: Partial<Observed> = {}): Observed => ({
   workspace,
   storageClasses: [],
+  staticVolumes: true,
   juiceFsDriver: true,
   pods: [],
   mountFailures: new Map(),
@@ -51,7 +52,6 @@ const claim = (workspace: Workspace, phase: string): PersistentVolumeClaim => ({
 const bound = (workspace: Workspace): Partial<Observed> => ({
   claim: claim(workspace, 'Bound'),
   staticVolume: volume(workspace, 'Bound'),
-  volume: volume(workspace, 'Bound'),
 });
 
 test('a static volume of the driver, reserved for the claim, with the Secret by reference', () => {
@@ -138,6 +138,13 @@ const obstacles: [string, object, Partial<Observed>, RegExp, string][] = [
     {},
     /\.\./,
     'Failed',
+  ],
+  [
+    'VolumesNotAllowed',
+    {},
+    { staticVolumes: false },
+    /kubectl apply -k config\/juicefs.*juicefs\.enabled=true/,
+    'Pending',
   ],
   ['DriverMissing', {}, { juiceFsDriver: false }, /csi\.juicefs\.com.*install/, 'Pending'],
   [
@@ -242,14 +249,37 @@ test('deleting the Workspace deletes claim and volume where its policy says so, 
 
 test('mount options that a class has no part in are said', () => {
   const workspace = workspaceOf({ storageClassName: 'standard', mountOptions: ['noatime', 'ro'] });
-  const live = { claim: claim(workspace, 'Bound'), volume: { metadata: { name: 'pvc-1' }, spec: {} } };
-  expect(conditionOf(observe(workspace, live), 'Degraded')).toMatchObject({
+  const made = claim(workspace, 'Bound');
+  const live = (mountOptions?: string[]): Partial<Observed> => ({
+    claim: { ...made, spec: { ...made.spec, volumeName: 'pvc-1' } },
+    storageClasses: [{ metadata: { name: 'standard' }, provisioner: 'p', mountOptions }],
+  });
+  expect(conditionOf(observe(workspace, live()), 'Degraded')).toMatchObject({
     status: 'True',
     reason: 'MountOptionsIgnored',
     message: expect.stringMatching(/noatime, ro.*class/),
   });
-  const has = { ...live, volume: { ...live.volume, spec: { mountOptions: ['ro', 'noatime'] } } };
-  expect(conditionOf(observe(workspace, has), 'Degraded')).toMatchObject({ status: 'False' });
+  const has = observe(workspace, live(['ro', 'noatime']));
+  expect(conditionOf(has, 'Degraded')).toMatchObject({ status: 'False' });
+});
+
+test('a volume stays in use when the operator may make none any more, which is said', () => {
+  const workspace = workspaceOf();
+  const observed = observe(workspace, { claim: claim(workspace, 'Bound'), staticVolumes: false });
+  expect(types(observed)).toEqual([]);
+  expect(conditionOf(observed, 'JuiceFS')).toMatchObject({ status: 'False', reason: 'VolumesNotAllowed' });
+  expect(conditionOf(observed, 'StorageReady')).toMatchObject({ status: 'True' });
+});
+
+test('with a class of the driver the volume is JuiceFS, whoever may make static ones', () => {
+  const workspace = workspaceOf({ storageClassName: 'jfs' });
+  const storageClasses = [{ metadata: { name: 'jfs' }, provisioner: 'csi.juicefs.com' }];
+  const observed = observe(workspace, {
+    claim: claim(workspace, 'Bound'),
+    storageClasses,
+    staticVolumes: false,
+  });
+  expect(conditionOf(observed, 'JuiceFS')).toMatchObject({ status: 'True' });
 });
 
 test('an agent that sees JuiceFS below a class of another driver is believed', () => {

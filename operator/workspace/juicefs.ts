@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Workspace } from '../api/workspace.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../runtime/resources.ts';
 import type { Finding } from './findings.ts';
-import { accessModesOf, claimOf, managedBy, objectName, workspaceLabel } from './objects.ts';
+import { accessModesOf, claimOf, classOf, managedBy, objectName, workspaceLabel } from './objects.ts';
 import type { Observed } from './plan.ts';
 
 export const driverName = 'csi.juicefs.com';
@@ -131,9 +131,10 @@ export const fatalObstacles = [
 /** Why the static volume can not be made, or not be mounted. */
 export function findObstacle({
   workspace,
+  staticVolumes,
   staticVolume,
   juiceFsDriver,
-}: Pick<Observed, 'workspace' | 'staticVolume' | 'juiceFsDriver'>): Obstacle | undefined {
+}: Pick<Observed, 'workspace' | 'staticVolumes' | 'staticVolume' | 'juiceFsDriver'>): Obstacle | undefined {
   const { juiceFsConfig } = workspace.spec;
   if (!juiceFsConfig) return undefined;
   if (!juiceFsConfig.secretsRef) {
@@ -152,6 +153,13 @@ export function findObstacle({
   }
   const refused = refusedOption(workspace);
   if (refused) return { reason: 'MountOptionRefused', message: refused };
+  if (!staticVolumes) {
+    return {
+      reason: 'VolumesNotAllowed',
+      message:
+        'spec.juiceFsConfig without spec.storageClassName takes a PersistentVolume, and this operator is installed without the right to make any: kubectl apply -k config/juicefs, or with Helm --set juicefs.enabled=true. Or name a storage class of the JuiceFS CSI driver in another Workspace',
+    };
+  }
   const name = volumeName(workspace);
   if (staticVolume && !isOurVolume(staticVolume, workspace)) {
     return {
@@ -191,7 +199,7 @@ function refusedOption(workspace: Workspace): string | undefined {
 
 /** Undefined without juiceFsConfig. */
 export function assessJuiceFs(observed: Observed): Finding | undefined {
-  const { workspace, claim, agent, volume } = observed;
+  const { workspace, claim, agent } = observed;
   if (!workspace.spec.juiceFsConfig) return undefined;
   const finding = (status: Finding['status'], reason: string, message: string): Finding => ({
     type: 'JuiceFS',
@@ -209,7 +217,8 @@ export function assessJuiceFs(observed: Observed): Finding | undefined {
     }
   }
   const filesystem = agent?.status?.filesystem;
-  if (volume?.spec?.csi?.driver === driverName || filesystem?.includes('juicefs')) {
+  const madeByDriver = isStatic(observed) || classOf(observed)?.provisioner === driverName;
+  if (madeByDriver || filesystem?.includes('juicefs')) {
     return finding('True', 'JuiceFS', 'The volume is JuiceFS');
   }
   if (filesystem === undefined) return finding('Unknown', 'NotSeen', 'No agent has looked at the volume yet');

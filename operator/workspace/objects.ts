@@ -1,7 +1,8 @@
 // The objects that the operator makes for a Workspace. Pure.
 import { createHash } from 'node:crypto';
 import type { Workspace } from '../api/workspace.ts';
-import type { Deployment, PersistentVolumeClaim } from '../runtime/resources.ts';
+import type { Deployment, PersistentVolumeClaim, StorageClass } from '../runtime/resources.ts';
+import type { Observed } from './plan.ts';
 
 export const managedBy = { 'app.kubernetes.io/managed-by': 'jvs-operator' };
 export const workspaceLabel = 'jvs.io/workspace';
@@ -22,6 +23,13 @@ type AccessMode = NonNullable<Workspace['spec']['accessModes']>[number];
 
 export const accessModesOf = ({ spec }: Workspace): AccessMode[] =>
   spec.accessModes ?? [spec.replicas > 1 ? 'ReadWriteMany' : 'ReadWriteOnce'];
+
+/** The StorageClass that the claim's volume is of, where there is one. */
+export const classOf = ({
+  claim,
+  storageClasses,
+}: Pick<Observed, 'claim' | 'storageClasses'>): StorageClass | undefined =>
+  storageClasses.find(({ metadata }) => metadata.name === claim?.spec?.storageClassName);
 
 export function claimOf(workspace: Workspace): PersistentVolumeClaim {
   const { spec, metadata } = workspace;

@@ -31,6 +31,7 @@ function observe(workspace: Workspace, more: Partial<Observed> = {}): Observed {
   return {
     workspace,
     storageClasses: [],
+    staticVolumes: false,
     juiceFsDriver: false,
     pods: [],
     mountFailures: new Map(),

@@ -21,9 +21,9 @@ export const finalizer = 'jvs.io/workspace';
 export interface Observed {
   workspace: Workspace;
   claim?: PersistentVolumeClaim;
-  /** The volume that the claim is bound to. */
-  volume?: PersistentVolume;
   storageClasses: readonly StorageClass[];
+  /** The operator may see and make static volumes. */
+  staticVolumes: boolean;
   /** What there is under the name of the static volume that juiceFsConfig means. */
   staticVolume?: PersistentVolume;
   /** The JuiceFS CSI driver is installed. */

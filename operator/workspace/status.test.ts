@@ -15,6 +15,7 @@ const daily = { autoSnapshot: { schedule: '@daily' } };
 const observe = (spec: object, status?: object, more: Partial<Observed> = {}): Observed => ({
   workspace: parseWorkspace({ metadata: { name: 'ml', namespace: 'team', generation: 1 }, spec, status }),
   storageClasses: [],
+  staticVolumes: false,
   juiceFsDriver: false,
   pods: [],
   mountFailures: new Map(),

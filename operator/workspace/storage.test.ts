@@ -25,6 +25,7 @@ function observe(workspace: Workspace, more: Partial<Observed> = {}, status: obj
     workspace,
     claim,
     storageClasses: [],
+    staticVolumes: false,
     juiceFsDriver: false,
     deployment: {
       ...deployment,

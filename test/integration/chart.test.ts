@@ -64,6 +64,7 @@ const deploymentOf = (objects: Objects): Deployment =>
 
 test.each<[folder: string, values: object]>([
   ['config/default', {}],
+  ['config/juicefs', { juicefs: { enabled: true } }],
   ['config/network', { networkPolicy: { enabled: true } }],
   ['config/cert-manager', { certManager: { enabled: true } }],
   ['config/namespaced', { namespaces: ['team-a'] }],

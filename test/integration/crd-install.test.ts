@@ -91,10 +91,14 @@ test('the development overlay changes the images and nothing else', async () => 
   expect(rendered.replaceAll(/jvs-(operator|agent):dev/g, 'ghcr.io/jvs-project/jvs-$1:0.1.0')).toBe(base);
 });
 
-test.each(['namespaced', 'network'])('the overlay config/%s is accepted as it is', async (overlay) => {
+test.each<[overlay: string, made: number]>([
+  ['namespaced', 1],
+  ['network', 1],
+  ['juicefs', 2],
+])('the overlay config/%s is accepted as it is', async (overlay, made) => {
   await client.apply(namespaces, { metadata: { name: 'team-a' } }, { fieldManager: 'test' });
   const lines = (await kubectl('apply', '-k', `config/${overlay}`, '--dry-run=server')).trim().split('\n');
-  expect(lines.filter((line) => / created /.test(line))).toHaveLength(1);
+  expect(lines.filter((line) => / created /.test(line))).toHaveLength(made);
 });
 
 test('the overlay config/cert-manager adds certificates for the names by which the operator is called', async () => {
@@ -195,10 +199,9 @@ describe('RBAC', () => {
     ['deployments.apps', [...listed, 'create', 'patch', 'delete'], 'any'],
     ['pods', [...watched, 'create', 'delete'], 'any'],
     ['pods', ['patch'], 'jvs-system'],
-    ['persistentvolumes', [...listed, 'create', 'patch', 'delete'], ''],
     ['storageclasses.storage.k8s.io', listed, ''],
     ['configmaps', ['create'], 'any'],
-    ['configmaps', ['patch'], 'any', 'jvs-operator-ca'],
+    ['configmaps', [...listed, 'patch'], '', 'jvs-operator-ca'],
     ['events.events.k8s.io', [...watched, 'create', 'patch'], 'any'],
     ['tokenreviews.authentication.k8s.io', ['create'], ''],
     ['mutatingwebhookconfigurations.admissionregistration.k8s.io', [...watched, 'patch'], '', 'jvs-operator'],
@@ -220,6 +223,7 @@ describe('RBAC', () => {
     ['secrets', 'list', 'jvs-system'],
     ['configmaps', 'get', 'any', 'jvs-operator-ca'],
     ['configmaps', 'patch', 'any', 'other'],
+    ['configmaps', 'list', ''],
     ['configmaps', 'delete', 'any', 'jvs-operator-ca'],
     ['workspaces.jvs.io', 'create', 'any'],
     ['workspaces.jvs.io', 'delete', 'any'],
@@ -227,6 +231,8 @@ describe('RBAC', () => {
     ['namespaces', 'list', ''],
     ['namespaces', 'delete', 'any', 'any'],
     ['storageclasses.storage.k8s.io', 'create', ''],
+    ['persistentvolumes', 'list', ''],
+    ['persistentvolumes', 'create', ''],
     ['leases.coordination.k8s.io', 'patch', 'any', 'jvs-operator'],
     ['mutatingwebhookconfigurations.admissionregistration.k8s.io', 'patch', '', 'other'],
     ['mutatingwebhookconfigurations.admissionregistration.k8s.io', 'create', ''],

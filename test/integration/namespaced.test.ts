@@ -58,6 +58,21 @@ test('a Workspace of its namespace gets what it needs; that of another is left a
   expect((await admin.list(pvcs, { namespace: 'team-b' })).items).toEqual([]);
 });
 
+test('it works with no right to see volumes: who needs one made is told what to install', async () => {
+  const spec = { juiceFsConfig: { source: 'redis://r:6379/0', secretsRef: { name: 'jfs' } } };
+  const metadata = { namespace: 'team-a', name: 'jfs' };
+  await admin.create(workspaces, { metadata, spec } as unknown as Workspace);
+  await vi.waitFor(async () => {
+    const { status } = (await admin.get(workspaces, metadata)) ?? {};
+    expect(status).toMatchObject({
+      phase: 'Pending',
+      message: expect.stringContaining('kubectl apply -k config/juicefs'),
+    });
+    expect(status?.conditions?.find(({ type }) => type === 'JuiceFS')?.reason).toBe('VolumesNotAllowed');
+  }, within);
+  expect(await admin.get(pvcs, { namespace: 'team-a', name: 'jvs-jfs' })).toBeUndefined();
+});
+
 test('only pods of its namespace pass its webhook, whose trust it may keep', async () => {
   await vi.waitFor(async () => {
     const configuration = await admin.get(mutatingWebhookConfigurations, { name: 'jvs-operator' });

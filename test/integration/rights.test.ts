@@ -6,6 +6,7 @@ import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
 import {
+  configMaps,
   deployments,
   mutatingWebhookConfigurations,
   pvcs,
@@ -53,7 +54,7 @@ test('nothing that a Workspace and a Snapshot need is refused from their making 
     expect(claim?.metadata.deletionTimestamp ?? 'gone').toBeTruthy();
   }, within);
   const uses = usesIn(await readFile(join(server.dir, 'audit.log'), 'utf8'));
-  const { refused, unused } = compareRights(await operatorRights(), uses);
+  const { refused, unused } = compareRights(await operatorRights(['rbac/operator.yaml']), uses);
   expect(refused).toEqual([]);
   const names = unused.map(sayRight);
   // It was looked at: what this life surely used is not among the unused.
@@ -84,6 +85,21 @@ test('a volume may be grown', async () => {
     async () => expect((await admin.get(pvcs, claim))?.spec?.resources?.requests?.storage).toBe('2Gi'),
     within,
   );
+});
+
+test('the CA that agents need comes back when it is deleted or edited by hand', async () => {
+  const ca = { namespace, name: 'jvs-operator-ca' };
+  await admin.create(workspaces, {
+    metadata: { namespace, name: 'trusts' },
+    spec: {},
+  } as unknown as Workspace);
+  const bundle = async () => (await admin.get(configMaps, ca))?.data?.['ca.crt'];
+  await vi.waitFor(async () => expect(await bundle()).toContain('BEGIN CERTIFICATE'), within);
+  const before = await bundle();
+  await admin.delete(configMaps, ca);
+  await vi.waitFor(async () => expect(await bundle()).toBe(before), within);
+  await admin.mergePatch(configMaps, ca, { data: { 'ca.crt': 'none' } });
+  await vi.waitFor(async () => expect(await bundle()).toBe(before), within);
 });
 
 test('what a role gives and nobody uses is found, and a narrow right does not excuse a wide one', () => {

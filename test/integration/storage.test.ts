@@ -33,7 +33,7 @@ beforeAll(async () => {
   ({ server } = await startInstalled());
   client = KubeClient.fromKubeconfig(server.kubeconfig);
   await client.create(serviceAccounts, { metadata: { namespace, name: 'default' } });
-  operator = await startOperator(server.kubeconfig);
+  operator = await startOperator(server.kubeconfig, ['--static-volumes', 'true']);
 });
 
 afterAll(async () => {
