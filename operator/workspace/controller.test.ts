@@ -9,6 +9,7 @@ import { agentOf, FakeAgents } from '../mirror/testing.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
+import type { ChangeHandler } from '../runtime/informer.ts';
 import type { ConfigMap, Pod } from '../runtime/resources.ts';
 import { Transfers } from '../transfer/transfers.ts';
 import { createWorkspaceController } from './controller.ts';
@@ -27,6 +28,7 @@ class World {
   /** Why the API server makes nothing. */
   refusal: string | undefined;
   #workspaceChanged: (key: string) => void = () => {};
+  #authorityChanged: ChangeHandler<ConfigMap> = () => {};
 
   add(name: string): void {
     const workspace = parseWorkspace({ metadata: { name, namespace: 'team', uid: name }, spec: {} });
@@ -36,8 +38,13 @@ class World {
 
   remove(name: string): void {
     this.workspaces.delete(`team/${name}`);
-    this.configMaps.clear(); // with its namespace
     this.#workspaceChanged(`team/${name}`);
+  }
+
+  deleteAuthority(): void {
+    const before = this.configMaps.get('team');
+    this.configMaps.clear();
+    this.#authorityChanged('team/jvs-operator-ca', undefined, before);
   }
 
   start(signal: AbortSignal): Promise<void> {
@@ -54,7 +61,11 @@ class World {
       snapshots: none,
       restores: none,
       claims: none,
-      authorities: none,
+      authorities: {
+        onChange: (handler: ChangeHandler<ConfigMap>) => {
+          this.#authorityChanged = handler;
+        },
+      },
       storageClasses: none,
       csiDrivers: none,
       mountFailures: none,
@@ -138,9 +149,18 @@ test('a namespace that is made anew gets the authority again', async () => {
   world.add('ws');
   await vi.advanceTimersByTimeAsync(1_000);
   world.remove('ws');
+  world.deleteAuthority();
   await vi.advanceTimersByTimeAsync(1_000);
   expect(world.configMaps.size).toBe(0);
   world.add('ws');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(world.configMaps.get('team')?.data).toEqual({ 'ca.crt': 'first' });
+});
+
+test('an authority that somebody deletes comes back', async () => {
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(1_000);
+  world.deleteAuthority();
   await vi.advanceTimersByTimeAsync(1_000);
   expect(world.configMaps.get('team')?.data).toEqual({ 'ca.crt': 'first' });
 });
