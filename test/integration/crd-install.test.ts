@@ -101,6 +101,11 @@ test.each<[overlay: string, made: number]>([
   expect(lines.filter((line) => / created /.test(line))).toHaveLength(made);
 });
 
+test('the sample of a policy for agents is accepted in any namespace', async () => {
+  const sample = 'config/network/workspaces.yaml';
+  expect(await kubectl('apply', '-n', 'default', '-f', sample, '--dry-run=server')).toMatch(/ created /);
+});
+
 test('the overlay config/cert-manager adds certificates for the names by which the operator is called', async () => {
   const objects = objectsIn(await kubectl('kustomize', 'config/cert-manager'));
   const certificate = objects.find((object) => name(object) === 'Certificate/jvs-system/jvs-operator');
