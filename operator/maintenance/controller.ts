@@ -12,6 +12,7 @@ import { pods } from '../runtime/resources.ts';
 import { type KubeObject, refOf } from '../runtime/types.ts';
 import { objectName, workspaceLabel } from '../workspace/objects.ts';
 import { planMaintenance } from './plan.ts';
+import { isMaintenance } from './pod.ts';
 
 export interface Dependencies {
   client: KubeClient;
@@ -79,13 +80,16 @@ export function createMaintenanceController({
         events.emit(workspace, 'Normal', 'MaintenanceStarted', message);
       }
     } catch (error) {
-      // Not in the cache yet.
-      if (ApiError.is(error, 'AlreadyExists')) return { requeueAfter: 1_000 };
       if (!(error instanceof ApiError) || error.status < 400 || error.status >= 500) throw error;
-      if (workspace) {
-        const message = `Pod ${action.pod.metadata.name} is refused, so what is asked of the stopped workspace waits: ${error.message}`;
-        events.emit(workspace, 'Warning', 'MaintenanceRefused', message);
+      const pod = action.pod.metadata.name;
+      let message = `Pod ${pod} is refused, so what is asked of the stopped workspace waits: ${error.message}`;
+      if (error.reason === 'AlreadyExists') {
+        const there = await client.get(pods, action.pod.metadata, { signal });
+        // The cache will know it, or has known what was there.
+        if (!there || isMaintenance(there)) return { requeueAfter: 1_000 };
+        message = `Pod ${pod} exists and was not made by this operator, so what is asked of the stopped workspace waits. Delete it, or name it otherwise`;
       }
+      if (workspace) events.emit(workspace, 'Warning', 'MaintenanceRefused', message);
       notBefore.set(key, Date.now() + retryMs);
       return { requeueAfter: retryMs };
     }

@@ -124,6 +124,22 @@ test('a pod that is refused is said', async () => {
   expect(await saidOf()).toContain('violates PodSecurity');
 });
 
+test('a pod of its name that is not ours is left alone and said, and when it has gone ours is there', async () => {
+  const theirs = { namespace, name: 'jvs-ws-maintenance' };
+  const spec = { containers: [{ name: 'c', image: 'none' }] };
+  const { uid } = (await admin.create(pods, { metadata: theirs, spec })).metadata;
+  await createWorkspace('ws', { replicas: 0 });
+  await createSnapshot('one', 'ws');
+  await vi.waitFor(async () => expect(await saidOf()).toContain('MaintenanceRefused'), within);
+  expect(await saidOf()).toMatch(/jvs-ws-maintenance exists and .*not made .*Delete it/);
+  expect((await maintenance())?.metadata.uid).toBe(uid);
+  await admin.delete(pods, theirs, { gracePeriodSeconds: 0 });
+  await vi.waitFor(
+    async () => expect((await maintenance())?.metadata.labels).toHaveProperty(['jvs.io/maintenance']),
+    within,
+  );
+});
+
 test('two workspaces are told of the snapshot that the one has and the other begins with', async () => {
   await createWorkspace('golden', { replicas: 0 });
   await createWorkspace('young', { initialSnapshot: 'base' });
