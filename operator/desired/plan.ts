@@ -6,7 +6,7 @@ import type { SnapshotRequestInput } from '../../shared/proto/gen/jvs/link/v1/Sn
 import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
-import type { Desired, Identified } from '../link/agents.ts';
+import type { ConnectedAgent, Desired, Identified } from '../link/agents.ts';
 import { order, planQueue } from '../restore/queue.ts';
 import { idOf, isWanted, planRequest } from '../snapshot/request.ts';
 import { planHooks, planRetention, planSchedule } from './policy.ts';
@@ -16,6 +16,8 @@ export const allowMassPrune = 'jvs.io/allow-mass-prune';
 /** Of one workspace. */
 export interface Asked {
   workspace: Workspace;
+  /** The primary one, when one is connected. */
+  agent?: ConnectedAgent | undefined;
   snapshots: readonly Snapshot[];
   restores: readonly Restore[];
   /** What may be deleted now. */
@@ -30,10 +32,10 @@ export interface Asked {
 
 /** Requests stay until their outcome is in the status of what asks for them, or seen on the volume. */
 export function planDesired(asked: Asked): Desired {
-  const { workspace, snapshots, restores, deletions, crashes, initial, exports = [] } = asked;
+  const { workspace, agent, snapshots, restores, deletions, crashes, initial, exports = [] } = asked;
   const byName = new Map(snapshots.map((snapshot) => [snapshot.metadata.name, snapshot]));
   const requests = snapshots
-    .filter(isWanted)
+    .filter((snapshot) => isWanted(snapshot, agent))
     .sort((a, b) => order(a).localeCompare(order(b)))
     .map((snapshot) => planRequest(snapshot, (name) => byName.get(name)))
     .filter((request) => 'uid' in request);

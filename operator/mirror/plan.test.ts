@@ -63,7 +63,7 @@ test('as many as the limit, however the world is; a second pass over its outcome
           surplus: [],
           missing: [],
         });
-        expect(resources.filter(isWanted)).toEqual([]);
+        expect(resources.filter((resource) => isWanted(resource))).toEqual([]);
       },
     ),
   );

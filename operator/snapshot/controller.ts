@@ -33,6 +33,8 @@ export function createSnapshotController(dependencies: Dependencies): Controller
   const { client, informers, agents, events, meters, log } = dependencies;
   /** Epoch ms, by Snapshot. */
   const lastWrite = new Map<string, number>();
+  /** The resourceVersion that has been written over, by Snapshot: while the cache still has it, it is behind. */
+  const outdated = new Map<string, string>();
   const lastSeen = new Map<string, ConnectedAgent | undefined>();
   const controller = new Controller({ name: 'snapshot', reconcile, workers: 16, log });
 
@@ -76,9 +78,13 @@ export function createSnapshotController(dependencies: Dependencies): Controller
     const snapshot = informers.snapshots.get(key);
     if (!snapshot || snapshot.metadata.deletionTimestamp) {
       lastWrite.delete(key);
+      outdated.delete(key);
       return;
     }
     assertReadable(snapshot);
+    const { name, uid, resourceVersion = '' } = snapshot.metadata;
+    // What was written is on its way here, and calls again.
+    if (outdated.get(key) === resourceVersion) return;
     await keepFinalizer(snapshot, signal);
     const { namespace } = refOf(key);
     const workspaceKey = `${namespace}/${snapshot.spec.workspace}`;
@@ -95,13 +101,13 @@ export function createSnapshotController(dependencies: Dependencies): Controller
 
     const wait = waitOf(key, snapshot, plan.status);
     if (wait > 0) return { requeueAfter: wait };
-    const { name, uid } = snapshot.metadata;
-    await client.applyStatus(
+    const written = await client.applyStatus(
       snapshots,
       { metadata: { name, namespace, uid }, status: plan.status },
       { fieldManager, signal },
     );
     lastWrite.set(key, Date.now());
+    if (written.metadata.resourceVersion !== resourceVersion) outdated.set(key, resourceVersion);
     meters.statusWrites.inc({ kind: 'Snapshot' });
     if (plan.event) events.emit(snapshot, plan.event.type, plan.event.reason, plan.event.message);
   }
@@ -110,6 +116,9 @@ export function createSnapshotController(dependencies: Dependencies): Controller
     const before = snapshot.status ?? {};
     const outcome = isFinished({ ...snapshot, status: after }) && after.phase !== before.phase;
     if (outcome) return 0;
+    // Most are done before anybody could read that they are under way.
+    if (before.phase === undefined && isUnderWay(after) && !lastWrite.has(key))
+      lastWrite.set(key, Date.now());
     const details = isFinished(snapshot) && isDeepStrictEqual(withoutDetails(before), withoutDetails(after));
     return (lastWrite.get(key) ?? 0) + (details ? detailInterval : writeInterval) - Date.now();
   }
@@ -124,6 +133,9 @@ export function createSnapshotController(dependencies: Dependencies): Controller
 
   return controller;
 }
+
+const isUnderWay = ({ phase, conditions }: SnapshotStatus): boolean =>
+  phase === 'InProgress' || conditions?.some(({ reason }) => reason === 'Requested') === true;
 
 const withoutDetails = ({
   keepReasons: _,

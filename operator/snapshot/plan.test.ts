@@ -151,6 +151,9 @@ test('a deleted request is called back, but not one that is being taken', () => 
   const deleted = { finalizers: [finalizer], deletionTimestamp: '2026-11-24T11:59:00Z' };
   expect(isWanted(snapshotOf({}, deleted, { phase: 'Pending' }))).toBe(false);
   expect(isWanted(snapshotOf({}, deleted, { phase: 'InProgress' }))).toBe(true);
+  const asked = snapshotOf({}, deleted);
+  expect(isWanted(asked, agentWith([], [{ phase: 'PHASE_IN_PROGRESS' }]))).toBe(true);
+  expect(isWanted(asked, agentWith([], [{ phase: 'PHASE_FAILED' }]))).toBe(false);
 });
 
 test('the expected parent is an id, or a Snapshot of the same workspace that is Ready', () => {

@@ -3,7 +3,7 @@ import type { CompressionInput } from '../../shared/proto/gen/jvs/link/v1/Compre
 import type { SnapshotRequestInput } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
 import { type Snapshot, type SnapshotSpec, templateTags } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
-import type { Identified } from '../link/agents.ts';
+import type { ConnectedAgent, Identified } from '../link/agents.ts';
 import { podName } from '../maintenance/pod.ts';
 
 /** A request that can not be made as things stand, and what would change that. */
@@ -33,13 +33,16 @@ export const needsFinalizer = (snapshot: Snapshot): boolean =>
   !(snapshot.status?.phase === 'Failed' && idOf(snapshot) === undefined);
 
 /**
- * A snapshot is to be made for it. One that is being taken is not called back: the agent would finish it all the same,
- * and what it made has to be known to be deleted.
+ * A snapshot is to be made for it. One that is being taken, by its status or by the agent's word, is not called back:
+ * the agent would finish it all the same, and what it made has to be known to be deleted.
  */
-export function isWanted(snapshot: Snapshot): boolean {
+export function isWanted(snapshot: Snapshot, agent?: ConnectedAgent): boolean {
   const { metadata, status } = snapshot;
   if (isFinished(snapshot) || isShown(snapshot)) return false;
-  if (metadata.deletionTimestamp) return status?.phase === 'InProgress' && idOf(snapshot) === undefined;
+  if (metadata.deletionTimestamp) {
+    const said = agent?.requests.get(metadata.uid ?? '')?.phase;
+    return (status?.phase === 'InProgress' || said === 'PHASE_IN_PROGRESS') && idOf(snapshot) === undefined;
+  }
   return !needsFinalizer(snapshot) || (metadata.finalizers?.includes(finalizer) ?? false);
 }
 

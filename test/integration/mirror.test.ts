@@ -93,6 +93,17 @@ async function createSnapshot(namespace: string, name: string, spec: object = {}
   } as Snapshot);
 }
 
+test('each of many is written once', async () => {
+  const namespace = await setUp();
+  see(namespace, range(0, 100));
+  await vi.waitFor(async () => {
+    const all = await shown(namespace);
+    expect(all.filter(({ status }) => status?.phase === 'Ready')).toHaveLength(100);
+  }, within);
+  const writes = await controllers.registry.getSingleMetric('jvs_operator_status_writes_total')?.get();
+  expect(writes?.values.find(({ labels }) => labels.kind === 'Snapshot')?.value).toBe(100);
+});
+
 test('snapshots that nobody asked for are shown, Ready, in the order in which they were made', async () => {
   const namespace = await setUp();
   const { metadata } = await admin.list(snapshots, { namespace });
