@@ -80,7 +80,7 @@ export class Verifier {
     while (!signal.aborted) {
       const id = this.#due();
       if (id === undefined) {
-        await clock.sleep(lookAgainMs, signal);
+        await clock.sleep(Math.min(lookAgainMs, settings.intervalMs), signal);
         continue;
       }
       await executor.idle();
