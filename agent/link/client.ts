@@ -69,7 +69,7 @@ export class LinkClient {
   #state: LinkState = { connected: false, problem: 'The operator has not been reached yet' };
 
   constructor(options: LinkOptions) {
-    this.#options = { retry: { baseMs: 1000, capMs: 30_000 }, ...options };
+    this.#options = { retry: { baseMs: 1000, capMs: 15_000 }, ...options };
     const { workspace, pod, node } = options.config;
     this.#hello = { version, workspace, pod, node, session: randomUUID() };
   }

@@ -99,14 +99,17 @@ export class LeaderElection {
   /** undefined when stopped before. */
   async #acquire(stop: AbortSignal): Promise<Held | undefined> {
     const { retryMs, leaseMs } = this.#options;
-    let seen = { record: '', at: 0 };
+    let seen = { record: '', unchangedMs: 0 };
+    let lookedAt = Number.POSITIVE_INFINITY;
     while (!stop.aborted) {
       try {
         const lease = await this.#client.get(leases, this.#options, { signal: stop, timeoutMs: leaseMs });
         const { holderIdentity, renewTime, leaseDurationSeconds } = lease?.spec ?? {};
         const record = `${holderIdentity} ${renewTime}`;
-        if (seen.record !== record) seen = { record, at: performance.now() };
-        const unchangedMs = performance.now() - seen.at;
+        const now = performance.now();
+        const unchangedMs = seen.record === record ? seen.unchangedMs + Math.max(0, now - lookedAt) : 0;
+        seen = { record, unchangedMs };
+        lookedAt = now;
         // Ours, when the answer to an earlier attempt was lost.
         const free = !holderIdentity || holderIdentity === this.#identity;
         if (!lease || free || unchangedMs > (leaseDurationSeconds ?? 0) * 1000)
@@ -114,6 +117,9 @@ export class LeaderElection {
         this.#log.debug({ holderIdentity, unchangedMs }, 'somebody else leads');
       } catch (err) {
         if (stop.aborted) break;
+        // While the API server is away the leader can not renew either. It goes on where it was when that is back: the
+        // agents find it there, when another one's address would have to go round first.
+        lookedAt = Number.POSITIVE_INFINITY;
         if (err instanceof ApiError && err.status === 409) this.#log.debug('somebody else was faster');
         else this.#log.warn({ err }, 'looking at the lease failed');
       }

@@ -138,6 +138,27 @@ describe('LeaderElection', () => {
     await only.ended;
   });
 
+  it('leads on after an outage, however long, where others wait for its lease to run out', async () => {
+    const first = new Candidate('return', 'first');
+    await expect.poll(() => first.leads, eventually).toBe(true);
+    // They look more often than it does, and so are there before it.
+    const others = ['b', 'c'].map((identity) => new Candidate('return', identity, { retryMs: 20 }));
+    const before = (await client.get(leases, { namespace, name: 'return' }))?.spec?.renewTime;
+    await expect
+      .poll(
+        async () => (await client.get(leases, { namespace, name: 'return' }))?.spec?.renewTime,
+        eventually,
+      )
+      .not.toBe(before);
+    await api.kill();
+    await expect.poll(() => first.leads, eventually).toBe(false);
+    await api.restart();
+    await expect.poll(() => first.leads, eventually).toBe(true);
+    expect(others.flatMap(({ terms }) => terms)).toEqual([]);
+    for (const { stop } of [first, ...others]) stop.abort();
+    await Promise.all([first, ...others].map(({ ended }) => ended));
+  });
+
   it('stays leader over an outage shorter than it may be', async () => {
     const only = new Candidate('blip', 'only', { leaseMs: 10_000, renewMs: 8_000 });
     await expect.poll(() => only.leads, eventually).toBe(true);
