@@ -1,4 +1,4 @@
-// Makes keys and certificates: ECDSA P-256, PEM. Loaded only when one is made: the library takes 20 MB.
+// Makes keys and certificates: ECDSA P-256, PEM.
 import 'reflect-metadata';
 import { randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';

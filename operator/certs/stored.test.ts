@@ -2,8 +2,10 @@ import { X509Certificate } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:tls';
 import { describe, expect, test } from 'vitest';
+import { renewInThread } from './issuer.ts';
 import { planCertificates } from './plan.ts';
-import { factsOf, renew, type Stored } from './stored.ts';
+import { renew } from './renew.ts';
+import { factsOf, type Stored } from './stored.ts';
 
 const minute = 60_000;
 const lifetimes = { authority: 9 * minute, serving: 3 * minute };
@@ -126,4 +128,11 @@ describe('rotation of certificates that live for minutes', () => {
     const [serving, authority] = [renewed.cert, renewed.caBundle].map((cert) => new X509Certificate(cert));
     expect(serving?.validToDate).toEqual(authority?.validToDate);
   });
+});
+
+test('a thread makes them just so, and says why it can not', async () => {
+  const made = await renewInThread('authority', undefined, names, new Date(), lifetimes);
+  expect(factsOf(made)?.serving?.names).toEqual(names);
+  const refused = renewInThread('serving', undefined, names, new Date(), lifetimes);
+  await expect(refused).rejects.toThrow('no authority to sign');
 });

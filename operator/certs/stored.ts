@@ -1,6 +1,6 @@
 // The certificates as they are kept: PEM texts, read and made anew.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { CertificateFacts, Lifetimes, Validity } from './plan.ts';
+import type { CertificateFacts, Validity } from './plan.ts';
 
 export interface Stored {
   /** The authority that signs, and after it those that clients are still to trust. */
@@ -54,47 +54,8 @@ export function problemOf({ caBundle, cert, key }: Stored): string | undefined {
 /** When the serving certificate ends. */
 export const expiryOf = ({ cert }: Stored): Date => new X509Certificate(cert).validToDate;
 
-/** What planCertificates asked for. `stored` must be able to sign when only the serving certificate is made. */
-export async function renew(
-  action: 'serving' | 'authority',
-  stored: Stored | undefined,
-  names: readonly string[],
-  now: Date,
-  lifetimes: Lifetimes,
-): Promise<Stored> {
-  const { newAuthority, newServing } = await import('./issue.ts');
-  const previous = stored && factsOf(stored) ? stored : undefined;
-  if (action === 'serving') {
-    if (!previous) throw new Error('there is no authority to sign the serving certificate');
-    const { caBundle, caKey } = previous;
-    const serving = await newServing({ cert: caBundle, key: caKey }, names, now, lifetimes.serving);
-    const [, ...chain] = split(previous.cert);
-    return {
-      ...previous,
-      caBundle: valid(split(caBundle), now).join(''),
-      cert: [serving.cert, ...valid(chain, now)].join(''),
-      key: serving.key,
-    };
-  }
-  const authority = await newAuthority(
-    previous && { cert: previous.caBundle, key: previous.caKey },
-    now,
-    lifetimes.authority,
-  );
-  const serving = await newServing(authority, names, now, lifetimes.serving);
-  const trusted = previous ? valid(split(previous.caBundle), now) : [];
-  return {
-    caBundle: [authority.cert, ...trusted].join(''),
-    caKey: authority.key,
-    cert: [serving.cert, ...(authority.cross ? [authority.cross] : [])].join(''),
-    key: serving.key,
-  };
-}
-
-const split = (bundle: string): string[] =>
+/** A bundle's certificates, one by one. */
+export const split = (bundle: string): string[] =>
   (bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
     (cert) => `${cert}\n`,
   );
-
-const valid = (certs: readonly string[], now: Date): string[] =>
-  certs.filter((cert) => new X509Certificate(cert).validToDate > now);

@@ -1,8 +1,9 @@
 import { Agent, type RequestOptions, request } from 'node:https';
 import { afterEach, expect, test } from 'vitest';
 import { createLogger } from '../../shared/log.ts';
+import { renew } from '../certs/renew.ts';
 import type { CertificateSource } from '../certs/source.ts';
-import { renew, type Stored } from '../certs/stored.ts';
+import type { Stored } from '../certs/stored.ts';
 import { MalformedReview, type Reviewer } from './review.ts';
 import { WebhookServer } from './server.ts';
 

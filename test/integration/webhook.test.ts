@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import { CertificateManager, servingNames } from '../../operator/certs/manager.ts';
+import { renew } from '../../operator/certs/renew.ts';
 import type { CertificateSource, Certificates } from '../../operator/certs/source.ts';
-import { renew } from '../../operator/certs/stored.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
 import { Informer } from '../../operator/runtime/informer.ts';
 import {
