@@ -8,7 +8,7 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
 const root = join(import.meta.dirname, '..');
 
 const programs = {
-  operator: { main: 'operator/main.ts', issuer: 'operator/certs/issuer-thread.ts' },
+  operator: { main: 'operator/main.ts', issuer: 'operator/certs/issuer-process.ts' },
   agent: {
     main: 'agent/main.ts',
     worker: 'agent/repository/worker.ts',

@@ -4,7 +4,7 @@ import { ApiError, type KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import { Informer } from '../runtime/informer.ts';
 import { type Secret, secrets } from '../runtime/resources.ts';
-import { renewInThread } from './issuer.ts';
+import { renewElsewhere } from './issuer.ts';
 import { defaultLifetimes, type Lifetimes, planCertificates } from './plan.ts';
 import type { CertificateSource, Certificates } from './source.ts';
 import { expiryOf, factsOf, problemOf, type Stored } from './stored.ts';
@@ -95,7 +95,7 @@ export class CertificateManager implements CertificateSource {
     const plan = planCertificates(stored && factsOf(stored), names, now());
     if (plan.action !== 'keep') {
       log.info({ reason: plan.reason }, `making a new ${plan.action} certificate`);
-      await this.#write(secret, await renewInThread(plan.action, stored, names, now(), lifetimes), signal);
+      await this.#write(secret, await renewElsewhere(plan.action, stored, names, now(), lifetimes), signal);
       return { requeueAfter: 0 }; // only what the Secret holds is ever used
     }
     if (stored) this.#use(stored);

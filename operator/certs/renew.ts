@@ -1,4 +1,4 @@
-// New certificates from those that are kept. Run in a thread, see issuer.ts: the library that makes them takes 20 MB.
+// New certificates from those that are kept. Run in a process of its own, see issuer.ts.
 import { X509Certificate } from 'node:crypto';
 import { newAuthority, newServing } from './issue.ts';
 import type { Lifetimes } from './plan.ts';

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:tls';
 import { describe, expect, test } from 'vitest';
-import { renewInThread } from './issuer.ts';
+import { renewElsewhere } from './issuer.ts';
 import { planCertificates } from './plan.ts';
 import { renew } from './renew.ts';
 import { factsOf, type Stored } from './stored.ts';
@@ -130,9 +130,9 @@ describe('rotation of certificates that live for minutes', () => {
   });
 });
 
-test('a thread makes them just so, and says why it can not', async () => {
-  const made = await renewInThread('authority', undefined, names, new Date(), lifetimes);
+test('another process makes them just so, and says why it can not', async () => {
+  const made = await renewElsewhere('authority', undefined, names, new Date(), lifetimes);
   expect(factsOf(made)?.serving?.names).toEqual(names);
-  const refused = renewInThread('serving', undefined, names, new Date(), lifetimes);
+  const refused = renewElsewhere('serving', undefined, names, new Date(), lifetimes);
   await expect(refused).rejects.toThrow('no authority to sign');
 });
