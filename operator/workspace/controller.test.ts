@@ -25,6 +25,8 @@ class World {
   readonly agents = new FakeAgents();
   readonly certificates = rotatable(bundleOf('first'));
   readonly created: unknown[] = [];
+  /** About Workspaces: reasons. */
+  readonly events: string[] = [];
   /** Why the API server makes nothing. */
   refusal: string | undefined;
   #workspaceChanged: (key: string) => void = () => {};
@@ -91,7 +93,10 @@ class World {
       client,
       informers,
       agents: this.agents,
-      events: { emit: () => {} } as unknown as EventRecorder,
+      events: {
+        emit: ({ kind }: Workspace, _: string, reason: string) =>
+          kind === 'Workspace' && this.events.push(reason),
+      } as unknown as EventRecorder,
       certificates: this.certificates,
       meters: createMeters(new Registry()),
       log: quietLog(),
@@ -134,6 +139,17 @@ test('a new leader gives agents time to come back, however long it has waited to
   world.agents.openForMs = 46_000;
   await vi.advanceTimersByTimeAsync(10_000);
   expect(world.connected()).toBe('False');
+});
+
+test('with what every Workspace begins with nobody is troubled; with what comes of it they are', async () => {
+  world.pods.length = 0;
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(world.workspaces.get(key)?.status?.conditions?.map(({ reason }) => reason)).toContain('NoPods');
+  expect(world.events).toEqual([]);
+  world.agents.set(key, agentOf([]));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(world.events).toEqual(['Connected']);
 });
 
 test('a new authority reaches the agents of every namespace at once', async () => {

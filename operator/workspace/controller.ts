@@ -32,6 +32,8 @@ const refusedInterval = 20_000;
 const usageInterval = 60_000;
 /** Agents have had time to reconnect after the link came up, in milliseconds. */
 const settleTime = 45_000;
+/** With these a Workspace begins: nothing is amiss yet, and nobody has to do anything. */
+const beginnings = new Set(['ClaimMissing', 'DeploymentMissing', 'NoPods', 'NotConfigured']);
 
 export interface Dependencies {
   client: KubeClient;
@@ -216,7 +218,8 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       const was = workspace.status?.conditions?.find((condition) => condition.type === type);
       if (was?.status === is && was.reason === reason) continue;
       const healthy = (type === 'Degraded') !== (is === 'True');
-      if (was || !healthy) events.emit(workspace, healthy ? 'Normal' : 'Warning', reason, message);
+      if (!was && (healthy || beginnings.has(reason))) continue;
+      events.emit(workspace, healthy ? 'Normal' : 'Warning', reason, message);
     }
     for (const pod of pods.filter(isUninjected)) {
       events.emit(pod, 'Warning', 'AgentMissing', 'The pod is labelled for a Workspace but has no agent');
