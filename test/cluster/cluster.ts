@@ -14,10 +14,21 @@ export async function stopApiServer(how: 'stop' | 'kill' = 'stop'): Promise<void
   await callControl(clusterDir, 'POST', `/kube-apiserver/${how}`);
 }
 
-/** Starts the API server again and resolves when it answers. */
+/**
+ * Starts the API server again and resolves when it answers. Those that have waited for it longer and longer, a minute in
+ * the end, start anew: in a cluster of several servers they would have lost their lease and ended.
+ */
 export async function startApiServer(): Promise<void> {
   await callControl(clusterDir, 'POST', '/kube-apiserver/start');
-  const deadline = Date.now() + 60_000;
+  await answers(60_000);
+  for (const name of ['kube-controller-manager', 'kube-scheduler', 'kube-proxy']) {
+    await callControl(clusterDir, 'POST', `/${name}/kill`);
+    await callControl(clusterDir, 'POST', `/${name}/start`);
+  }
+}
+
+async function answers(withinMs: number): Promise<void> {
+  const deadline = Date.now() + withinMs;
   for (;;) {
     try {
       await output('kubectl', ['get', '--raw', '/readyz', '--request-timeout', '2s']);
@@ -27,6 +38,17 @@ export async function startApiServer(): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }
+}
+
+/** Ends the kubelet: the node says nothing any more, and its containers go on. */
+export async function stopKubelet(): Promise<void> {
+  await callControl(clusterDir, 'POST', '/kubelet/kill');
+}
+
+/** Starts it again and resolves when the node is ready. */
+export async function startKubelet(): Promise<void> {
+  await callControl(clusterDir, 'POST', '/kubelet/start');
+  await output('kubectl', ['wait', 'nodes', '--all', '--for=condition=Ready', '--timeout=60s']);
 }
 
 /** Pids inside the cluster's namespace of etcd, kubelet and the others, by name. */

@@ -58,6 +58,8 @@ function kubeletConfig(pki: Pki, serving: KeyPairFiles): object {
       'nodefs.inodesFree': '1%',
     },
     syncFrequency: '5s',
+    // Tests kill containers again and again: those are back soon, where a node would wait up to five minutes.
+    crashLoopBackOff: { maxContainerRestartPeriod: '10s' },
     serializeImagePulls: false,
   };
 }

@@ -4,24 +4,18 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Snapshot } from '../../operator/api/snapshot.ts';
 import type { Workspace } from '../../operator/api/workspace.ts';
-import type { Pod } from '../../operator/runtime/resources.ts';
-import {
-  containerPid,
-  signalContainer,
-  startApiServer,
-  stopApiServer,
-  volumePath,
-} from '../cluster/cluster.ts';
+import { signalContainer, volumePath } from '../cluster/cluster.ts';
 import { output } from '../cluster/process.ts';
 import { forwardAgent, grpcCall } from '../grpcurl.ts';
 import { apply, eventually, get, kinds, kubectl } from '../kubectl.ts';
 import {
   applySnapshot,
   conditionOf,
-  createSnapshot,
   createWorkspace,
   exec,
   idleContainer,
+  madeFor,
+  podOf,
   podSpec,
   snapshotIn,
   useNamespace,
@@ -33,50 +27,6 @@ import {
 const namespace = useNamespace();
 const template = { spec: podSpec(idleContainer()) };
 
-const podOf = async (workspace: string): Promise<string> =>
-  (
-    await kubectl(
-      '-n',
-      namespace,
-      'get',
-      'pods',
-      '-l',
-      `jvs.io/workspace=${workspace}`,
-      '-o',
-      'jsonpath={.items[0].metadata.name}',
-    )
-  ).trim();
-
-interface OperatorPod {
-  name: string;
-  leads: boolean;
-  restarts: number;
-}
-
-async function operatorPods(): Promise<OperatorPod[]> {
-  const selector = 'app.kubernetes.io/name=jvs-operator';
-  const text = await kubectl('-n', 'jvs-system', 'get', 'pods', '-l', selector, '-o', 'json');
-  return (JSON.parse(text).items as Pod[]).map(({ metadata, status }) => ({
-    name: metadata.name,
-    leads: metadata.labels?.['jvs.io/leader'] === 'true',
-    restarts: status?.containerStatuses?.[0]?.restartCount ?? 0,
-  }));
-}
-
-const leader = (): Promise<OperatorPod> =>
-  eventually('a replica leads', async () => (await operatorPods()).find(({ leads }) => leads));
-
-/** Descriptors on the volume that were made for a Snapshot resource. */
-async function onDisk(workspace: string, snapshot: Snapshot): Promise<string[]> {
-  const directory = join(await volumePath(namespace, `jvs-${workspace}`), '.jvs/descriptors');
-  const ids: string[] = [];
-  for (const name of (await readdir(directory)).filter((name) => name.endsWith('.json'))) {
-    const { tags = [] } = JSON.parse(await readFile(join(directory, name), 'utf8'));
-    if (tags.includes(`k8s-${snapshot.metadata.uid}`)) ids.push(name.slice(0, -'.json'.length));
-  }
-  return ids;
-}
-
 test('an agent killed again and again while it takes a snapshot makes exactly one', async () => {
   await createWorkspace(namespace, 'killed', { template });
   await exec(
@@ -86,7 +36,7 @@ test('an agent killed again and again while it takes a snapshot makes exactly on
     'cd "$JVS_WORKSPACE" && for i in $(seq 400); do dd if=/dev/urandom of=f$i bs=64k count=8 2>/dev/null; done',
   );
   await applySnapshot(namespace, 'survivor', { workspace: 'killed' });
-  const pod = await podOf('killed');
+  const pod = await podOf(namespace, 'killed');
   for (let kills = 0; kills < 3; kills++) {
     await eventually(
       'the agent runs',
@@ -95,48 +45,13 @@ test('an agent killed again and again while it takes a snapshot makes exactly on
     );
   }
   const snapshot = await snapshotIn(namespace, 'survivor', 'Ready');
-  expect(await onDisk('killed', snapshot)).toEqual([snapshot.status?.snapshotID]);
+  expect(await madeFor(snapshot)).toEqual([snapshot.status?.snapshotID]);
   await using agent = await forwardAgent(`pod/${pod}`, namespace);
   expect(await grpcCall(agent, 'Agent/Verify', { id: snapshot.status?.snapshotID })).toMatchObject({
     valid: true,
   });
   const snapshots = join(await volumePath(namespace, 'jvs-killed'), '.jvs/snapshots');
   expect((await readdir(snapshots)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
-});
-
-test('an operator killed between request and answer asks for nothing twice', async () => {
-  await createWorkspace(namespace, 'orphan', { template });
-  const { name } = await leader();
-  const requests = Promise.all(
-    Array.from({ length: 5 }, (_, i) => applySnapshot(namespace, `orphan-${i}`, { workspace: 'orphan' })),
-  );
-  await signalContainer('jvs-system', name, 'operator');
-  await requests;
-  for (let i = 0; i < 5; i++) {
-    const snapshot = await snapshotIn(namespace, `orphan-${i}`, 'Ready');
-    expect(await onDisk('orphan', snapshot)).toEqual([snapshot.status?.snapshotID]);
-  }
-});
-
-test('a minute without an API server loses nothing and needs no restart of the operator', async () => {
-  await createWorkspace(namespace, 'cutoff', { template });
-  const restarts = async () => (await operatorPods()).map(({ name, restarts }) => [name, restarts]);
-  const before = await restarts();
-  const pid = await containerPid(namespace, await podOf('cutoff'), 'jvs-agent');
-  await applySnapshot(namespace, 'before-outage', { workspace: 'cutoff' });
-  await stopApiServer('kill');
-  const outage = new Promise((resolve) => setTimeout(resolve, 60_000));
-  // As a container of the pod would call it: no kubectl works now.
-  const made = await output('nsenter', [
-    ...['-t', String(pid), '-n', 'grpcurl', '-plaintext', '-d', '{"note": "alone"}'],
-    ...['127.0.0.1:7443', 'jvs.agent.v1.Agent/CreateSnapshot'],
-  ]);
-  expect(JSON.parse(made)).toMatchObject({ note: 'alone', origin: 'self' });
-  await outage;
-  await startApiServer();
-  await snapshotIn(namespace, 'before-outage', 'Ready');
-  await createSnapshot(namespace, 'after-outage', { workspace: 'cutoff' });
-  expect(await restarts()).toEqual(before);
 });
 
 /** A Workspace whose volume is there before any agent is, to put something on it. */

@@ -12,6 +12,7 @@ import {
   eventsOf,
   exec,
   idleContainer,
+  podOf,
   podSpec,
   snapshotIn,
   useNamespace,
@@ -53,11 +54,7 @@ test('an agent that is killed while files are frozen thaws them, and takes the s
   await inside('quiet', 'touch /tmp/slow');
   await applySnapshot(namespace, 'survivor', { workspace: 'quiet' });
   await eventually('it is frozen', async () => (await onVolume('quiet', 'main/trace')).length === 3);
-  const pod = await kubectl(
-    ...['-n', namespace, 'get', 'pods', '-l', 'jvs.io/workspace=quiet'],
-    ...['-o', 'jsonpath={.items[0].metadata.name}'],
-  );
-  await signalContainer(namespace, pod.trim(), 'jvs-agent');
+  await signalContainer(namespace, await podOf(namespace, 'quiet'), 'jvs-agent');
   await eventually('it is thawed', async () => (await onVolume('quiet', 'main/trace')).includes('thaw', 3));
   await inside('quiet', 'rm /tmp/slow');
   const { status } = await snapshotIn(namespace, 'survivor', 'Ready');

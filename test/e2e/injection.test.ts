@@ -5,14 +5,12 @@ import { volumePath } from '../cluster/cluster.ts';
 import { apply, eventually, get, kubectl } from '../kubectl.ts';
 import {
   applyRestore,
-  conditionOf,
   createSnapshot,
   createWorkspace,
   exec,
   idleContainer,
   podSpec,
   useNamespace,
-  withoutOperator,
 } from './world.ts';
 
 const namespace = useNamespace({ 'pod-security.kubernetes.io/enforce': 'restricted' });
@@ -125,19 +123,4 @@ test('a label that names no Workspace of the namespace is refused with what to d
     spec: podSpec(idleContainer()),
   };
   await expect(apply(pod)).rejects.toThrow(/no Workspace "nowhere" in namespace/);
-});
-
-test('with the operator down only labelled pods wait; an uninjected one is noticed when it is back', async () => {
-  await withoutOperator(async () => {
-    const plain = { apiVersion: 'v1', kind: 'Pod', spec: podSpec(idleContainer()) };
-    await apply({ ...plain, metadata: { name: 'plain', namespace } });
-    await expect(apply({ ...plain, metadata: metadata('labelled') })).rejects.toThrow(/webhook/);
-    await apply({
-      ...plain,
-      metadata: metadata('opted-out', { labels: { ...labels, 'jvs.io/inject': 'false' } }),
-    });
-    await running('opted-out');
-    await kubectl('-n', namespace, 'label', 'pod', 'plain', 'jvs.io/workspace=shared');
-  });
-  expect(await conditionOf(namespace, 'shared', 'Degraded', 'PodNotInjected')).toContain('plain');
 });

@@ -1,32 +1,45 @@
 // Brings up the cluster with the operator in it, and runs the e2e suite where its node is in reach.
 // Arguments are vitest's.
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureJuiceFs } from '../cluster/juicefs.ts';
 import { clusterDir } from '../cluster/paths.ts';
 import { openTarget } from '../cluster/target.ts';
 import { writeOverlay } from '../overlay.ts';
 import { compareRights, isRare, operatorRights, sayRight, usesIn } from '../rights.ts';
+import { ensureFakeClock } from './disruptive/life/clock.ts';
 
 ensureJuiceFs();
+ensureFakeClock();
 const target = await openTarget();
 const overlay = await writeOverlay(target);
 const suite = await target.start([
-  ...['env', `JVS_INSTALL=${overlay}`, 'vitest', 'run', '--project', 'e2e'],
+  ...['env', `JVS_INSTALL=${overlay}`, 'vitest', 'run', '--project', 'e2e', '--project', 'disruptive'],
   ...process.argv.slice(2),
 ]);
 const [code] = await once(suite, 'close');
-process.exitCode = code || (await checkRights()) ? 1 : 0;
+// Failed tests hide nothing of the rights.
+const rightful = await checkRights();
+process.exitCode = code === 0 && rightful ? 0 : 1;
 
 /** The operator may do what the suite made it do, and nothing else. Says what is amiss. */
 async function checkRights(): Promise<boolean> {
-  const uses = usesIn(await readFile(join(clusterDir, 'logs/audit.log'), 'utf8'));
-  const { refused, unused } = compareRights(await operatorRights(), uses);
+  const { refused, unused } = compareRights(await operatorRights(), usesIn(await auditLog()));
   for (const use of refused) console.error('refused to the operator:', use);
   // Some files of the suite do not use all of its rights.
   const wholeSuite = process.argv.slice(2).every((argument) => argument.startsWith('--'));
   const idle = wholeSuite ? unused.filter((right) => !isRare(right)) : [];
   for (const right of idle) console.error(`never used, take it out of config/rbac: ${sayRight(right)}`);
-  return refused.length + idle.length > 0;
+  const amiss = refused.length + idle.length;
+  const used = wholeSuite ? ', and used all that it may' : '';
+  console.log(amiss > 0 ? `rights: ${amiss} amiss` : `rights: the operator was refused nothing${used}`);
+  return amiss === 0;
+}
+
+/** With what was rotated away. */
+async function auditLog(): Promise<string> {
+  const logs = join(clusterDir, 'logs');
+  const names = (await readdir(logs)).filter((name) => /^audit.*\.log$/.test(name));
+  return (await Promise.all(names.map((name) => readFile(join(logs, name), 'utf8')))).join('\n');
 }

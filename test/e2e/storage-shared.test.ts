@@ -1,10 +1,8 @@
 // Two pods on one volume: one agent changes it, and its place is taken when it goes.
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import type { Snapshot } from '../../operator/api/snapshot.ts';
 import type { Workspace } from '../../operator/api/workspace.ts';
-import { signalContainer, volumePath } from '../cluster/cluster.ts';
+import { signalContainer } from '../cluster/cluster.ts';
 import { forwardAgent, grpcCall } from '../grpcurl.ts';
 import { eventually, get, kinds, kubectl } from '../kubectl.ts';
 import {
@@ -13,6 +11,7 @@ import {
   createWorkspace,
   exec,
   idleContainer,
+  madeFor,
   podSpec,
   snapshotIn,
   useNamespace,
@@ -56,17 +55,6 @@ async function readyPods(): Promise<string[]> {
 const bothReady = () =>
   eventually('both pods are ready', async () => (await readyPods()).length === 2 && readyPods(), 120);
 
-/** Ids on the volume that were made for a Snapshot resource. */
-async function onDisk(snapshot: Snapshot): Promise<string[]> {
-  const descriptors = join(await volumePath(namespace, `jvs-${name}`), '.jvs/descriptors');
-  const ids: string[] = [];
-  for (const file of (await readdir(descriptors)).filter((file) => file.endsWith('.json'))) {
-    const { tags = [] } = JSON.parse(await readFile(join(descriptors, file), 'utf8'));
-    if (tags.includes(`k8s-${snapshot.metadata.uid}`)) ids.push(file.slice(0, -'.json'.length));
-  }
-  return ids;
-}
-
 /** Asks for snapshots while something happens to the primary; each of them is made exactly once. */
 async function takeover(prefix: string, happens: (primary: string) => Promise<unknown>): Promise<string> {
   await bothReady();
@@ -83,7 +71,7 @@ async function takeover(prefix: string, happens: (primary: string) => Promise<un
   for (const snapshot of [...names, `${prefix}-after`]) {
     if (snapshot.endsWith('after')) await applySnapshot(namespace, snapshot, { workspace: name });
     const ready = await snapshotIn(namespace, snapshot, 'Ready');
-    expect(await onDisk(ready), snapshot).toEqual([ready.status?.snapshotID]);
+    expect(await madeFor(ready), snapshot).toEqual([ready.status?.snapshotID]);
   }
   // What the one before had made is no less there.
   expect((await get<Snapshot>(kinds.snapshot, made.metadata.name, namespace)).status).toMatchObject({
@@ -138,5 +126,5 @@ test('an agent that hangs, and comes to itself again when another is primary, do
   // The kubelet may have restarted it by now.
   await signalContainer(namespace, before, 'jvs-agent', 'SIGCONT').catch(() => {});
   const ready = await createSnapshot(namespace, 'hung-later', { workspace: name });
-  expect(await onDisk(ready)).toEqual([ready.status?.snapshotID]);
+  expect(await madeFor(ready)).toEqual([ready.status?.snapshotID]);
 });

@@ -1,9 +1,12 @@
 // A namespace for a test file, and the objects of the tests as the API server has them.
 import { randomBytes } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import type { Restore } from '../../operator/api/restore.ts';
 import type { Snapshot } from '../../operator/api/snapshot.ts';
 import type { Workspace } from '../../operator/api/workspace.ts';
+import { volumePath } from '../cluster/cluster.ts';
 import { apply, eventually, get, kinds, kubectl } from '../kubectl.ts';
 
 /** Of a fresh namespace that lives as long as the test file. */
@@ -111,6 +114,26 @@ export const podSpec = (...containers: object[]) => ({
 /** Runs a shell script in a container and resolves to what it prints. */
 export const exec = (namespace: string, target: string, container: string, script: string): Promise<string> =>
   kubectl('-n', namespace, 'exec', target, '-c', container, '--', 'sh', '-c', script);
+
+/** The name of a Workspace's only pod. */
+export const podOf = (namespace: string, workspace: string): Promise<string> =>
+  kubectl(
+    ...['-n', namespace, 'get', 'pods', '-l', `jvs.io/workspace=${workspace}`],
+    ...['-o', 'jsonpath={.items[0].metadata.name}'],
+  );
+
+/** Ids on the volume of what was made for a Snapshot resource. */
+export async function madeFor(snapshot: Snapshot): Promise<string[]> {
+  const { metadata, spec } = snapshot;
+  const volume = await volumePath(metadata.namespace ?? '', `jvs-${spec.workspace}`);
+  const ids: string[] = [];
+  for (const file of await readdir(join(volume, '.jvs/descriptors'))) {
+    if (!file.endsWith('.json')) continue;
+    const { tags = [] } = JSON.parse(await readFile(join(volume, '.jvs/descriptors', file), 'utf8'));
+    if (tags.includes(`k8s-${metadata.uid}`)) ids.push(file.slice(0, -'.json'.length));
+  }
+  return ids;
+}
 
 /** Messages of the events about an object. */
 export async function eventsOf(namespace: string, name: string): Promise<string[]> {

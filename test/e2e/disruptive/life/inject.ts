@@ -2,9 +2,10 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { containerPid, signalContainer, startApiServer, stopApiServer } from '../../cluster/cluster.ts';
-import { output } from '../../cluster/process.ts';
-import { eventually, kubectl } from '../../kubectl.ts';
+import { containerPid, signalContainer, startApiServer, stopApiServer } from '../../../cluster/cluster.ts';
+import { output } from '../../../cluster/process.ts';
+import { eventually, kubectl } from '../../../kubectl.ts';
+import type { FakeClock } from './clock.ts';
 import type { Fault } from './day.ts';
 
 export interface Target {
@@ -12,6 +13,8 @@ export interface Target {
   workspace: string;
   /** The node's directory that holds the volume. */
   volume: string;
+  /** What its agents read the clock by. */
+  clock: FakeClock;
 }
 
 /** Resolves when the fault is over and nothing of it is left. */
@@ -33,12 +36,16 @@ export async function inject(fault: Fault, target: Target, forMs: number): Promi
       return dropLink(target, [], forMs);
     case 'loseHalfOfTheLink':
       return dropLink(target, ['-m', 'statistic', '--mode', 'random', '--probability', '0.5'], forMs);
+    case 'slowLink':
+      return slowLink(target, forMs);
     case 'stopApiServer':
       await stopApiServer('kill');
       await sleep(forMs);
       return startApiServer();
     case 'fillVolume':
       return fill(target, forMs);
+    case 'skewClock':
+      return skew(target.clock, forMs);
   }
 }
 
@@ -46,6 +53,27 @@ async function pause(pid: number, forMs: number): Promise<void> {
   process.kill(pid, 'SIGSTOP');
   await sleep(forMs);
   process.kill(pid, 'SIGCONT');
+}
+
+const hour = 3600;
+
+/** An hour ahead, then an hour behind, then right again: each step at once, as of a machine that is told the time. */
+async function skew(clock: FakeClock, forMs: number): Promise<void> {
+  await clock.set(hour);
+  await sleep(forMs / 2);
+  await clock.set(-hour);
+  await sleep(forMs / 2);
+  await clock.set(0);
+}
+
+/** A packet is seconds late, and later when more wait before it: 1 kB/s is all that leaves the pod. */
+async function slowLink(target: Target, forMs: number): Promise<void> {
+  const pid = await containerPid(target.namespace, await agentPod(target), 'jvs-agent');
+  const tc = (action: string, ...more: string[]) =>
+    output('nsenter', ['-t', String(pid), '-n', 'tc', 'qdisc', action, 'dev', 'eth0', 'root', ...more]);
+  await tc('add', 'tbf', 'rate', '8kbit', 'burst', '1600', 'latency', '20s');
+  await sleep(forMs);
+  await tc('del');
 }
 
 /** In the pod's own network, so that nothing else of the node is cut. */

@@ -1,18 +1,19 @@
 // A day of a workspace's life in minutes: work and faults drawn from a seed, and after each round everything must be
-// as the model says. JVS_LIFE_SEED and JVS_LIFE_ROUNDS replay a day or make it longer.
+// as the model says. CI lives the same day each time; JVS_LIFE_SEED is another, JVS_LIFE_ROUNDS makes it longer.
 import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { output } from '../cluster/process.ts';
-import { eventually, kinds, kubectl } from '../kubectl.ts';
+import { output } from '../../cluster/process.ts';
+import { eventually, kinds, kubectl } from '../../kubectl.ts';
+import { createWorkspace, idleContainer, podSpec, useNamespace, useStaticVolume } from '../world.ts';
+import { FakeClock } from './life/clock.ts';
 import { faults, planDay } from './life/day.ts';
 import { inject } from './life/inject.ts';
 import { Life } from './life/life.ts';
-import { createWorkspace, idleContainer, podSpec, useNamespace, useStaticVolume } from './world.ts';
 
-const seed = Number(process.env.JVS_LIFE_SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.JVS_LIFE_SEED ?? 2026);
 const rounds = Number(process.env.JVS_LIFE_ROUNDS ?? faults.length);
 const namespace = useNamespace();
 
@@ -22,6 +23,7 @@ while :; do i=$(( (i + 1) % 50 )); mkdir -p busy; date > busy/$i; echo line >> l
 
 test(`a day with seed ${seed}`, { timeout: (rounds + 1) * 300_000 }, async () => {
   const volume = join(tmpdir(), `life-${namespace}`);
+  await using clock = await FakeClock.in(`${volume}-clock`);
   await mkdir(volume);
   await output('mount', ['-t', 'tmpfs', '-o', 'size=128m,mode=0777', 'tmpfs', volume]);
   try {
@@ -29,9 +31,14 @@ test(`a day with seed ${seed}`, { timeout: (rounds + 1) * 300_000 }, async () =>
     await createWorkspace(namespace, 'life', {
       ...{ storage: '128Mi', storageClassName },
       autoSnapshot: { schedule: '* * * * *', maxSnapshots: 3 },
-      template: { spec: podSpec(idleContainer('main', workload)) },
+      template: {
+        spec: {
+          ...podSpec(idleContainer('main', workload), clock.agent.container),
+          volumes: [clock.agent.volume],
+        },
+      },
     });
-    const life = new Life({ namespace, workspace: 'life', volume });
+    const life = new Life({ namespace, workspace: 'life', volume, clock });
     for (const [index, { work, fault, afterMs, forMs }] of planDay(seed, rounds).entries()) {
       const what = `${fault} during ${work.map((item) => item.do).join(', ')}`;
       console.log(`round ${index + 1} of ${rounds}, seed ${seed}: ${what}`);

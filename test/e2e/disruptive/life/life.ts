@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { Descriptor } from '../../../agent/repository/repository.ts';
-import type { Restore } from '../../../operator/api/restore.ts';
-import type { Snapshot } from '../../../operator/api/snapshot.ts';
-import type { Workspace } from '../../../operator/api/workspace.ts';
-import { apply, eventually, get, kinds, kubectl } from '../../kubectl.ts';
-import { exec, inPhase } from '../world.ts';
+import type { Descriptor } from '../../../../agent/repository/repository.ts';
+import type { Restore } from '../../../../operator/api/restore.ts';
+import type { Snapshot } from '../../../../operator/api/snapshot.ts';
+import type { Workspace } from '../../../../operator/api/workspace.ts';
+import { apply, eventually, get, kinds, kubectl } from '../../../kubectl.ts';
+import { exec, inPhase } from '../../world.ts';
 import type { Work } from './day.ts';
 import { agentPod, type Target } from './inject.ts';
 

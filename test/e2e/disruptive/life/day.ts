@@ -17,8 +17,10 @@ export const faults = [
   'pauseOperator',
   'cutLink',
   'loseHalfOfTheLink',
+  'slowLink',
   'stopApiServer',
   'fillVolume',
+  'skewClock',
 ] as const;
 export type Fault = (typeof faults)[number];
 
