@@ -1,6 +1,6 @@
 // The CSI snapshot-controller and csi-snapshotter, with a driver that does nothing.
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { KubeClient } from '../../../operator/runtime/client.ts';
@@ -72,8 +72,10 @@ export async function startPeers(volumes: number, flags: readonly string[]): Pro
   const metadata = { name: className };
   await admin.create(volumeSnapshotClasses, { metadata, driver: driverName, deletionPolicy: 'Delete' });
 
+  // What they say about themselves is much, and goes with the API server's folder.
+  const log = openSync(join(server.dir, 'peers.log'), 'a');
   const run = (program: string, args: readonly string[]) =>
-    stack.adopt(spawnBound(program, args, { stdio: ['ignore', 'inherit', 'inherit'] }), (child) => {
+    stack.adopt(spawnBound(program, args, { stdio: ['ignore', log, log] }), (child) => {
       child.kill('SIGKILL');
       return ended(child);
     }).pid ?? 0;

@@ -40,8 +40,8 @@ export interface Measured {
   memory: Record<string, Memory>;
 }
 
-/** Nothing follows a snapshot later than this, and an agent's engine has ended (agent/repository/native/lane.ts). */
-const silenceMs = 7_000;
+/** Nothing follows a snapshot later, and the engines of the agents have ended (agent/repository/native/lane.ts). */
+const silenceMs = 11_000;
 
 export async function measure(system: System, { volumes, single, burst }: Sizes): Promise<Measured> {
   const silence = () => system.audit.silence(silenceMs);
