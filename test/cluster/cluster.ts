@@ -15,16 +15,17 @@ export async function stopApiServer(how: 'stop' | 'kill' = 'stop'): Promise<void
 }
 
 /**
- * Starts the API server again and resolves when it answers. Those that have waited for it longer and longer, a minute in
- * the end, start anew: in a cluster of several servers they would have lost their lease and ended.
+ * Starts the API server again and resolves when it answers. Those that waited for it meanwhile, longer and longer, a minute
+ * in the end, start anew: in a cluster with more than one of each they would have lost their lease and ended, and would
+ * not take what they missed for the silence of the nodes.
  */
 export async function startApiServer(): Promise<void> {
-  await callControl(clusterDir, 'POST', '/kube-apiserver/start');
+  const call = (name: string, action: string) => callControl(clusterDir, 'POST', `/${name}/${action}`);
+  const waiting = ['kube-controller-manager', 'kube-scheduler', 'kube-proxy'];
+  for (const name of waiting) await call(name, 'kill');
+  await call('kube-apiserver', 'start');
   await answers(60_000);
-  for (const name of ['kube-controller-manager', 'kube-scheduler', 'kube-proxy']) {
-    await callControl(clusterDir, 'POST', `/${name}/kill`);
-    await callControl(clusterDir, 'POST', `/${name}/start`);
-  }
+  for (const name of waiting) await call(name, 'start');
 }
 
 async function answers(withinMs: number): Promise<void> {
