@@ -1,7 +1,8 @@
 // The operator, and a real agent for each volume, with files.
-import { type ChildProcess, execFile } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Mounted } from '../../../agent/repository/testing/filesystem.ts';
 import { KubeClient } from '../../../operator/runtime/client.ts';
@@ -11,9 +12,10 @@ import { ensureBinaries } from '../../cluster/binaries.ts';
 import { ended, spawnBound } from '../../cluster/process.ts';
 import { operatorCredentials } from '../../integration/operator-client.ts';
 import { eventually } from '../../kubectl.ts';
-import { agentEnvironment, agentFlags, agentMain } from '../agent-image.ts';
+
 import { each } from '../asked.ts';
 import { AuditLog } from '../audit-log.ts';
+import { agentImage } from '../images.ts';
 import { type Memory, memoryOf } from '../memory.ts';
 import { Operator } from '../scale/operator.ts';
 import { placesOf, World } from '../scale/world.ts';
@@ -54,6 +56,13 @@ export async function startJvs(volumes: number): Promise<System> {
   });
 
   const disk = stack.use(Mounted.loop('ext4', volumes * mebibytesEach));
+  // Where the benchmark is stopped early, agents are still there.
+  const leave = () => {
+    execFileSync('umount', ['--lazy', disk.path]);
+    rmSync(dirname(disk.path), { recursive: true });
+  };
+  process.once('exit', leave);
+  stack.defer(() => void process.off('exit', leave));
   const folderOf = (volume: number) => join(disk.path, `volume-${volume}`);
   const agents = await each(members, async (member) => {
     const folder = folderOf(members.indexOf(member));
@@ -124,8 +133,8 @@ function startAgent({ workspace, namespace, pod, folder, link, port }: AgentOpti
     'link-token-file': join(link, 'token'),
   };
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  return spawnBound(process.execPath, [...agentFlags, agentMain, ...args], {
-    env: agentEnvironment,
+  return spawnBound(process.execPath, [...agentImage.flags, agentImage.main, ...args], {
+    env: agentImage.environment,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }

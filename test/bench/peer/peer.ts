@@ -26,6 +26,8 @@ const results: Results = {
   tree: { files: tree.folders * tree.filesEach, bytes: tree.bytes },
 };
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 async function turn(name: string, start: () => Promise<System>, size = sizes): Promise<Measured> {
   results.load = Math.max(results.load, loadavg()[0] ?? 0);
   const measured = await step(name, async () => {
