@@ -63,8 +63,8 @@ for (const [name, entryPoints] of Object.entries(programs).filter(([name]) => wa
     entryPoints,
     outdir,
     splitting: true,
-    // An agent runs in every workspace pod, and V8 keeps the source in memory.
-    minify: name === 'agent',
+    // V8 keeps the source in memory.
+    minify: true,
     sourcemap: 'linked',
     sourcesContent: false,
     banner: { js: commonJs },

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { FakeOperator } from '../../agent/testing/fake-operator.ts';
 import { createAuthority } from '../../agent/testing/tls.ts';
-import { agentEnvironment, agentFlags, agentMain } from './agent-image.ts';
+import { agentImage } from './images.ts';
 import { type Memory, memoryOf } from './memory.ts';
 
 const { values } = parseArgs({
@@ -68,12 +68,12 @@ class Agent {
     const child = spawn(
       process.execPath,
       [
-        ...[...agentFlags, ...extra, agentMain, `--volume=${volume}`],
+        ...[...agentImage.flags, ...extra, agentImage.main, `--volume=${volume}`],
         ...['--debug-address=127.0.0.1:0', '--health-port=0', '--transfer-port=0', '--workspace=w'],
         ...[`--link-address=${operator.address}`, `--link-ca-file=${link}/ca.crt`],
         ...[`--link-token-file=${link}/token`, '--namespace=n', '--pod=p', '--log-level=info'],
       ],
-      { stdio: ['ignore', 'ignore', 'inherit'], env: { ...agentEnvironment, ...env } },
+      { stdio: ['ignore', 'ignore', 'inherit'], env: { ...agentImage.environment, ...env } },
     );
     const agent = new Agent(operator, child, volume);
     await until(() => operator.latest?.inventories);

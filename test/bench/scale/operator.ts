@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { spawnBound } from '../../cluster/process.ts';
 import { eventually } from '../../kubectl.ts';
 import { AuditLog } from '../audit-log.ts';
-
-const root = join(import.meta.dirname, '../../..');
+import { operatorImage } from '../images.ts';
+import { limitMemory } from '../memory-limit.ts';
 
 export interface Usage {
   /** Of this process since it started, seconds. */
@@ -18,40 +18,53 @@ export interface Usage {
   peak: number;
 }
 
+/** MiB, of config/manager. */
+export const memoryLimit = 512;
+
+/**
+ * As its image starts it, within a memory limit in MiB; `credentials` holds `token` and `ca.crt`, as the kubelet puts
+ * them into the pod.
+ */
+export function spawnOperator(
+  server: string,
+  credentials: string,
+  flags: Record<string, string>,
+  limit = memoryLimit,
+): ChildProcess {
+  const args = Object.entries({ 'agent-image': 'jvs-agent:bench', ...flags });
+  const { hostname, port } = new URL(server);
+  // In a mount namespace of its own, where the credentials are in the place of a pod's: with a kubeconfig it would
+  // load the whole Kubernetes client, which it does not in a pod.
+  const place = '/run/secrets/kubernetes.io/serviceaccount';
+  const memory = limitMemory(limit);
+  const setUp = `echo $$ > ${memory.processes} && mount -t tmpfs tmpfs /run && mkdir -p ${place} && cp "$0"/* ${place}/ && exec "$@"`;
+  const { flags: nodeFlags, main, environment } = operatorImage;
+  const command = [
+    process.execPath,
+    ...nodeFlags,
+    main,
+    ...args.map(([name, value]) => `--${name}=${value}`),
+  ];
+  const child = spawnBound('unshare', ['--mount', 'sh', '-c', setUp, credentials, ...command], {
+    env: { ...environment, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  child.once('exit', () => memory.remove());
+  return child;
+}
+
 export class Operator {
   readonly #child: ChildProcess;
   readonly #audit: AuditLog;
   readonly link = 18443;
 
-  /** `credentials` holds `token` and `ca.crt`, as the kubelet puts them into the pod. */
-  constructor(server: string, credentials: string, auditLog: string) {
+  constructor(server: string, credentials: string, auditLog: string, limit?: number) {
     this.#audit = new AuditLog(auditLog);
     const flags = {
-      ...{
-        'agent-image': 'jvs-agent:bench',
-        'webhook-url': 'https://127.0.0.1:19443',
-        'webhook-port': '19443',
-      },
+      ...{ 'webhook-url': 'https://127.0.0.1:19443', 'webhook-port': '19443' },
       ...{ 'link-port': `${this.link}`, 'health-port': '18081', 'metrics-port': '18080' },
     };
-    const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-    const { hostname, port } = new URL(server);
-    // In a mount namespace of its own, where the credentials are in the place of a pod's: with a kubeconfig it would
-    // load the whole Kubernetes client, which it does not in a pod.
-    const place = '/run/secrets/kubernetes.io/serviceaccount';
-    const setUp = `mount -t tmpfs tmpfs /run && mkdir -p ${place} && cp "$0"/* ${place}/ && exec "$@"`;
-    const command = [process.execPath, join(root, 'dist/operator/main.js'), ...args];
-    this.#child = spawnBound('unshare', ['--mount', 'sh', '-c', setUp, credentials, ...command], {
-      env: {
-        PATH: process.env.PATH,
-        // As in Dockerfile.operator.
-        NODE_ENV: 'production',
-        MALLOC_ARENA_MAX: '1',
-        KUBERNETES_SERVICE_HOST: hostname,
-        KUBERNETES_SERVICE_PORT: port,
-      },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    this.#child = spawnOperator(server, credentials, flags, limit);
   }
 
   get pid(): number {

@@ -1,4 +1,4 @@
-// docs/benchmarks/scale.md and its plot.
+// One page of docs/benchmarks and its plot.
 import { cpus } from 'node:os';
 import type { Usage } from './operator.ts';
 
@@ -24,8 +24,10 @@ export interface Results {
   phases: Phase[];
   latencies: Latency[];
   requestsPerSnapshot: number;
-  /** MiB that the operator may hold. */
-  budgetMiB: number;
+  /** MiB that the operator may hold; the budget is half of it. */
+  limitMiB: number;
+  /** Of the files. */
+  name: string;
   /** The machine's load average, the highest after a phase: far above its processors, others were at work. */
   load: number;
   /** Seconds until all were Ready. */
@@ -40,15 +42,17 @@ const row = (...cells: (string | number)[]) => `| ${cells.join(' | ')} |`;
 const fixed = (value: number, digits = 1) => value.toFixed(digits);
 
 export function page(results: Results): string {
-  const { workspaces, snapshots, phases, latencies, requestsPerSnapshot, burst, budgetMiB, load } = results;
+  const { workspaces, snapshots, phases, latencies, requestsPerSnapshot, burst, limitMiB, load, name } =
+    results;
   const peak = Math.max(...phases.map(({ usage }) => usage.peak));
   const total = (workspaces * snapshots).toLocaleString('en');
-  return `# Scale
+  const command = `npm run bench:scale -- --workspaces ${workspaces} --snapshots ${snapshots} --limit ${limitMiB}`;
+  return `# ${workspaces.toLocaleString('en')} Workspaces with ${snapshots} snapshots each
 
 ${workspaces.toLocaleString('en')} Workspaces, each with a connected agent (simulated, real gRPC over TLS) and
 ${snapshots} snapshots on its disk – ${total} in all – against a real API server and etcd on the same machine
 (${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}), where the API server, etcd and all agents compete with the
-operator for the processor; the load average went up to ${fixed(load)}. Written by \`npm run bench:scale\`.
+operator for the processor; the load average went up to ${fixed(load)}. Written by \`${command}\`.
 
 | Phase | Seconds | Requests of the operator | Its processor seconds | Its memory after, MiB (anonymous) |
 |---|---:|---:|---:|---:|
@@ -58,7 +62,7 @@ ${phases
   )
   .join('\n')}
 
-The most it ever held: ${fixed(peak, 0)} MiB; the budget is ${budgetMiB} MiB, half the manager's limit${peak > budgetMiB ? ', and **missed**' : ''}.
+The most it ever held: ${fixed(peak, 0)} MiB of its limit of ${limitMiB} MiB; the budget, half of that, is ${peak > limitMiB / 2 ? '**missed**' : 'met'}.
 
 | Latency, ms | p50 | p90 | p99 | n |
 |---|---:|---:|---:|---:|
@@ -71,7 +75,7 @@ ${latencies
 ${burst.count} Snapshots at once over ${burst.workspaces} workspaces: all Ready after ${fixed(burst.seconds, 2)} s.
 One Snapshot, from applied to Ready, costs ${fixed(requestsPerSnapshot)} requests to the API server.
 
-![Memory of the operator after each phase](scale.svg)
+![Memory of the operator after each phase](${name}.svg)
 `;
 }
 
@@ -79,8 +83,9 @@ const width = 760;
 const label = 340;
 const bar = 18;
 
-/** Bars of the memory after each phase, against the budget of half the manager's limit. */
-export function plot(phases: readonly Phase[], budgetMiB: number): string {
+/** Bars of the memory after each phase, against the budget of half the limit. */
+export function plot(phases: readonly Phase[], limitMiB: number): string {
+  const budgetMiB = limitMiB / 2;
   const most = Math.max(budgetMiB, ...phases.map(({ usage }) => usage.rss)) * 1.1;
   const x = (value: number) => label + (value / most) * (width - label - 60);
   const height = phases.length * (bar + 6) + 40;

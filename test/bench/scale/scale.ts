@@ -1,5 +1,5 @@
-// npm run bench:scale -- [--workspaces 1000] [--snapshots 50]: the operator with many agents, against a real API server.
-// Writes docs/benchmarks/scale.md and scale.svg.
+// npm run bench:scale -- [--workspaces 1000] [--snapshots 5] [--limit 512]: the operator with many agents, against a real
+// API server; `snapshots` of each workspace, `limit` of its memory in MiB. Writes docs/benchmarks/scale-1000x5.md and .svg.
 
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -14,16 +14,20 @@ import { ensureBinaries } from '../../cluster/binaries.ts';
 import { operatorCredentials } from '../../integration/operator-client.ts';
 import { eventually } from '../../kubectl.ts';
 import { Fleet } from './fleet.ts';
-import { Operator } from './operator.ts';
+import { memoryLimit, Operator } from './operator.ts';
 import { type Latency, type Phase, page, plot } from './report.ts';
 import { placesOf, World } from './world.ts';
 
 const { values } = parseArgs({
-  options: { workspaces: { type: 'string', default: '1000' }, snapshots: { type: 'string', default: '50' } },
+  options: {
+    workspaces: { type: 'string', default: '1000' },
+    snapshots: { type: 'string', default: '5' },
+    limit: { type: 'string', default: String(memoryLimit) },
+  },
 });
 const workspaceCount = Number(values.workspaces);
 const perWorkspace = Number(values.snapshots);
-const budgetMiB = 256;
+const limitMiB = Number(values.limit);
 const root = join(import.meta.dirname, '../../..');
 
 const stop = new AbortController();
@@ -62,7 +66,7 @@ try {
     console.log(name, phases.at(-1));
   };
   const start = async (): Promise<Operator> => {
-    operator = new Operator(server.url, credentials, auditLog);
+    operator = new Operator(server.url, credentials, auditLog, limitMiB);
     await operator.ready();
     return operator;
   };
@@ -119,6 +123,21 @@ try {
     await running.idle();
   });
 
+  const rates: Latency[] = [];
+  for (const rate of [1, 50, 200]) {
+    const name = `Snapshot applied → Ready, ${rate} a second`;
+    await phase(`${rate} Snapshots a second for 10 s`, async (running) => {
+      const asked: Promise<number>[] = [];
+      const since = performance.now();
+      for (let i = 0; i < rate * 10; i++) {
+        await sleep(Math.max(0, since + (i * 1000) / rate - performance.now()));
+        asked.push(world.snapshot(places[i % places.length] ?? first, `at-${rate}-${i}`));
+      }
+      rates.push({ name, samples: await Promise.all(asked) });
+      await running.idle();
+    });
+  }
+
   const [without, injected]: [Latency, Latency] = [
     { name: 'Pod created, no webhook', samples: [] },
     { name: 'Pod created, webhook injects', samples: [] },
@@ -143,21 +162,23 @@ try {
 
   const directory = join(root, 'docs/benchmarks');
   mkdirSync(directory, { recursive: true });
-  const latencies = [oneByOne, without, injected];
+  const latencies = [oneByOne, ...rates, without, injected];
+  const name = `scale-${workspaceCount}x${perWorkspace}`;
   writeFileSync(
-    join(directory, 'scale.md'),
+    join(directory, `${name}.md`),
     page({
       workspaces: workspaceCount,
       snapshots: perWorkspace,
       phases,
       latencies,
       requestsPerSnapshot: requests / rounds,
-      budgetMiB,
+      limitMiB,
+      name,
       load,
       burst,
     }),
   );
-  writeFileSync(join(directory, 'scale.svg'), plot(phases, budgetMiB));
+  writeFileSync(join(directory, `${name}.svg`), plot(phases, limitMiB));
 } finally {
   stop.abort();
   fleet?.stop();
