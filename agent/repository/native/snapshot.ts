@@ -19,7 +19,7 @@ import { Directory, openPath } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import { ensureDirectory } from './fs/files.ts';
 import { juicefsClone } from './fs/juicefs.ts';
-import { syncFilesystem } from './fs/volume.ts';
+import { syncAside, syncFilesystem } from './fs/volume.ts';
 import { IndexCursor, IndexReader, IndexWriter, payloadHashOfIndex } from './index-file.ts';
 import { writeIntent } from './intent.ts';
 import type { Layout } from './layout.ts';
@@ -138,7 +138,7 @@ async function copyPayload(input: SnapshotInput, id: string, index: string): Pro
   copier.copy(source, target, previous, known && new IndexCursor(known));
   writer.finish({ version: 1, snapshotId: id, racyFromMs });
   // The disk works meanwhile: what is left is the last sync's.
-  const writing = copier.result.uniqueBytes > MUCH ? syncFilesystem(layout.volume) : undefined;
+  const writing = copier.result.uniqueBytes > MUCH ? syncAside(layout.volume) : undefined;
   // Its failure counts, below, where hashing does not fail first.
   writing?.catch(() => {});
   const hash = payloadHashOfIndex(index);

@@ -9,6 +9,7 @@ export interface Libc {
   linkat(from: number, fromName: string, to: number, toName: string, flags: number): number;
   openat(directory: number, name: string, flags: number, mode: number): number;
   sync_file_range(fd: number, offset: bigint, length: bigint, flags: number): number;
+  syncfs(fd: number): number;
   statx(directory: number, name: string, flags: number, mask: number, buffer: Buffer): number;
 }
 
@@ -33,6 +34,7 @@ export function libc(): Libc | undefined {
       // A variable number of arguments is passed as a fixed one is, on Linux.
       openat: { return: 'int32', arguments: ['int32', 'string', 'int32', 'uint32'] },
       sync_file_range: { return: 'int32', arguments: ['int32', 'int64', 'int64', 'uint32'] },
+      syncfs: { return: 'int32', arguments: ['int32'] },
       statx: { return: 'int32', arguments: ['int32', 'string', 'int32', 'uint32', 'buffer'] },
     }).functions as unknown as Libc | undefined;
     if (functions?.flistxattr(-1, Buffer.alloc(8), 0n) !== -1n) functions = undefined;
