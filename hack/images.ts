@@ -1,20 +1,21 @@
-// node hack/images.ts [--push REGISTRY] [--tag TAG]: the operator's and the agent's image, and where this
-// checkout's cluster is up, into it.
+// node hack/images.ts [--push REGISTRY] [--tag TAG] [--platform LIST]: the operator's and the agent's image, and where
+// this checkout's cluster is up, into it; for other platforms than the machine's, into an archive.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { version } from '../shared/version.ts';
 import { localBaseImage } from '../test/cluster/base-image.ts';
-import { findEngine } from '../test/cluster/engine.ts';
+import { findEngine, findPlatformEngine } from '../test/cluster/engine.ts';
 import { status } from '../test/cluster/lifecycle.ts';
 import { loadImage } from '../test/cluster/load.ts';
 import { withLock } from '../test/cluster/lock.ts';
 import { cacheRoot, checkout, clusterId } from '../test/cluster/paths.ts';
 import { output } from '../test/cluster/process.ts';
 import { say, step } from '../test/cluster/progress.ts';
+import { debianBaseImage } from './debian-base.ts';
 
 export const parts = ['operator', 'agent'] as const;
 export type Part = (typeof parts)[number];
@@ -69,17 +70,23 @@ async function buildImage(part: Part, dist: string, tag: string): Promise<BuiltI
   if (recorded === key && existsSync(archive)) return result;
   await step(`build ${name} (${engine.name})`, async () => {
     if (base) await base.build(engine);
-    const context = await mkdtemp(join(tmpdir(), 'jvs-context-'));
-    try {
-      await engine.build({ image, dockerfile, context, args, stages: { dist: stage } });
-    } finally {
-      await rm(context, { recursive: true });
-    }
+    await inEmptyContext((context) =>
+      engine.build({ image, dockerfile, context, args, stages: { dist: stage } }),
+    );
     await rm(`${archive}.key`, { force: true });
     await engine.save(image, archive);
     await writeFile(`${archive}.key`, key);
   });
   return result;
+}
+
+async function inEmptyContext<T>(work: (context: string) => Promise<T>): Promise<T> {
+  const context = await mkdtemp(join(tmpdir(), 'jvs-context-'));
+  try {
+    return await work(context);
+  } finally {
+    await rm(context, { recursive: true });
+  }
 }
 
 async function contentKey(inputs: readonly string[], dir: string): Promise<string> {
@@ -88,6 +95,53 @@ async function contentKey(inputs: readonly string[], dir: string): Promise<strin
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   for (const file of files.sort()) hash.update(file.slice(dir.length)).update(await readFile(file));
   return hash.digest('hex').slice(0, 16);
+}
+
+/**
+ * Builds both images for each of the platforms, without running anything of them, and puts those of all platforms under
+ * one name: in OCI archives, or in the registry `push`. Returns where they are.
+ */
+export async function buildForPlatforms(
+  platforms: readonly string[],
+  { dist, tag = 'dev', push }: ImageOptions & { push?: string },
+): Promise<string[]> {
+  const engine = await findPlatformEngine();
+  if (!dist) await output(process.execPath, [join(checkout, 'hack/build.ts')], { cwd: checkout });
+  const stages = dist ?? join(checkout, 'dist');
+  const places: string[] = [];
+  await withLock(join(cacheRoot, 'images/build.lock'), async () => {
+    const bases = new Map<string, string>();
+    for (const platform of platforms) {
+      const base = await step(`files for ${platform}`, () => debianBaseImage(platform));
+      await base.build(engine);
+      bases.set(platform, base.image);
+    }
+    for (const part of parts) {
+      const images: string[] = [];
+      for (const [platform, base] of bases) {
+        const image = `docker.io/library/jvs-${part}:${tag}-${platform.replaceAll('/', '-')}`;
+        await step(`build jvs-${part}:${tag} for ${platform}`, () =>
+          inEmptyContext((context) =>
+            engine.build({
+              ...{ image, context, platform, dockerfile: join(checkout, `Dockerfile.${part}`) },
+              args: { VERSION: version, BASE: base },
+              stages: { dist: join(stages, part) },
+            }),
+          ),
+        );
+        images.push(image);
+      }
+      const archive = join(cacheRoot, 'images', clusterId, `jvs-${part}-${tag}.oci.tar`);
+      const place = push ? `${push}/jvs-${part}:${tag}` : archive;
+      if (!push) {
+        await mkdir(dirname(archive), { recursive: true });
+        await rm(archive, { force: true });
+      }
+      await engine.publish(images, push ? `docker://${place}` : `oci-archive:${archive}:${tag}`);
+      places.push(place);
+    }
+  });
+  return places;
 }
 
 /** Loads built images into this checkout's running cluster. */
@@ -110,10 +164,14 @@ export async function pushImages(
 }
 
 if (import.meta.main) {
-  const options = { push: { type: 'string' }, tag: { type: 'string' }, dist: { type: 'string' } } as const;
-  const { values } = parseArgs({ options });
-  const images = await buildImages(values);
-  for (const { name, archive, key } of Object.values(images)) say(`${name} (${key}): ${archive}`);
-  if (values.push) await pushImages(images, values.push);
-  if (await status()) await step('load into the cluster', () => loadImages(images));
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({ options: { push: text, tag: text, dist: text, platform: text } });
+  if (values.platform) {
+    for (const place of await buildForPlatforms(values.platform.split(','), values)) say(place);
+  } else {
+    const images = await buildImages(values);
+    for (const { name, archive, key } of Object.values(images)) say(`${name} (${key}): ${archive}`);
+    if (values.push) await pushImages(images, values.push);
+    if (await status()) await step('load into the cluster', () => loadImages(images));
+  }
 }

@@ -10,7 +10,7 @@ import { output } from './process.ts';
 // Where no registry is reached, the base image is put together from this machine: the Node that package.json
 // pins, and the GNU tools that the agent and people who debug it call, with the libraries of all of them.
 const node = join(checkout, 'node_modules/node/bin/node');
-const tools = [
+export const tools: readonly string[] = [
   ...['sh', 'bash', 'cat', 'ls', 'cp', 'mv', 'rm', 'ln', 'mkdir', 'rmdir', 'touch', 'chmod', 'chown', 'stat'],
   ...['sync', 'du', 'df', 'id', 'env', 'head', 'tail', 'wc', 'sort', 'find', 'grep', 'sed', 'sleep', 'true'],
   ...['sha256sum', 'readlink', 'truncate', 'dd', 'date', 'ps', 'mount', 'getfattr', 'setfattr'],
@@ -29,10 +29,22 @@ export async function localBaseImage(): Promise<BaseImage> {
     return file ? [[tool, file] as const] : [];
   });
   const libraries = await sharedLibraries([node, ...found.map(([, file]) => file)]);
+  return baseImage([
+    ['usr/bin/node', node],
+    ...found.map(([tool, file]) => [`usr/bin/${tool}`, file] as const),
+    ...libraries.map((library) => [library, library] as const),
+  ]);
+}
+
+/** Of files, by their paths in it; for another platform than the machine's where one is given. */
+export async function baseImage(
+  files: readonly (readonly [path: string, source: string])[],
+  platform?: string,
+): Promise<BaseImage> {
   const hash = createHash('sha256').update(await readFile(import.meta.filename));
-  for (const file of [node, ...found.map(([, source]) => source), ...libraries]) {
-    const { size, mtimeMs } = await stat(file);
-    hash.update(`${file} ${size} ${mtimeMs}\n`);
+  for (const [, source] of files) {
+    const { size, mtimeMs } = await stat(source);
+    hash.update(`${source} ${size} ${mtimeMs}\n`);
   }
 
   const image = `docker.io/library/jvs-node-base:${hash.digest('hex').slice(0, 16)}`;
@@ -45,11 +57,9 @@ export async function localBaseImage(): Promise<BaseImage> {
       try {
         await mkdir(join(root, 'usr/bin'), { recursive: true });
         await symlink('usr/bin', join(root, 'bin'));
-        await copyFile(node, join(root, 'usr/bin/node'));
-        for (const [tool, file] of found) await copyFile(realpathSync(file), join(root, 'usr/bin', tool));
-        for (const library of libraries) {
-          await mkdir(join(root, dirname(library)), { recursive: true });
-          await copyFile(realpathSync(library), join(root, library));
+        for (const [path, source] of files) {
+          await mkdir(join(root, dirname(path)), { recursive: true });
+          await copyFile(realpathSync(source), join(root, path));
         }
         await mkdir(join(root, 'etc'));
         await mkdir(join(root, 'tmp'), { mode: 0o1777 });
@@ -60,7 +70,7 @@ export async function localBaseImage(): Promise<BaseImage> {
         await writeFile(join(root, 'etc/group'), 'root:x:0:\nnonroot:x:65532:\n');
         const dockerfile = join(context, 'Dockerfile');
         await writeFile(dockerfile, 'FROM scratch\nCOPY root /\nENV PATH=/usr/bin\n');
-        await engine.build({ image, dockerfile, context });
+        await engine.build({ image, dockerfile, context, platform });
       } finally {
         await rm(context, { recursive: true, force: true });
       }

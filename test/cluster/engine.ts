@@ -13,6 +13,15 @@ export interface ImageEngine {
   push(image: string, destination: string): Promise<void>;
 }
 
+/** One whose store takes images of other platforms than the machine's. */
+export interface PlatformEngine extends ImageEngine {
+  /**
+   * Puts images of several platforms under one name, at a destination with its transport: `oci-archive:FILE`,
+   * `docker://HOST/NAME`.
+   */
+  publish(images: readonly string[], destination: string): Promise<void>;
+}
+
 export interface ImageBuild {
   /** Full name, as containerd sees it: docker.io/library/name:tag. */
   image: string;
@@ -21,6 +30,8 @@ export interface ImageBuild {
   args?: Record<string, string>;
   /** Folders that stand in for stages of the Dockerfile, by stage. */
   stages?: Record<string, string>;
+  /** linux/arm64, where it is not the machine's. Nothing of it is run. */
+  platform?: string | undefined;
 }
 
 /** docker or podman where one answers, else buildah, which needs no daemon but root. */
@@ -32,10 +43,22 @@ export async function findEngine(): Promise<ImageEngine> {
   throw new Error('Building images needs docker, podman, or (as root) buildah.');
 }
 
-function buildArgs({ dockerfile, context, image, args = {}, stages = {} }: ImageBuild): string[] {
+/** buildah, whatever else is there. */
+export async function findPlatformEngine(): Promise<PlatformEngine> {
+  if (await succeeds(output('buildah', ['--version']))) return buildahEngine();
+  throw new Error(
+    'Building images for other platforms needs buildah as root; docs/release.md has the way with docker.',
+  );
+}
+
+function buildArgs({ dockerfile, context, image, args = {}, stages = {}, platform }: ImageBuild): string[] {
   const pairs = (flag: string, map: Record<string, string>) =>
     Object.entries(map).flatMap(([key, value]) => [flag, `${key}=${value}`]);
-  const options = [...pairs('--build-arg', args), ...pairs('--build-context', stages)];
+  const options = [
+    ...pairs('--build-arg', args),
+    ...pairs('--build-context', stages),
+    ...(platform ? ['--platform', platform] : []),
+  ];
   return ['build', '--tag', image, '--file', dockerfile, ...options, context];
 }
 
@@ -55,7 +78,7 @@ function daemonEngine(name: string): ImageEngine {
 }
 
 /** buildah with a store of its own in the cache; its mounts stay in a mount namespace that ends with it. */
-async function buildahEngine(): Promise<ImageEngine> {
+async function buildahEngine(): Promise<PlatformEngine> {
   const root = join(cacheRoot, 'buildah');
   await mkdir(root, { recursive: true });
   // overlay does not stack on an overlay, as in a container.
@@ -77,6 +100,15 @@ async function buildahEngine(): Promise<ImageEngine> {
       replacing(archive, (file) => buildah(['push', image, `docker-archive:${file}:${image}`])),
     async push(image, destination) {
       await buildah(['push', image, `docker://${destination}`]);
+    },
+    async publish(images, destination) {
+      const list = `jvs-list-${process.pid}`;
+      await buildah(['manifest', 'create', list, ...images]);
+      try {
+        await buildah(['manifest', 'push', '--all', list, destination]);
+      } finally {
+        await buildah(['manifest', 'rm', list]);
+      }
     },
   };
 }
