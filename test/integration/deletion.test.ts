@@ -1,44 +1,21 @@
 // What goes when a resource is deleted, what stays, and that nothing hangs.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { type Restore, restores } from '../../operator/api/restore.ts';
 import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import type { ConnectedAgent } from '../../operator/link/agents.ts';
-import { agentOf, FakeAgents, idAt, onDisk, statusOf } from '../../operator/mirror/testing.ts';
-import { KubeClient } from '../../operator/runtime/client.ts';
+import { agentOf, idAt, onDisk, statusOf } from '../../operator/mirror/testing.ts';
 import { events, namespaces, pvcs } from '../../operator/runtime/resources.ts';
-import type { ApiServer } from '../cluster/apiserver.ts';
-import { type Controllers, startControllers } from './controllers.ts';
-import { startInstalled } from './kubectl.ts';
-import { operatorClient } from './operator-client.ts';
+import { admin, agents, controllers, namespace, resumeControllers, useControllers } from './controllers.ts';
 
 const within = { timeout: 30_000, interval: 50 };
-let server: ApiServer;
-let admin: KubeClient;
-let client: KubeClient;
-let agents: FakeAgents;
-let controllers: Controllers;
-let namespace: string;
 let key: string;
-let made = 0;
 
-beforeAll(async () => {
-  ({ server } = await startInstalled());
-  admin = KubeClient.fromKubeconfig(server.kubeconfig);
-  client = await operatorClient(server);
-}, 900_000);
-afterAll(() => server?.stop());
-
+useControllers('deletion');
 beforeEach(async () => {
-  made += 1;
-  namespace = `deletion-${made}`;
   key = `${namespace}/ws`;
-  await admin.create(namespaces, { metadata: { name: namespace } });
-  agents = new FakeAgents();
-  controllers = await startControllers(client, agents);
   await createWorkspace();
 });
-afterEach(() => controllers.stop());
 
 async function createWorkspace(spec: object = {}): Promise<void> {
   const object = { metadata: { namespace, name: 'ws' }, spec } as Workspace;
@@ -176,7 +153,7 @@ test('an operator that is started again goes on with a deletion', async () => {
   await remove('one');
   gone([]);
   agents.desired.clear();
-  controllers = await startControllers(client, agents);
+  await resumeControllers();
   await vi.waitFor(() => expect(desired()?.deletions).toMatchObject([{ snapshotId: idAt(0) }]), within);
   gone([0]);
   await vi.waitFor(async () => expect(await names()).toEqual([]), within);
@@ -258,7 +235,7 @@ test("a backup's copy of the finalizer does not hold a Snapshot up", async () =>
     spec: { workspace: 'none' },
   } as Snapshot;
   await admin.create(snapshots, object);
-  controllers = await startControllers(client, agents);
+  await resumeControllers();
   await remove('copy');
   await vi.waitFor(async () => expect(await snapshot('copy')).toBeUndefined(), within);
 });

@@ -1,45 +1,15 @@
 // Stopped workspaces and initial snapshots on a real API server, with the operator's rights and agents that say what
 // the test says.
 import { createHash } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
-import { agentOf, FakeAgents, onDisk, statusOf } from '../../operator/mirror/testing.ts';
-import { KubeClient } from '../../operator/runtime/client.ts';
+import { agentOf, onDisk, statusOf } from '../../operator/mirror/testing.ts';
 import { events, namespaces, type Pod, pods, pvcs } from '../../operator/runtime/resources.ts';
-import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
-import type { ApiServer } from '../cluster/apiserver.ts';
-import { type Controllers, startControllers } from './controllers.ts';
-import { startInstalled } from './kubectl.ts';
-import { operatorClient } from './operator-client.ts';
+import { admin, agents, controllers, namespace, resumeControllers, useControllers } from './controllers.ts';
 
 const within = { timeout: 30_000, interval: 50 };
-const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
-let server: ApiServer;
-let admin: KubeClient;
-let client: KubeClient;
-let agents: FakeAgents;
-let controllers: Controllers;
-let namespace: string;
-let made = 0;
-
-beforeAll(async () => {
-  ({ server } = await startInstalled());
-  admin = KubeClient.fromKubeconfig(server.kubeconfig);
-  client = await operatorClient(server);
-}, 900_000);
-afterAll(() => server?.stop());
-
-beforeEach(async () => {
-  made += 1;
-  namespace = `maintenance-${made}`;
-  await admin.create(namespaces, { metadata: { name: namespace } });
-  // No controller manager makes it here, and no pod is accepted without.
-  await admin.create(serviceAccounts, { metadata: { namespace, name: 'default' } });
-  agents = new FakeAgents();
-  controllers = await startControllers(client, agents);
-});
-afterEach(() => controllers.stop());
+useControllers('maintenance');
 
 async function createWorkspace(name: string, spec: object): Promise<void> {
   const object = { metadata: { namespace, name }, spec } as unknown as Workspace;
@@ -107,7 +77,7 @@ test('a new operator knows the pod, and ends it', async () => {
   await there();
   const uid = (await maintenance())?.metadata.uid;
   await controllers.stop();
-  controllers = await startControllers(client, agents);
+  await resumeControllers();
   await vi.waitFor(() => expect(agents.desiredOf(`${namespace}/ws`)?.snapshots).toHaveLength(1), within);
   expect((await maintenance())?.metadata.uid).toBe(uid);
   await admin.delete(snapshots, { namespace, name: 'one' });

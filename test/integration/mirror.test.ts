@@ -1,36 +1,24 @@
 // What the operator shows of volumes: which Snapshots there are, in which order they came, and what became of them.
 
 import { Registry } from 'prom-client';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import { quietLog } from '../../operator/link/testing.ts';
 import { createMeters } from '../../operator/metrics.ts';
 import { createMirrorController } from '../../operator/mirror/controller.ts';
 import { agentOf, FakeAgents, idAt, onDisk, statusOf } from '../../operator/mirror/testing.ts';
-import { KubeClient } from '../../operator/runtime/client.ts';
 import { EventRecorder } from '../../operator/runtime/events.ts';
 import { events as eventResource, namespaces } from '../../operator/runtime/resources.ts';
-import type { ApiServer } from '../cluster/apiserver.ts';
-import { type Controllers, startControllers } from './controllers.ts';
-import { startInstalled } from './kubectl.ts';
-import { operatorClient } from './operator-client.ts';
+import { admin, type Controllers, client, startControllers, useServer } from './controllers.ts';
 
 const within = { timeout: 30_000, interval: 50 };
 const log = quietLog();
-let server: ApiServer;
-let admin: KubeClient;
-let client: KubeClient;
 let agents: FakeAgents;
 let controllers: Controllers;
 
-beforeAll(async () => {
-  ({ server } = await startInstalled());
-  admin = KubeClient.fromKubeconfig(server.kubeconfig);
-  client = await operatorClient(server);
-}, 900_000);
+useServer();
 afterEach(() => controllers?.stop());
-afterAll(() => server?.stop());
 
 async function startOperator(historyLimit?: number): Promise<void> {
   controllers = await startControllers(client, agents, historyLimit);

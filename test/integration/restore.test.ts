@@ -1,50 +1,26 @@
 // What becomes of Restores, as agents tell it.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { type Restore, restores } from '../../operator/api/restore.ts';
 import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
-import { agentOf, FakeAgents, idAt, onDisk } from '../../operator/mirror/testing.ts';
-import { KubeClient } from '../../operator/runtime/client.ts';
-import { events, namespaces, pods } from '../../operator/runtime/resources.ts';
-import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
+import { agentOf, idAt, onDisk } from '../../operator/mirror/testing.ts';
+import { events, pods } from '../../operator/runtime/resources.ts';
 import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
-import type { ApiServer } from '../cluster/apiserver.ts';
-import { type Controllers, startControllers } from './controllers.ts';
-import { startInstalled } from './kubectl.ts';
-import { operatorClient } from './operator-client.ts';
+import { admin, agents, controllers, namespace, resumeControllers, useControllers } from './controllers.ts';
 
-const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
 const within = { timeout: 30_000, interval: 50 };
-let server: ApiServer;
-let admin: KubeClient;
-let client: KubeClient;
-let agents: FakeAgents;
-let controllers: Controllers;
-let namespace: string;
+const disk = [0, 1].map((n) => onDisk(n));
 let key: string;
-let made = 0;
 
-beforeAll(async () => {
-  ({ server } = await startInstalled());
-  admin = KubeClient.fromKubeconfig(server.kubeconfig);
-  client = await operatorClient(server);
-}, 900_000);
-afterAll(() => server?.stop());
-
-beforeEach(async () => {
-  made += 1;
-  namespace = `restore-${made}`;
+useControllers('restore', () => {
   key = `${namespace}/ws`;
-  await admin.create(namespaces, { metadata: { name: namespace } });
-  agents = new FakeAgents();
   agents.set(key, agentOf(disk));
-  controllers = await startControllers(client, agents);
+});
+beforeEach(async () => {
   const object = { metadata: { namespace, name: 'ws' }, spec: { finalSnapshot: true } } as Workspace;
   await vi.waitFor(() => admin.create(workspaces, object), within);
 });
-afterEach(() => controllers.stop());
 
-const disk = [0, 1].map((n) => onDisk(n));
 const desired = () => agents.desired.get(key);
 const restore = (name: string) => admin.get(restores, { namespace, name });
 const make = (name: string, spec: object) =>
@@ -120,7 +96,7 @@ test('a second one waits for the first and says so; an operator started anew goe
   await controllers.stop();
   agents.set(key, undefined);
   agents.desired.clear();
-  controllers = await startControllers(client, agents);
+  await resumeControllers();
   await vi.waitFor(async () => {
     const { phase, conditions } = (await restore('a'))?.status ?? {};
     expect([phase, conditions?.[0]?.reason]).toEqual(['InProgress', 'Interrupted']);
@@ -181,7 +157,6 @@ test('restoreOnCreate makes a worktree when the Snapshot is Ready, and its statu
 
 test('a container that runs out of memory leaves a snapshot, once', async () => {
   await vi.waitFor(() => expect(desired()?.finalSnapshot).toBe(true), within);
-  await admin.create(serviceAccounts, { metadata: { namespace, name: 'default' } });
   const pod = await admin.create(pods, {
     metadata: { namespace, name: 'p', labels: { 'jvs.io/workspace': 'ws' } },
     spec: { containers: [{ name: 'train', image: 'busybox' }] },
