@@ -14,6 +14,11 @@ export interface ServiceAccount {
   name: string;
 }
 
+interface BoundPod {
+  name: string;
+  uid: string;
+}
+
 const operator: ServiceAccount = { namespace: 'jvs-system', name: 'jvs-operator' };
 
 /** Needs config/rbac to be applied. */
@@ -34,16 +39,19 @@ export async function kubeconfigOf(server: ApiServer, account: ServiceAccount): 
   return file;
 }
 
-/** Path of a directory with `token` and `ca.crt` as the operator's pod has them. Needs config/rbac to be applied. */
-export async function operatorCredentials(server: ApiServer): Promise<string> {
-  const directory = join(server.dir, 'operator-credentials');
+/**
+ * Path of a directory with `token` and `ca.crt` as the operator's pod has them; of this pod, where one is given. Needs
+ * config/rbac to be applied.
+ */
+export async function operatorCredentials(server: ApiServer, pod?: BoundPod): Promise<string> {
+  const directory = join(server.dir, ['operator-credentials', pod?.name].filter(Boolean).join('-'));
   await mkdir(directory);
-  await writeFile(join(directory, 'token'), await tokenOf(server, operator), { mode: 0o600 });
+  await writeFile(join(directory, 'token'), await tokenOf(server, operator, pod), { mode: 0o600 });
   await copyFile(server.caFile, join(directory, 'ca.crt'));
   return directory;
 }
 
-function tokenOf(server: ApiServer, account: ServiceAccount): Promise<string> {
+function tokenOf(server: ApiServer, account: ServiceAccount, pod?: BoundPod): Promise<string> {
   const admin = KubeClient.fromKubeconfig(server.kubeconfig);
-  return admin.createToken(account, { audiences: [] });
+  return admin.createToken(account, { audiences: [], pod });
 }

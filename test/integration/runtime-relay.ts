@@ -35,10 +35,15 @@ export class Relay {
     return relay;
   }
 
+  /** Where clients are to connect to. */
+  get url(): string {
+    const { port } = this.#server.address() as AddressInfo;
+    return `https://127.0.0.1:${port}`;
+  }
+
   /** The same credentials, through the relay. */
   through(connect: Connect): Connect {
-    const { port } = this.#server.address() as AddressInfo;
-    return async () => ({ ...(await connect()), server: new URL(`https://127.0.0.1:${port}`) });
+    return async () => ({ ...(await connect()), server: new URL(this.url) });
   }
 
   /** From now on everything sent is lost and nobody is told: connections, old and new, look alive. */

@@ -10,8 +10,11 @@ import { loadLink } from '../../../shared/proto/load.ts';
 import type { Command, Report } from './fleet.ts';
 
 const pageSize = 200;
-/** As the real agent's: agent/link/client.ts. */
-const retry = { baseMs: 1000, capMs: 30_000 };
+/** These as the real agent's: agent/link/client.ts and session.ts. */
+const retry = { baseMs: 1000, capMs: 15_000 };
+const keepalive = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 10_000 };
+/** A process that is stopped accepts connections, and says nothing. */
+const welcomeTimeoutMs = 20_000;
 
 class Agent {
   readonly #member: Command['members'][number];
@@ -48,6 +51,7 @@ class Agent {
     const metadata = new Metadata();
     metadata.set('authorization', `Bearer ${this.#member.token}`);
     const stub = new (loadLink().Link)(`localhost:${port}`, credentials.createSsl(Buffer.from(ca)), {
+      ...keepalive,
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_retries': 0,
     });
@@ -55,9 +59,12 @@ class Agent {
     this.#call = call;
     let heartbeat: NodeJS.Timeout | undefined;
     call.on('error', () => {}); // `status` says it too
+    const silence = setTimeout(() => call.cancel(), welcomeTimeoutMs);
     call.on('data', ({ welcome, desired }: OperatorMessage) => {
       if (welcome) {
+        clearTimeout(silence);
         this.connected = true;
+        welcomes.push({ workspace: this.#member.workspace, at: Date.now() });
         heartbeat = setInterval(() => call.write(this.#status()), welcome.heartbeatSeconds * 1000);
       }
       for (const { uid, note } of desired?.snapshots ?? []) {
@@ -74,6 +81,7 @@ class Agent {
     }
     call.write(this.#status());
     await new Promise((resolve) => call.once('status', resolve));
+    clearTimeout(silence);
     clearInterval(heartbeat);
     stub.close();
   }
@@ -109,6 +117,7 @@ class Agent {
 }
 
 let agents: Agent[] = [];
+let welcomes: Report['welcomes'] = [];
 process.on('message', (command: Command | 'cut') => {
   if (command === 'cut') for (const agent of agents) agent.cut();
   else {
@@ -118,6 +127,7 @@ process.on('message', (command: Command | 'cut') => {
 });
 process.on('disconnect', () => process.exit());
 setInterval(() => {
-  const report: Report = { connected: agents.filter(({ connected }) => connected).length };
+  const report: Report = { connected: agents.filter(({ connected }) => connected).length, welcomes };
+  welcomes = [];
   process.send?.(report);
 }, 50);

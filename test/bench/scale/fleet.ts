@@ -14,11 +14,15 @@ export interface Command {
 
 export interface Report {
   connected: number;
+  /** Since the last report: whose agent was welcomed, and when (epoch ms). */
+  welcomes: { workspace: string; at: number }[];
 }
 
 export class Fleet {
   readonly #child: ChildProcess;
   connected = 0;
+  /** By workspace, when its agent was last welcomed (epoch ms). */
+  readonly welcomed = new Map<string, number>();
 
   constructor(command: Command) {
     this.#child = fork(join(import.meta.dirname, 'agents.ts'), {
@@ -26,6 +30,7 @@ export class Fleet {
     });
     this.#child.on('message', (report: Report) => {
       this.connected = report.connected;
+      for (const { workspace, at } of report.welcomes) this.welcomed.set(workspace, at);
     });
     this.#child.send(command);
   }
