@@ -11,11 +11,11 @@ export const ensureFakeClock = (): void => ensurePackage('faketime', 'faketime')
 export class FakeClock {
   /** Holds the library and the offset, on the node. */
   readonly #folder: string;
-  readonly #library: string;
+  readonly library: string;
 
   private constructor(folder: string, library: string) {
     this.#folder = folder;
-    this.#library = library;
+    this.library = library;
   }
 
   /** Right until it is set. */
@@ -39,7 +39,7 @@ export class FakeClock {
   get agent(): { container: object; volume: object } {
     const at = '/clock';
     const env = {
-      LD_PRELOAD: join(at, this.#library),
+      LD_PRELOAD: join(at, this.library),
       FAKETIME_TIMESTAMP_FILE: join(at, 'offset'),
       FAKETIME_CACHE_DURATION: '1',
       FAKETIME_DISABLE_SHM: '1',

@@ -1,5 +1,5 @@
 // The faults of a day: each does its harm, waits, and puts right what does not end by itself.
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { containerPid, signalContainer, startApiServer, stopApiServer } from '../../../cluster/cluster.ts';
@@ -45,7 +45,7 @@ export async function inject(fault: Fault, target: Target, forMs: number): Promi
     case 'fillVolume':
       return fill(target, forMs);
     case 'skewClock':
-      return skew(target.clock, forMs);
+      return skew(target, forMs);
   }
 }
 
@@ -58,7 +58,12 @@ async function pause(pid: number, forMs: number): Promise<void> {
 const hour = 3600;
 
 /** An hour ahead, then an hour behind, then right again: each step at once, as of a machine that is told the time. */
-async function skew(clock: FakeClock, forMs: number): Promise<void> {
+async function skew(target: Target, forMs: number): Promise<void> {
+  const { clock, namespace } = target;
+  const pid = await containerPid(namespace, await agentPod(target), 'jvs-agent');
+  const maps = await readFile(`/proc/${pid}/maps`, 'utf8');
+  if (!maps.includes(clock.library))
+    throw new Error('the agent does not go by the clock that is to be wrong');
   await clock.set(hour);
   await sleep(forMs / 2);
   await clock.set(-hour);
