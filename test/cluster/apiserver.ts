@@ -21,6 +21,8 @@ export interface ApiServer {
   readonly caFile: string;
   /** Holds etcd's data, certificates and the logs `etcd.log` and `kube-apiserver.log`; gone after stop(). */
   readonly dir: string;
+  /** Of both programs. */
+  readonly pids: number[];
   /** Ends both programs and removes the directory. */
   stop(): Promise<void>;
   /** kill -9 of the API server; etcd goes on. */
@@ -119,6 +121,9 @@ async function startIn(
     url,
     caFile: keys.caFile,
     dir,
+    get pids() {
+      return [etcd, apiserver].map(({ pid = 0 }) => pid);
+    },
     async stop() {
       await Promise.all([etcd, apiserver].map(kill));
       await clean();

@@ -16,11 +16,9 @@ import { eventually } from '../../kubectl.ts';
 import { each } from '../asked.ts';
 import { AuditLog } from '../audit-log.ts';
 import { agentImage } from '../images.ts';
-import { type Memory, memoryOf } from '../memory.ts';
 import { Operator } from '../scale/operator.ts';
 import { placesOf, World } from '../scale/world.ts';
-import { median } from './report.ts';
-import type { System } from './system.ts';
+import { apiServer, type System } from './system.ts';
 
 const root = join(import.meta.dirname, '../../..');
 /** Of each volume's tree. */
@@ -99,7 +97,11 @@ export async function startJvs(volumes: number): Promise<System> {
       await each([...new Set(asked.map(({ volume }) => volume))], change);
       return world.allSnapshots(asked.map(({ volume, name }) => ({ place: placeOf(volume), name })));
     },
-    memory: () => ({ operator: memoryOf(operator.pid), agent: medianMemory(agents) }),
+    processes: {
+      operator: [operator.pid],
+      agent: agents.map(({ pid = 0 }) => pid),
+      [apiServer]: server.pids,
+    },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
@@ -137,11 +139,4 @@ function startAgent({ workspace, namespace, pod, folder, link, port }: AgentOpti
     env: agentImage.environment,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-}
-
-/** Each number is that of the agent in the middle. */
-function medianMemory(agents: readonly ChildProcess[]): Memory {
-  const all = agents.map(({ pid = 0 }) => memoryOf(pid));
-  const middle = (key: keyof Memory) => median(all.map((one) => one[key]));
-  return { anonymous: middle('anonymous'), resident: middle('resident') };
 }

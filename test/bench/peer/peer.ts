@@ -7,8 +7,8 @@ import { parseArgs } from 'node:util';
 import { step } from '../../cluster/progress.ts';
 import { startJvs, tree } from './jvs.ts';
 import { peerVersion, startPeers } from './peers.ts';
-import { median, page, type Results } from './report.ts';
-import { type Measured, measure, type Sizes, type System } from './system.ts';
+import { page, type Results } from './report.ts';
+import { type Measured, measure, median, type Sizes, type System } from './system.ts';
 
 const { values } = parseArgs({
   options: {
@@ -34,8 +34,8 @@ async function turn(name: string, start: () => Promise<System>, size = sizes): P
     await using system = await start();
     return await measure(system, size);
   });
-  const { spread, same, burst, requests, memory } = measured;
-  console.log(name, { spread: median(spread), same: median(same), burst, requests, memory });
+  const { spread, same, ...rest } = measured;
+  console.log(name, { spread: median(spread), same: median(same), ...rest });
   return measured;
 }
 

@@ -12,8 +12,7 @@ import { ended, spawnBound } from '../../cluster/process.ts';
 import { kubeconfigOf } from '../../integration/operator-client.ts';
 import { Asked } from '../asked.ts';
 import { AuditLog } from '../audit-log.ts';
-import { memoryOf } from '../memory.ts';
-import type { System } from './system.ts';
+import { apiServer, type System } from './system.ts';
 import { claimOf, driverName, makeClaims, namespace } from './volumes.ts';
 
 interface VolumeSnapshot extends KubeObject {
@@ -80,16 +79,20 @@ export async function startPeers(volumes: number, flags: readonly string[]): Pro
       return ended(child);
     }).pid ?? 0;
   const socket = join(server.dir, 'csi.sock');
-  run(process.execPath, [join(import.meta.dirname, 'driver.ts'), join(spec, 'csi.proto'), socket]);
+  const driver = run(process.execPath, [
+    join(import.meta.dirname, 'driver.ts'),
+    join(spec, 'csi.proto'),
+    socket,
+  ]);
   const peer = async (name: Peer, ...own: string[]) =>
     run(join(bin, name), [`--kubeconfig=${await kubeconfigOf(server, accounts[name])}`, ...own, ...flags]);
-  const pids: Record<Peer, number> = {
-    // As in their manifests, where the sidecar has no leader election and the controller has.
-    'snapshot-controller': await peer(
-      'snapshot-controller',
-      ...['--leader-election=true', '--leader-election-namespace=kube-system'],
-    ),
-    'csi-snapshotter': await peer('csi-snapshotter', `--csi-address=${socket}`),
+  // As in their manifests, where the sidecar has no leader election and the controller has.
+  const leaderElection = ['--leader-election=true', '--leader-election-namespace=kube-system'];
+  const processes = {
+    'snapshot-controller': [await peer('snapshot-controller', ...leaderElection)],
+    'csi-snapshotter': [await peer('csi-snapshotter', `--csi-address=${socket}`)],
+    'the driver': [driver],
+    [apiServer]: server.pids,
   };
 
   const stop = new AbortController();
@@ -107,7 +110,7 @@ export async function startPeers(volumes: number, flags: readonly string[]): Pro
     audit: new AuditLog(join(server.dir, 'audit.log')),
     snapshot: (one) => asked.time(objectOf(one)),
     snapshots: (all) => asked.timeAll(all.map(objectOf)),
-    memory: () => Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, memoryOf(pid)])),
+    processes,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

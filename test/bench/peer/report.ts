@@ -2,7 +2,7 @@
 import { cpus } from 'node:os';
 import type { Memory } from '../memory.ts';
 import { percentile } from '../scale/report.ts';
-import type { Measured, Sizes } from './system.ts';
+import { apiServer, type Measured, median, type Sizes } from './system.ts';
 
 export interface Results {
   sizes: Sizes;
@@ -22,8 +22,6 @@ export interface Results {
 }
 
 const [controller, sidecar] = ['snapshot-controller', 'csi-snapshotter'] as const;
-
-export const median = (values: readonly number[]): number => percentile(values, 50);
 
 const row = (...cells: (string | number)[]) => `| ${cells.join(' | ')} |`;
 const fixed = (value: number, digits = 1) => value.toFixed(digits);
@@ -55,6 +53,9 @@ export function page(results: Results): string {
       fixed(median(turns.map(held(process, 'resident')))),
       fixed(median(turns.map(held(process, 'anonymous')))),
     );
+
+  const seconds = (system: string, turns: readonly Measured[], process: string) =>
+    row(`${system}: ${process}`, fixed(median(turns.map(({ cpu }) => cpu[process] ?? NaN))));
 
   return `# Beside the CSI external-snapshotter
 
@@ -102,7 +103,17 @@ ${[
 The peers have \`${flags.join(' ')}\`, which makes them
 faster: their own limits, of 5 requests a second, are in the last row. Else their flags are their defaults, with leader election as in
 their manifests. The first snapshot of a volume in five seconds starts the agent's engine, a process of its own: *a volume each* and
-*at once* have that in every one. All agents are on this one machine, which in a cluster is that of their nodes.
+*at once* have that in every one.
+
+| processor seconds of ${sizes.burst} at once | |
+|---|---:|
+${[
+  ...['operator', 'agent', apiServer].map((process) => seconds('JVS', jvs, process)),
+  ...[controller, sidecar, 'the driver', apiServer].map((process) => seconds('peers', tuned, process)),
+].join('\n')}
+
+All ${sizes.volumes} agents share this machine's processors with everything else, which in a cluster are those
+of their nodes. The seconds are until nothing follows any more, what an API server uses by being there included.
 
 | memory after all that, MiB | resident | anonymous |
 |---|---:|---:|

@@ -1,8 +1,10 @@
 // What is measured of each system, in the same way.
 
+import { readFileSync } from 'node:fs';
 import { each } from '../asked.ts';
 import type { AuditLog } from '../audit-log.ts';
-import type { Memory } from '../memory.ts';
+import { type Memory, memoryOf } from '../memory.ts';
+import { percentile } from '../scale/report.ts';
 
 /** Takes snapshots of volumes that are known by their number. */
 export interface System extends AsyncDisposable {
@@ -11,8 +13,8 @@ export interface System extends AsyncDisposable {
   snapshot(asked: Asked): Promise<number>;
   /** Milliseconds until all are ready. */
   snapshots(asked: readonly Asked[]): Promise<number>;
-  /** By process. */
-  memory(): Record<string, Memory>;
+  /** Pids of all that works, by what it is. */
+  readonly processes: Record<string, readonly number[]>;
 }
 
 export interface Asked {
@@ -37,8 +39,14 @@ export interface Measured {
   burst: number;
   /** To the API server, for each of `spread`, with what follows it. */
   requests: number;
+  /** Of `burst`, with what follows it, processor seconds of all processes of a kind. */
+  cpu: Record<string, number>;
+  /** At the end, of the process in the middle. */
   memory: Record<string, Memory>;
 }
+
+/** What both have. */
+export const apiServer = 'API server and etcd';
 
 /** Nothing follows a snapshot later, and the engines of the agents have ended (agent/repository/native/lane.ts). */
 const silenceMs = 11_000;
@@ -63,9 +71,40 @@ export async function measure(system: System, { volumes, single, burst }: Sizes)
   });
   const same = await oneByOne('same', () => 0);
   await silence();
+  const cpuBefore = cpuOf(system);
   const atOnce = await system.snapshots(
     numbers(burst).map((i) => ({ volume: i % volumes, name: `burst-${i}` })),
   );
   await silence();
-  return { spread, same, burst: atOnce, requests: requests / single, memory: system.memory() };
+  const cpu = Object.entries(cpuOf(system)).map(([kind, now]) => [kind, now - (cpuBefore[kind] ?? 0)]);
+  return {
+    ...{ spread, same, burst: atOnce, requests: requests / single },
+    cpu: Object.fromEntries(cpu),
+    memory: memoryIn(system),
+  };
 }
+
+/** Since they were started; with the children that have ended. */
+function cpuOf({ processes }: System): Record<string, number> {
+  const seconds = (pid: number) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // After the name in parentheses; user, system, and those of children are fields 14 to 17 of all.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) / 100, 0);
+  };
+  const kinds = Object.entries(processes);
+  return Object.fromEntries(
+    kinds.map(([kind, pids]) => [kind, pids.reduce((sum, pid) => sum + seconds(pid), 0)]),
+  );
+}
+
+function memoryIn({ processes }: System): Record<string, Memory> {
+  const middle = (pids: readonly number[]): Memory => {
+    const all = pids.map(memoryOf);
+    const of = (key: keyof Memory) => median(all.map((one) => one[key]));
+    return { anonymous: of('anonymous'), resident: of('resident') };
+  };
+  return Object.fromEntries(Object.entries(processes).map(([kind, pids]) => [kind, middle(pids)]));
+}
+
+export const median = (values: readonly number[]): number => percentile(values, 50);
