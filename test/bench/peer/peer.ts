@@ -43,14 +43,12 @@ const write = () => {
   if (values.only !== undefined) return;
   writeFileSync(join(import.meta.dirname, '../../../docs/benchmarks/peer.md'), page(results));
 };
+if (values.only === undefined)
+  results.defaults = await turn('the peers at their own limits', () => startPeers(few.volumes, []), few);
 for (let round = 0; round < Number(values.rounds); round++) {
   if (values.only !== 'jvs')
     results.tuned.push(await turn('the peers', () => startPeers(sizes.volumes, flags)));
   if (values.only !== 'peers') results.jvs.push(await turn('JVS', () => startJvs(sizes.volumes)));
   // It is long until the last one.
-  write();
-}
-if (values.only === undefined) {
-  results.defaults = await turn('the peers at their own limits', () => startPeers(few.volumes, []), few);
   write();
 }

@@ -64,7 +64,7 @@ ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}. T
 
 **The peers**: snapshot-controller and csi-snapshotter ${peerVersion}, with ${sizes.volumes} bound claims and a CSI driver that does
 nothing: a snapshot of theirs is a record. **JVS**: the operator and ${sizes.volumes} agents, as in their images, each with a
-tree of ${tree.files} files × ${tree.bytes.toLocaleString('en')} B of which one has changed; a snapshot of theirs is on the disk, synced, verifiable. (All volumes
+tree of ${tree.files} files × ${tree.bytes.toLocaleString('en')} B of which one has changed; a snapshot of its is on the disk, synced, verifiable. (All volumes
 are folders of one ext4 filesystem, on a loop device.) From applied to \`readyToUse\` and \`Ready\`, as a client's watch sees it; every
 volume has had a snapshot before.
 
@@ -101,8 +101,8 @@ ${[
 ].join('\n')}
 
 The peers have \`${flags.join(' ')}\`, which makes them
-faster: their own limits, of 5 requests a second, are in the last row. Else their flags are their defaults, with leader election as in
-their manifests. The first snapshot of a volume in five seconds starts the agent's engine, a process of its own: *a volume each* and
+faster: by themselves they allow their clients 5 requests a second${defaults ? ', as in the last row' : ''}. Else their flags are their
+defaults, with leader election as in their manifests. The first snapshot of a volume in five seconds starts the agent's engine, a process of its own: *a volume each* and
 *at once* have that in every one.
 
 | processor seconds of ${sizes.burst} at once | |
