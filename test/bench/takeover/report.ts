@@ -54,6 +54,7 @@ The last column counts what the API server's audit log has of the old leader's p
 reconnected or gone${quiet ? '; the other led on and kept all agents each time' : '. **Not each time did the other lead on with all agents**'}.
 
 Agents that lose their connection come back by a backoff with jitter from one second on, at most 15. Of a leader that is
-paused nothing tells them: their keepalive does, after 30 to 40 seconds. Their schedules go on meanwhile.
+paused nothing tells them: their keepalive does, after 10 to 40 seconds, and an attempt that ends at the paused one again
+is given up after 20. Their schedules go on meanwhile.
 `;
 }
