@@ -67,7 +67,14 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
   );
   await Promise.all(Object.values(informers).map((informer) => informer.synced()));
 
-  const events = new EventRecorder(client, {
+  const election =
+    config.leaderElection &&
+    new LeaderElection(client, {
+      namespace,
+      ...{ name: 'jvs-operator', identity: config.pod || 'jvs-operator', log },
+    });
+  const leading = election ? client.fenced(() => election.assertLeading()) : client;
+  const events = new EventRecorder(leading, {
     controller: 'jvs.io/operator',
     instance: config.pod || 'jvs-operator',
     log,
@@ -86,7 +93,7 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
   const transfers = new Transfers();
   const controllers = [
     createWorkspaceController({
-      client,
+      client: leading,
       informers,
       agents,
       events,
@@ -96,19 +103,19 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
       log,
     }),
     createDesiredController({
-      client,
+      client: leading,
       informers,
       agents,
       events,
       transfers,
       log,
     }),
-    createMaintenanceController({ client, informers, agents, events, log }),
+    createMaintenanceController({ client: leading, informers, agents, events, log }),
     createTransferController({ informers, agents, transfers, log }),
-    createSnapshotController({ client, informers, agents, events, meters, log }),
-    createRestoreController({ client, informers, agents, events, meters, log }),
+    createSnapshotController({ client: leading, informers, agents, events, meters, log }),
+    createRestoreController({ client: leading, informers, agents, events, meters, log }),
     createMirrorController({
-      client,
+      client: leading,
       informers,
       agents,
       events,
@@ -125,18 +132,13 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
   const lead = async (signal: AbortSignal): Promise<void> => {
     await link.start();
     try {
-      const runners = [events, ...controllers, leaderLabel(client, config, log)];
+      const runners = [events, ...controllers, leaderLabel(leading, config, log)];
       await Promise.all(runners.map((runner) => runner.start(signal)));
     } finally {
       await link.stop();
     }
   };
-  if (config.leaderElection) {
-    const identity = config.pod || 'jvs-operator';
-    await new LeaderElection(client, { namespace, name: 'jvs-operator', identity, log }).lead(stop, lead);
-  } else {
-    await lead(stop);
-  }
+  await (election ? election.lead(stop, lead) : lead(stop));
   await trusted;
   // API servers go on calling this pod until they know that it leaves the Service.
   if (config.pod) await setTimeout(drainMs);

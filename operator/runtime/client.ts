@@ -45,11 +45,17 @@ const TIMEOUT_MS = 30_000;
 export class KubeClient {
   readonly #connect: Connect;
   readonly #onWarning: (warning: string) => void;
+  readonly #connectToChange: Connect;
 
   /** `onWarning` gets what the server says about deprecated or unknown fields. */
-  constructor(connect: Connect, onWarning: (warning: string) => void = () => {}) {
+  constructor(
+    connect: Connect,
+    onWarning: (warning: string) => void = () => {},
+    connectToChange: Connect = connect,
+  ) {
     this.#connect = connect;
     this.#onWarning = onWarning;
+    this.#connectToChange = connectToChange;
   }
 
   /** KUBECONFIG, else the pod's ServiceAccount, else ~/.kube/config. */
@@ -59,6 +65,16 @@ export class KubeClient {
 
   static fromKubeconfig(file: string, onWarning?: (warning: string) => void): KubeClient {
     return new KubeClient(connectByKubeconfig(file), onWarning);
+  }
+
+  /** The same, but nothing is changed any more when `check` throws, asked at the moment at which a change is sent. */
+  fenced(check: () => void): KubeClient {
+    const connect: Connect = async () => {
+      const endpoint = await this.#connect();
+      check();
+      return endpoint;
+    };
+    return new KubeClient(this.#connect, this.#onWarning, connect);
   }
 
   /** undefined when there is none. */
@@ -244,7 +260,8 @@ export class KubeClient {
   async #call<T>(options: Omit<Exchange, 'timeoutMs'> & CallOptions): Promise<T> {
     const { timeoutMs = TIMEOUT_MS, method, path, signal } = options;
     const deadline = performance.now() + timeoutMs;
-    const response = await exchange(this.#connect, { ...options, timeoutMs });
+    const connect = method === 'GET' ? this.#connect : this.#connectToChange;
+    const response = await exchange(connect, { ...options, timeoutMs });
     for (const header of response.headersDistinct.warning ?? []) this.#onWarning(warningText(header));
     try {
       return JSON.parse(await readText(response, deadline - performance.now())) as T;

@@ -30,17 +30,13 @@ class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
 }
 
-interface Held {
-  lease: Lease;
-  /** When the request that renewed it last was sent, by performance.now(). */
-  renewedAt: number;
-}
-
 export class LeaderElection {
   readonly #client: KubeClient;
   readonly #options: Required<LeaderElectionOptions>;
   readonly #identity: string;
   readonly #log: Logger;
+  /** When what renewed the lease last was sent, by performance.now(). */
+  #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(client: KubeClient, options: LeaderElectionOptions) {
     this.#client = client;
@@ -70,9 +66,19 @@ export class LeaderElection {
     }
   }
 
+  /**
+   * For each change that the leader makes: one that was paused wakes with timers that are due, and finds out by and by
+   * that another leads. @throws LeaseLost when the lease has not been renewed in time
+   */
+  assertLeading(): void {
+    const { renewMs } = this.#options;
+    if (performance.now() - this.#renewedAt > renewMs)
+      throw new LeaseLost(`the lease has not been renewed for ${renewMs} ms: another may lead`);
+  }
+
   /** False when the lease was lost. */
   async #leadWith(
-    taken: Held,
+    taken: Lease,
     stop: AbortSignal,
     work: (signal: AbortSignal) => Promise<void>,
   ): Promise<boolean> {
@@ -81,7 +87,10 @@ export class LeaderElection {
     const finished = new AbortController();
     const worked = work(AbortSignal.any([stop, lost.signal])).finally(() => finished.abort());
     worked.catch(() => {}); // awaited below, unless the lease is lost before
-    const last = await this.#hold(taken, finished.signal).catch((error: unknown) => lost.abort(error));
+    const last = await this.#hold(taken, finished.signal).catch((error: unknown) => {
+      this.#renewedAt = Number.NEGATIVE_INFINITY;
+      lost.abort(error);
+    });
     if (last) {
       await this.#release(last);
       await worked;
@@ -97,7 +106,7 @@ export class LeaderElection {
   }
 
   /** undefined when stopped before. */
-  async #acquire(stop: AbortSignal): Promise<Held | undefined> {
+  async #acquire(stop: AbortSignal): Promise<Lease | undefined> {
     const { retryMs, leaseMs } = this.#options;
     let seen = { record: '', unchangedMs: 0 };
     let lookedAt = Number.POSITIVE_INFINITY;
@@ -128,7 +137,7 @@ export class LeaderElection {
     return undefined;
   }
 
-  async #take(lease: Lease | undefined, signal: AbortSignal): Promise<Held> {
+  async #take(lease: Lease | undefined, signal: AbortSignal): Promise<Lease> {
     const { namespace, name, leaseMs } = this.#options;
     const now = microTime(new Date());
     const spec = {
@@ -142,15 +151,16 @@ export class LeaderElection {
     const taken = lease
       ? await this.#patch(lease, spec, { signal })
       : await this.#client.create(leases, { metadata: { namespace, name }, spec }, { signal });
-    return { lease: taken, renewedAt };
+    this.#renewedAt = renewedAt;
+    return taken;
   }
 
   /** Renews until `finished`. Throws when the lease is lost. */
-  async #hold({ lease, renewedAt }: Held, finished: AbortSignal): Promise<Lease> {
+  async #hold(lease: Lease, finished: AbortSignal): Promise<Lease> {
     const { renewMs, retryMs } = this.#options;
     let cause: unknown;
     for (;;) {
-      const left = () => renewedAt + renewMs - performance.now();
+      const left = () => this.#renewedAt + renewMs - performance.now();
       await pause(Math.max(0, Math.min(retryMs, left())), finished);
       if (finished.aborted) return lease;
       if (left() <= 0) throw new LeaseLost(`the lease could not be renewed for ${renewMs} ms`, { cause });
@@ -159,7 +169,7 @@ export class LeaderElection {
         // Half the time at most, so that one lost answer does not use up all of it.
         const timeoutMs = Math.min(left(), renewMs / 2);
         lease = await this.#patch(lease, { renewTime: microTime(new Date()) }, { timeoutMs });
-        renewedAt = sentAt;
+        this.#renewedAt = sentAt;
       } catch (err) {
         cause = err;
         this.#log.warn({ err, leftMs: Math.round(left()) }, 'renewing the lease failed');
