@@ -28,6 +28,8 @@ const { values } = parseArgs({
 const workspaceCount = Number(values.workspaces);
 const perWorkspace = Number(values.snapshots);
 const limitMiB = Number(values.limit);
+/** Seconds for a phase: this machine has it all to itself. */
+const patience = 300 + (workspaceCount * (1 + perWorkspace)) / 50;
 const root = join(import.meta.dirname, '../../..');
 
 const stop = new AbortController();
@@ -79,7 +81,7 @@ try {
     await eventually(
       'each has a status',
       async () => (await running.metric('jvs_operator_workspaces')) >= workspaceCount,
-      300,
+      patience,
     );
     await running.idle();
   });
@@ -93,11 +95,11 @@ try {
   );
   await phase(`all agents connect; ${mirrored} snapshots are shown`, async (running) => {
     fleet = new Fleet({ port: running.link, ca: caBundle, snapshots: perWorkspace, members });
-    await eventually('all are connected', async () => fleet?.connected === workspaceCount, 120);
+    await eventually('all are connected', async () => fleet?.connected === workspaceCount, patience);
     await eventually(
       'all snapshots are shown',
       async () => (await running.metric('jvs_operator_snapshots_mirrored_total')) >= mirrored,
-      900,
+      patience,
     );
     await running.idle();
   });
@@ -150,13 +152,13 @@ try {
   await phase('operator killed and started again, all agents back', async (running) => {
     await running.kill();
     const next = await start();
-    await eventually('all are connected', async () => fleet?.connected === workspaceCount, 120);
+    await eventually('all are connected', async () => fleet?.connected === workspaceCount, patience);
     await next.idle();
   });
   await phase('all agents reconnect at one moment', async (running) => {
     fleet?.cut();
     await eventually('they are cut off', async () => (fleet?.connected ?? 0) < workspaceCount, 10);
-    await eventually('all are connected', async () => fleet?.connected === workspaceCount, 120);
+    await eventually('all are connected', async () => fleet?.connected === workspaceCount, patience);
     await running.idle();
   });
 
