@@ -1,18 +1,14 @@
 // The operator, and a real agent for each volume, with files.
-import { type ChildProcess, execFile, execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { Mounted } from '../../../agent/repository/testing/filesystem.ts';
 import { KubeClient } from '../../../operator/runtime/client.ts';
-import { configMaps } from '../../../operator/runtime/resources.ts';
-import { startApiServer } from '../../cluster/apiserver.ts';
-import { ensureBinaries } from '../../cluster/binaries.ts';
 import { ended, spawnBound } from '../../cluster/process.ts';
+import { startInstalled } from '../../integration/kubectl.ts';
 import { operatorCredentials } from '../../integration/operator-client.ts';
 import { eventually } from '../../kubectl.ts';
-
 import { each } from '../asked.ts';
 import { AuditLog } from '../audit-log.ts';
 import { agentImage } from '../images.ts';
@@ -20,27 +16,22 @@ import { Operator } from '../scale/operator.ts';
 import { placesOf, World } from '../scale/world.ts';
 import { apiServer, type System } from './system.ts';
 
-const root = join(import.meta.dirname, '../../..');
 /** Of each volume's tree. */
 export const tree = { folders: 10, filesEach: 10, bytes: 4096 };
 const mebibytesEach = 40;
 
 /** On an API server of its own. */
 export async function startJvs(volumes: number): Promise<System> {
-  const kubectl = join(await ensureBinaries(['kubectl']), 'kubectl');
   await using stack = new AsyncDisposableStack();
-  const server = stack.adopt(await startApiServer({ audit: true }), (one) => one.stop());
+  const started = await startInstalled(['config/manager/'], { audit: true });
+  const server = stack.adopt(started.server, (one) => one.stop());
   const auditLog = join(server.dir, 'audit.log');
-  for (const folder of ['config/crd/bases/', 'config/rbac/', 'config/manager/'])
-    await promisify(execFile)(kubectl, ['apply', '-f', folder], {
-      cwd: root,
-      env: { ...process.env, KUBECONFIG: server.kubeconfig },
-    });
   const stop = new AbortController();
   stack.defer(() => stop.abort());
   const client = KubeClient.fromKubeconfig(server.kubeconfig);
   const world = new World(client, stop.signal);
   const places = placesOf(volumes);
+  const placeOf = (volume: number) => places[volume] ?? { namespace: '', name: '' };
   await world.makeNamespaces(places);
 
   const credentials = await operatorCredentials(server);
@@ -48,10 +39,7 @@ export async function startJvs(volumes: number): Promise<System> {
   await operator.ready();
   await world.makeWorkspaces(places);
   const members = await world.makePods(places);
-  const ca = await eventually('the CA is published', async () => {
-    const { namespace = '' } = places[0] ?? {};
-    return (await client.get(configMaps, { namespace, name: 'jvs-operator-ca' }))?.data?.['ca.crt'];
-  });
+  const ca = await world.authority(placeOf(0));
 
   const disk = stack.use(Mounted.loop('ext4', volumes * mebibytesEach));
   // Where the benchmark is stopped early, agents are still there.
@@ -85,7 +73,6 @@ export async function startJvs(volumes: number): Promise<System> {
   let changes = 0;
   const change = (volume: number) =>
     writeFile(join(folderOf(volume), 'main/folder-0/file-0'), `change ${++changes}`);
-  const placeOf = (volume: number) => places[volume] ?? { namespace: '', name: '' };
   const running = stack.move();
   return {
     audit: new AuditLog(auditLog),

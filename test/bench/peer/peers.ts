@@ -1,14 +1,12 @@
 // The CSI snapshot-controller and csi-snapshotter, with a driver that does nothing.
-import { execFile } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { KubeClient } from '../../../operator/runtime/client.ts';
 import { defineResource, type KubeObject } from '../../../operator/runtime/types.ts';
-import { startApiServer } from '../../cluster/apiserver.ts';
 import { ensureBinaries } from '../../cluster/binaries.ts';
 import { moduleSource } from '../../cluster/go.ts';
 import { ended, spawnBound } from '../../cluster/process.ts';
+import { startWithKubectl } from '../../integration/kubectl.ts';
 import { kubeconfigOf } from '../../integration/operator-client.ts';
 import { Asked } from '../asked.ts';
 import { AuditLog } from '../audit-log.ts';
@@ -49,7 +47,6 @@ export const peerVersion: string =
 /** On an API server of their own. `flags` go to both. */
 export async function startPeers(volumes: number, flags: readonly string[]): Promise<System> {
   const bin = await ensureBinaries(['snapshot-controller', 'csi-snapshotter']);
-  const kubectl = join(await ensureBinaries(['kubectl']), 'kubectl');
   const [deploy, client, spec] = await Promise.all([
     moduleSource(project, `${snapshotter}/v8`),
     moduleSource(project, `${snapshotter}/client/v8`),
@@ -57,14 +54,11 @@ export async function startPeers(volumes: number, flags: readonly string[]): Pro
   ]);
   await using stack = new AsyncDisposableStack();
   const users = Object.values(accounts).map((one) => `system:serviceaccount:${one.namespace}:${one.name}`);
-  const server = stack.adopt(await startApiServer({ audit: users }), (one) => one.stop());
-  const apply = (...where: string[]) =>
-    promisify(execFile)(kubectl, ['apply', ...where], {
-      env: { ...process.env, KUBECONFIG: server.kubeconfig },
-    });
-  await apply('-k', join(client, 'config/crd'));
+  const { kubectl, ...started } = await startWithKubectl({ audit: users });
+  const server = stack.adopt(started.server, (one) => one.stop());
+  await kubectl('apply', '-k', join(client, 'config/crd'));
   const rbac = (peer: Peer) => join(deploy, `deploy/kubernetes/${peer}/rbac-${peer}.yaml`);
-  await apply('-f', rbac('snapshot-controller'), '-f', rbac('csi-snapshotter'));
+  await kubectl('apply', '-f', rbac('snapshot-controller'), '-f', rbac('csi-snapshotter'));
 
   const admin = KubeClient.fromKubeconfig(server.kubeconfig);
   await makeClaims(admin, volumes);

@@ -2,11 +2,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { spawnBound } from '../../cluster/process.ts';
 import { eventually } from '../../kubectl.ts';
 import { AuditLog } from '../audit-log.ts';
 import { operatorImage } from '../images.ts';
+import { memoryOf } from '../memory.ts';
 import { limitMemory } from '../memory-limit.ts';
 
 export interface Usage {
@@ -103,20 +103,17 @@ export class Operator {
   }
 
   async usage(): Promise<Usage> {
-    const proc = `/proc/${this.pid}`;
-    const [smaps, status, times] = await Promise.all(
-      ['smaps_rollup', 'status', 'stat'].map((file) => readFile(join(proc, file), 'utf8')),
+    const [status = '', times = ''] = await Promise.all(
+      ['status', 'stat'].map((file) => readFile(`/proc/${this.pid}/${file}`, 'utf8')),
     );
-    const mib = (text = '', name = '') =>
-      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) / 1024;
     // After the name in parentheses; user and system time are fields 14 and 15 of all.
-    const fields = (times ?? '').slice((times ?? '').lastIndexOf(')') + 2).split(' ');
-    const ticks = Number(fields[11]) + Number(fields[12]);
+    const fields = times.slice(times.lastIndexOf(')') + 2).split(' ');
+    const { resident, anonymous } = memoryOf(this.pid);
     return {
-      cpu: ticks / 100,
-      rss: mib(smaps, 'Rss'),
-      anonymous: mib(smaps, 'Anonymous'),
-      peak: mib(status, 'VmHWM'),
+      cpu: (Number(fields[11]) + Number(fields[12])) / 100,
+      rss: resident,
+      anonymous,
+      peak: Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024,
     };
   }
 

@@ -1,16 +1,13 @@
 // npm run bench:scale -- [--workspaces 1000] [--snapshots 5] [--limit 512]: the operator with many agents, against a real
 // API server; `snapshots` of each workspace, `limit` of its memory in MiB. Writes docs/benchmarks/scale-1000x5.md and .svg.
 
-import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { KubeClient } from '../../../operator/runtime/client.ts';
-import { configMaps } from '../../../operator/runtime/resources.ts';
-import { startApiServer } from '../../cluster/apiserver.ts';
-import { ensureBinaries } from '../../cluster/binaries.ts';
+import { root, startInstalled } from '../../integration/kubectl.ts';
 import { operatorCredentials } from '../../integration/operator-client.ts';
 import { eventually } from '../../kubectl.ts';
 import { Fleet } from './fleet.ts';
@@ -30,19 +27,12 @@ const perWorkspace = Number(values.snapshots);
 const limitMiB = Number(values.limit);
 /** Seconds for a phase: this machine has it all to itself. */
 const patience = 300 + (workspaceCount * (1 + perWorkspace)) / 50;
-const root = join(import.meta.dirname, '../../..');
 
 const stop = new AbortController();
-const kubectl = join(await ensureBinaries(['kubectl']), 'kubectl');
-const server = await startApiServer({ audit: true });
+const { server } = await startInstalled(['config/manager/'], { audit: true });
 let operator: Operator | undefined;
 let fleet: Fleet | undefined;
 try {
-  for (const folder of ['config/crd/bases/', 'config/rbac/', 'config/manager/'])
-    await promisify(execFile)(kubectl, ['apply', '-f', folder], {
-      cwd: root,
-      env: { ...process.env, KUBECONFIG: server.kubeconfig },
-    });
   const client = KubeClient.fromKubeconfig(server.kubeconfig);
   const world = new World(client, stop.signal);
   const places = placesOf(workspaceCount);
@@ -86,15 +76,9 @@ try {
     await running.idle();
   });
   const members = await world.makePods(places);
-  const caBundle = await eventually(
-    'the CA is published',
-    async () =>
-      (await client.get(configMaps, { namespace: first.namespace, name: 'jvs-operator-ca' }))?.data?.[
-        'ca.crt'
-      ],
-  );
+  const ca = await world.authority(first);
   await phase(`all agents connect; ${mirrored} snapshots are shown`, async (running) => {
-    fleet = new Fleet({ port: running.link, ca: caBundle, snapshots: perWorkspace, members });
+    fleet = new Fleet({ port: running.link, ca, snapshots: perWorkspace, members });
     await eventually('all are connected', async () => fleet?.connected === workspaceCount, patience);
     await eventually(
       'all snapshots are shown',

@@ -1,9 +1,11 @@
 // What the measured operator finds in the cluster: Workspaces, their pods, and Snapshots that are asked for.
 import { type Snapshot, snapshots } from '../../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../../operator/api/workspace.ts';
+import { caKey, caName } from '../../../operator/certs/ca-config-map.ts';
 import type { KubeClient } from '../../../operator/runtime/client.ts';
-import { namespaces, pods } from '../../../operator/runtime/resources.ts';
+import { configMaps, namespaces, pods } from '../../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../../operator/runtime/types.ts';
+import { eventually } from '../../kubectl.ts';
 import { Asked, each } from '../asked.ts';
 import type { Command } from './fleet.ts';
 
@@ -57,6 +59,14 @@ export class World {
       );
       return { workspace: name, pod: ref.name, token };
     });
+  }
+
+  /** What the agents of the place trust, in PEM, as soon as the operator has published it. */
+  authority({ namespace }: Place): Promise<string> {
+    return eventually(
+      'the CA is published',
+      async () => (await this.#client.get(configMaps, { namespace, name: caName }))?.data?.[caKey],
+    );
   }
 
   /** Milliseconds until it is Ready, as a watch sees it. */

@@ -1,17 +1,15 @@
 // npm run bench:takeover -- [--workspaces 100] [--rounds 1]: two replicas of the operator, and what becomes of agents and
 // requests when the leader goes, in four ways. Writes docs/benchmarks/takeover.md.
 
-import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { KubeClient } from '../../../operator/runtime/client.ts';
-import { configMaps, leases } from '../../../operator/runtime/resources.ts';
+import { leases } from '../../../operator/runtime/resources.ts';
 import { changesIn } from '../../changes.ts';
-import { startApiServer } from '../../cluster/apiserver.ts';
-import { ensureBinaries } from '../../cluster/binaries.ts';
+import { root, startInstalled } from '../../integration/kubectl.ts';
 import { eventually } from '../../kubectl.ts';
 import { Fleet } from '../scale/fleet.ts';
 import { placesOf, World } from '../scale/world.ts';
@@ -23,7 +21,6 @@ const { values } = parseArgs({
   options: { workspaces: { type: 'string', default: '100' }, rounds: { type: 'string', default: '1' } },
 });
 const count = Number(values.workspaces);
-const root = join(import.meta.dirname, '../../..');
 /** What a replica that comes to itself would still do, it has done by then; milliseconds. */
 const afterwardsMs = 15_000;
 
@@ -49,18 +46,12 @@ const strikes: Strike[] = [
 ];
 
 const stop = new AbortController();
-const kubectl = join(await ensureBinaries(['kubectl']), 'kubectl');
-const server = await startApiServer({ audit: true });
+// Not the webhook: no Service leads to it here.
+const { server } = await startInstalled(['config/manager/operator.yaml'], { audit: true });
 const replicas: Replica[] = [];
 let fleet: Fleet | undefined;
 let service: LinkService | undefined;
 try {
-  // Not the webhook: no Service leads to it here.
-  for (const path of ['config/crd/bases/', 'config/rbac/', 'config/manager/operator.yaml'])
-    await promisify(execFile)(kubectl, ['apply', '-f', path], {
-      cwd: root,
-      env: { ...process.env, KUBECONFIG: server.kubeconfig },
-    });
   const client = KubeClient.fromKubeconfig(server.kubeconfig);
   for (const [i, name] of ['jvs-operator-a', 'jvs-operator-b'].entries())
     replicas.push(await Replica.start(server, client, name, 18_500 + i * 10));
@@ -75,13 +66,7 @@ try {
   await world.makeNamespaces(places);
   await world.makeWorkspaces(places);
   const members = await world.makePods(places);
-  const ca = await eventually(
-    'the CA is published',
-    async () =>
-      (await client.get(configMaps, { namespace: first.namespace, name: 'jvs-operator-ca' }))?.data?.[
-        'ca.crt'
-      ],
-  );
+  const ca = await world.authority(first);
   fleet = new Fleet({ port: service.port, ca, snapshots: 5, members });
   const { welcomed } = fleet;
   const all = async () => fleet?.connected === count;
