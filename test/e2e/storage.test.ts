@@ -165,10 +165,7 @@ test('a volume that fills up warns before, waits when it is full, and goes on wh
   );
   const snapshots = join(await volumePath(namespace, 'jvs-filling'), '.jvs/snapshots');
   // The agent tries again by itself, and a try in progress has a directory of its own.
-  await eventually(
-    'a try leaves nothing behind',
-    async () => (await readdir(snapshots)).length === 1,
-  );
+  await eventually('a try leaves nothing behind', async () => (await readdir(snapshots)).length === 1);
   await patch('filling', { storage: '96Mi' });
   await snapshotIn(namespace, 'waits', 'Ready');
   await conditionOf(namespace, 'filling', 'Degraded', 'AsExpected');
