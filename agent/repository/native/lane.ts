@@ -54,7 +54,8 @@ interface Pending {
 export const HEAP = ['--max-semi-space-size=4', '--max-old-space-size=200'];
 /** What leaves something to repair when it is killed; an `open` that is repeated repairs by itself. */
 const CHANGING: ReadonlySet<Name> = new Set(['snapshot', 'restore', 'fork', 'delete', 'removeWorktree']);
-const IDLE_MS = 5_000;
+/** Who steps and saves, step after step, waits for a new process (0.1 s) only once. */
+const IDLE_MS = 30_000;
 // Bundled, all files are in one folder and end in .js.
 export const ENTRY = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../worker.ts' : './worker.js', import.meta.url),

@@ -1,6 +1,6 @@
 // What is measured of each system, in the same way.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { each } from '../asked.ts';
 import type { AuditLog } from '../audit-log.ts';
 import { type Memory, memoryOf } from '../memory.ts';
@@ -31,7 +31,9 @@ export interface Sizes {
 }
 
 export interface Measured {
-  /** Milliseconds each. */
+  /** Milliseconds each, of volumes that were left alone for a while. */
+  cold: number[];
+  /** As well, of volumes that each had one just before. */
   spread: number[];
   /** As well, all of one volume. */
   same: number[];
@@ -48,11 +50,13 @@ export interface Measured {
 /** What both have. */
 export const apiServer = 'API server and etcd';
 
-/** Nothing follows a snapshot later, and the engines of the agents have ended (agent/repository/native/lane.ts). */
+/** Nothing follows a snapshot later. */
 const silenceMs = 11_000;
+/** The engines of the agents have ended (agent/repository/native/lane.ts). */
+const coldMs = 35_000;
 
 export async function measure(system: System, { volumes, single, burst }: Sizes): Promise<Measured> {
-  const silence = () => system.audit.silence(silenceMs);
+  const silence = (ms = silenceMs) => system.audit.silence(ms);
   const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
   const oneByOne = async (prefix: string, volumeOf: (i: number) => number) => {
     const samples: number[] = [];
@@ -63,6 +67,8 @@ export async function measure(system: System, { volumes, single, burst }: Sizes)
 
   // Every volume has one: what is measured is not the first that it ever sees.
   await each(numbers(volumes), (volume) => system.snapshot({ volume, name: `first-${volume}` }), 5);
+  await silence(coldMs);
+  const cold = await oneByOne('cold', (i) => i % volumes);
   await silence();
   let spread: number[] = [];
   const requests = await system.audit.requests(async () => {
@@ -77,26 +83,33 @@ export async function measure(system: System, { volumes, single, burst }: Sizes)
   );
   await silence();
   const cpu = Object.entries(cpuOf(system)).map(([kind, now]) => [kind, now - (cpuBefore[kind] ?? 0)]);
+  await silence(coldMs);
   return {
-    ...{ spread, same, burst: atOnce, requests: requests / single },
+    ...{ cold, spread, same, burst: atOnce, requests: requests / single },
     cpu: Object.fromEntries(cpu),
     memory: memoryIn(system),
   };
 }
 
-/** Since they were started; with the children that have ended. */
+/** Since they were started; with their children. */
 function cpuOf({ processes }: System): Record<string, number> {
-  const seconds = (pid: number) => {
+  const seconds = (pid: number): number => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // After the name in parentheses; user, system, and those of children are fields 14 to 17 of all.
+    // After the name in parentheses; user, system, and those of children that have ended are fields 14 to 17 of all.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) / 100, 0);
+    const ended = fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) / 100, 0);
+    return childrenOf(pid).reduce((sum, child) => sum + seconds(child), ended);
   };
   const kinds = Object.entries(processes);
   return Object.fromEntries(
     kinds.map(([kind, pids]) => [kind, pids.reduce((sum, pid) => sum + seconds(pid), 0)]),
   );
 }
+
+const childrenOf = (pid: number): number[] =>
+  readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
 
 function memoryIn({ processes }: System): Record<string, Memory> {
   const middle = (pids: readonly number[]): Memory => {
