@@ -34,8 +34,8 @@ async function turn(name: string, start: () => Promise<System>, size = sizes): P
     await using system = await start();
     return await measure(system, size);
   });
-  const { spread, same, ...rest } = measured;
-  console.log(name, { spread: median(spread), same: median(same), ...rest });
+  const { cold, spread, same, ...rest } = measured;
+  console.log(name, { cold: median(cold), spread: median(spread), same: median(same), ...rest });
   return measured;
 }
 

@@ -1,6 +1,7 @@
 // What is measured of each system, in the same way.
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { each } from '../asked.ts';
 import type { AuditLog } from '../audit-log.ts';
 import { type Memory, memoryOf } from '../memory.ts';
@@ -37,11 +38,13 @@ export interface Measured {
   spread: number[];
   /** As well, all of one volume. */
   same: number[];
-  /** Milliseconds until all were ready. */
+  /** Milliseconds until all were ready, of volumes that were left alone for a while. */
+  coldBurst: number;
+  /** As well, just after that. */
   burst: number;
-  /** To the API server, for each of `spread`, with what follows it. */
+  /** To the API server, for each that was one after another, with what follows it. */
   requests: number;
-  /** Of `burst`, with what follows it, processor seconds of all processes of a kind. */
+  /** Of both bursts, with what follows it, processor seconds of all processes of a kind. */
   cpu: Record<string, number>;
   /** At the end, of the process in the middle. */
   memory: Record<string, Memory>;
@@ -52,11 +55,11 @@ export const apiServer = 'API server and etcd';
 
 /** Nothing follows a snapshot later. */
 const silenceMs = 11_000;
-/** The engines of the agents have ended (agent/repository/native/lane.ts). */
+/** Then the engines of the agents have ended (agent/repository/native/lane.ts). */
 const coldMs = 35_000;
 
 export async function measure(system: System, { volumes, single, burst }: Sizes): Promise<Measured> {
-  const silence = (ms = silenceMs) => system.audit.silence(ms);
+  const silence = () => system.audit.silence(silenceMs);
   const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
   const oneByOne = async (prefix: string, volumeOf: (i: number) => number) => {
     const samples: number[] = [];
@@ -65,27 +68,29 @@ export async function measure(system: System, { volumes, single, burst }: Sizes)
     return samples;
   };
 
+  const atOnce = (prefix: string) =>
+    system.snapshots(numbers(burst).map((i) => ({ volume: i % volumes, name: `${prefix}-${i}` })));
+
   // Every volume has one: what is measured is not the first that it ever sees.
   await each(numbers(volumes), (volume) => system.snapshot({ volume, name: `first-${volume}` }), 5);
-  await silence(coldMs);
-  const cold = await oneByOne('cold', (i) => i % volumes);
   await silence();
-  let spread: number[] = [];
+  await sleep(coldMs);
+  const samples: Pick<Measured, 'cold' | 'spread' | 'same'> = { cold: [], spread: [], same: [] };
   const requests = await system.audit.requests(async () => {
-    spread = await oneByOne('spread', (i) => i % volumes);
+    samples.cold = await oneByOne('cold', (i) => i % volumes);
+    samples.spread = await oneByOne('spread', (i) => i % volumes);
+    samples.same = await oneByOne('same', () => 0);
     await silence();
   });
-  const same = await oneByOne('same', () => 0);
-  await silence();
+  await sleep(coldMs);
   const cpuBefore = cpuOf(system);
-  const atOnce = await system.snapshots(
-    numbers(burst).map((i) => ({ volume: i % volumes, name: `burst-${i}` })),
-  );
+  const coldBurst = await atOnce('burst');
+  const warmBurst = await atOnce('again');
   await silence();
   const cpu = Object.entries(cpuOf(system)).map(([kind, now]) => [kind, now - (cpuBefore[kind] ?? 0)]);
-  await silence(coldMs);
+  await sleep(coldMs);
   return {
-    ...{ cold, spread, same, burst: atOnce, requests: requests / single },
+    ...{ ...samples, coldBurst, burst: warmBurst, requests: requests / (3 * single) },
     cpu: Object.fromEntries(cpu),
     memory: memoryIn(system),
   };
