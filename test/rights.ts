@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { type AuditEvent, auditEvents } from './audit-events.ts';
 
 export interface Right {
   /** Kind and name of the role. */
@@ -62,38 +63,30 @@ const rightsOf = ({ kind, metadata: { name: role, namespace }, rules }: Role): R
     ),
   );
 
-interface AuditEvent {
-  verb: string;
-  objectRef?: {
-    apiGroup?: string;
-    resource?: string;
-    subresource?: string;
-    namespace?: string;
-    name?: string;
-  };
-  annotations?: Record<string, string>;
-  responseStatus?: { code?: number };
+/** In logs of an API server; what names no resource (`/version`) needs no right of ours. */
+export async function usesIn(...logs: string[]): Promise<Use[]> {
+  const uses = new Map<string, Use>();
+  for (const log of logs) {
+    for await (const event of auditEvents(log)) {
+      for (const use of usesOf(event)) uses.set(JSON.stringify(use), use);
+    }
+  }
+  return [...uses.values()];
 }
 
-/** Of the API server's audit log; what names no resource (`/version`) needs no right of ours. */
-export function usesIn(log: string): Use[] {
-  const uses = log.split('\n').flatMap((line): Use[] => {
-    if (!line.endsWith('}')) return []; // the API server is writing it
-    const { verb, objectRef, annotations, responseStatus } = JSON.parse(line) as AuditEvent;
-    if (!objectRef?.resource) return [];
-    const { apiGroup: group = '', resource, subresource, namespace = '', name = '' } = objectRef;
-    const use = {
-      group,
-      resource: subresource ? `${resource}/${subresource}` : resource,
-      verb,
-      namespace,
-      name,
-      refused: annotations?.['authorization.k8s.io/decision'] === 'forbid',
-    };
-    // Who makes an object by applying it needs both rights.
-    return verb === 'patch' && responseStatus?.code === 201 ? [use, { ...use, verb: 'create' }] : [use];
-  });
-  return [...new Map(uses.map((use) => [JSON.stringify(use), use])).values()];
+function usesOf({ verb, objectRef, annotations, responseStatus }: AuditEvent): Use[] {
+  if (!objectRef?.resource) return [];
+  const { apiGroup: group = '', resource, subresource, namespace = '', name = '' } = objectRef;
+  const use = {
+    group,
+    resource: subresource ? `${resource}/${subresource}` : resource,
+    verb,
+    namespace,
+    name,
+    refused: annotations?.['authorization.k8s.io/decision'] === 'forbid',
+  };
+  // Who makes an object by applying it needs both rights.
+  return verb === 'patch' && responseStatus?.code === 201 ? [use, { ...use, verb: 'create' }] : [use];
 }
 
 /**

@@ -1,6 +1,7 @@
 // How much is asked of an API server that writes an audit log (test/cluster/audit.ts).
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { auditEvents } from '../audit-events.ts';
 
 export class AuditLog {
   readonly #file: string;
@@ -26,15 +27,10 @@ export class AuditLog {
   }
 
   async #since(start: number): Promise<number> {
-    const file = await open(this.#file);
-    try {
-      let count = 0;
-      for await (const line of file.readLines({ start })) {
-        if (line.includes('"stage":"ResponseComplete"') && !line.includes('"resource":"leases"')) count++;
-      }
-      return count;
-    } finally {
-      await file.close();
+    let count = 0;
+    for await (const { stage, objectRef } of auditEvents(this.#file, start)) {
+      if (stage === 'ResponseComplete' && objectRef?.resource !== 'leases') count++;
     }
+    return count;
   }
 }

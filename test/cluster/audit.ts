@@ -15,6 +15,6 @@ export async function auditArgs(directory: string, users = [auditedUser]): Promi
   await writeFile(policy, JSON.stringify(file));
   return [
     ...['--audit-policy-file', policy, '--audit-log-path', join(directory, 'audit.log')],
-    ...['--audit-log-maxsize', '200', '--audit-log-maxbackup', '1'],
+    ...['--audit-log-maxsize', '1000', '--audit-log-maxbackup', '1'],
   ];
 }

@@ -1,5 +1,4 @@
 // The operator with its own rights on a real API server that writes down what is asked of it.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
@@ -53,7 +52,7 @@ test('nothing that a Workspace and a Snapshot need is refused from their making 
     const claim = await admin.get(pvcs, { namespace, name: 'jvs-w' });
     expect(claim?.metadata.deletionTimestamp ?? 'gone').toBeTruthy();
   }, within);
-  const uses = usesIn(await readFile(join(server.dir, 'audit.log'), 'utf8'));
+  const uses = await usesIn(join(server.dir, 'audit.log'));
   const { refused, unused } = compareRights(await operatorRights(['rbac/operator.yaml']), uses);
   expect(refused).toEqual([]);
   const names = unused.map(sayRight);
