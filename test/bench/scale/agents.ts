@@ -1,4 +1,4 @@
-// Simulated agents in a process of their own: real gRPC over TLS, no disk. Driven by its parent, see fleet.ts.
+// Simulated agents, in processes of their own: real gRPC over TLS, no disk. Driven by their parent, see fleet.ts.
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
@@ -31,7 +31,8 @@ class Agent {
     for (let i = 0; i < snapshots; i++) this.#take(`automatic ${i}`, 'auto', '');
   }
 
-  async run({ port, ca }: Command): Promise<never> {
+  async run({ port, ca, spreadMs }: Command): Promise<never> {
+    await sleep(Math.random() * spreadMs);
     for (let attempt = 0; ; attempt++) {
       const since = performance.now();
       await this.#connect(port, ca);

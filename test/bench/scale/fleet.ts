@@ -1,4 +1,4 @@
-// Starts the process of the simulated agents and tells it what to do.
+// Starts the processes of the simulated agents and tells them what to do.
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -10,6 +10,8 @@ export interface Command {
   /** On each agent's disk. */
   snapshots: number;
   members: { workspace: string; pod: string; token: string }[];
+  /** Milliseconds over which they dial for the first time: pods do not all start at once. */
+  spreadMs: number;
 }
 
 export interface Report {
@@ -18,29 +20,39 @@ export interface Report {
   welcomes: { workspace: string; at: number }[];
 }
 
+/** Of one process: with more, it and not the operator would be what is measured. */
+const perProcess = 1000;
+
 export class Fleet {
-  readonly #child: ChildProcess;
-  connected = 0;
+  readonly #children: ChildProcess[] = [];
+  readonly #connected = new Map<ChildProcess, number>();
   /** By workspace, when its agent was last welcomed (epoch ms). */
   readonly welcomed = new Map<string, number>();
 
   constructor(command: Command) {
-    this.#child = fork(join(import.meta.dirname, 'agents.ts'), {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    this.#child.on('message', (report: Report) => {
-      this.connected = report.connected;
-      for (const { workspace, at } of report.welcomes) this.welcomed.set(workspace, at);
-    });
-    this.#child.send(command);
+    for (let at = 0; at < command.members.length; at += perProcess) {
+      const child = fork(join(import.meta.dirname, 'agents.ts'), {
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
+      child.on('message', ({ connected, welcomes }: Report) => {
+        this.#connected.set(child, connected);
+        for (const { workspace, at } of welcomes) this.welcomed.set(workspace, at);
+      });
+      child.send({ ...command, members: command.members.slice(at, at + perProcess) });
+      this.#children.push(child);
+    }
+  }
+
+  get connected(): number {
+    return [...this.#connected.values()].reduce((sum, one) => sum + one, 0);
   }
 
   /** Every connection breaks at once, and every agent dials again at once. */
   cut(): void {
-    this.#child.send('cut');
+    for (const child of this.#children) child.send('cut');
   }
 
   stop(): void {
-    this.#child.kill('SIGKILL');
+    for (const child of this.#children) child.kill('SIGKILL');
   }
 }

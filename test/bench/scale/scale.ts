@@ -27,6 +27,8 @@ const perWorkspace = Number(values.snapshots);
 const limitMiB = Number(values.limit);
 /** Seconds for a phase: this machine has it all to itself. */
 const patience = 300 + (workspaceCount * (1 + perWorkspace)) / 50;
+/** A hundred agents a second begin. */
+const spreadMs = workspaceCount * 10;
 
 const stop = new AbortController();
 const { server } = await startInstalled(['config/manager/'], { audit: true });
@@ -78,7 +80,7 @@ try {
   const members = await world.makePods(places);
   const ca = await world.authority(first);
   await phase(`all agents connect; ${mirrored} snapshots are shown`, async (running) => {
-    fleet = new Fleet({ port: running.link, ca, snapshots: perWorkspace, members });
+    fleet = new Fleet({ port: running.link, ca, snapshots: perWorkspace, members, spreadMs });
     await eventually('all are connected', async () => fleet?.connected === workspaceCount, patience);
     await eventually(
       'all snapshots are shown',

@@ -67,7 +67,7 @@ try {
   await world.makeWorkspaces(places);
   const members = await world.makePods(places);
   const ca = await world.authority(first);
-  fleet = new Fleet({ port: service.port, ca, snapshots: 5, members });
+  fleet = new Fleet({ port: service.port, ca, snapshots: 5, members, spreadMs: 0 });
   const { welcomed } = fleet;
   const all = async () => fleet?.connected === count;
   await eventually('all are connected', all, 120);
