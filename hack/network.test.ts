@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseConfig as parseAgent } from '../agent/config.ts';
 import { parseConfig } from '../operator/config.ts';
 import { transferPort } from '../operator/transfer/plan.ts';

@@ -4,7 +4,7 @@ import { parser } from '@prometheus-io/lezer-promql';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { exposition } from '../agent/metrics/exposition.ts';
 import { gaugesOf } from '../agent/metrics/gauges.ts';
 import { Meters } from '../agent/metrics/meters.ts';

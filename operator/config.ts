@@ -1,6 +1,6 @@
 // The operator's configuration: flags and environment, checked once.
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDuration } from '../shared/duration.ts';
 
 const port = z.coerce.number().int().min(0).max(65535);

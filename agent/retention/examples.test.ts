@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDuration } from '../../shared/duration.ts';
 import { type Protections, planRetention, type RetentionInput } from './plan.ts';
 import type { RetentionRules } from './policy.ts';

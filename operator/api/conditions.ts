@@ -1,5 +1,5 @@
 // Conditions as the Kubernetes API conventions have them.
-import { z } from 'zod';
+import * as z from 'zod';
 import { int64, rfc3339, string, time } from './schema.ts';
 
 export const conditionSchema = z

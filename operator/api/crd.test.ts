@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { customResourceDefinition, resourceSchema, type Schema, structural } from './crd.ts';
 import { restoreDefinition } from './restore.ts';
 import { int32, int64, set, text, time, volumeSize } from './schema.ts';

@@ -1,5 +1,5 @@
 // From the API's zod schemas to CustomResourceDefinitions with structural schemas. Pure.
-import { z } from 'zod';
+import * as z from 'zod';
 import { apiVersion } from './parse.ts';
 import type { Rule } from './schema.ts';
 

@@ -1,5 +1,6 @@
 // From what the API server sends to what the controllers trust.
-import { z } from 'zod';
+import * as z from 'zod';
+import { toDotPath } from 'zod/v4/core';
 import { TerminalError } from '../runtime/errors.ts';
 import type { KubeObject, ObjectMeta } from '../runtime/types.ts';
 
@@ -64,7 +65,7 @@ function check<T>(schema: z.ZodType<T>, value: unknown, at: string[]): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.map(
-    ({ path, message }) => `${z.core.toDotPath([...at, ...path])}: ${message}`,
+    ({ path, message }) => `${toDotPath([...at, ...path])}: ${message}`,
   );
   throw new InvalidResource(problems.join('; '), { cause: result.error });
 }

@@ -1,6 +1,6 @@
 // Building blocks of the API's schemas. What zod checks here, the API server checks too: constraints become OpenAPI
 // keywords or CEL rules of the same meaning (crd.ts), with messages for people.
-import { z } from 'zod';
+import * as z from 'zod';
 import { quantityValue } from './quantity.ts';
 
 /** A CEL rule of a CustomResourceDefinition; `fieldPath` is relative to the schema that carries it. */

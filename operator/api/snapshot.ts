@@ -1,5 +1,5 @@
 // The Snapshot resource: the one source of its types, its parser, its CustomResourceDefinition and its reference.
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineResource, type ObjectMeta } from '../runtime/types.ts';
 import { conditionsSchema } from './conditions.ts';
 import type { Definition } from './crd.ts';

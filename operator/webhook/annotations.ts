@@ -1,5 +1,5 @@
 // What a pod's annotations ask of the injection.
-import { z } from 'zod';
+import * as z from 'zod';
 import { quantityValue } from '../api/quantity.ts';
 import { worktreeName } from '../api/schema.ts';
 import { Refusal } from './refusal.ts';

@@ -1,6 +1,4 @@
 // Keeps the API server able to call the webhook.
-import { readFile } from 'node:fs/promises';
-import { parseAllDocuments } from 'yaml';
 import type { Logger } from '../../shared/log.ts';
 import type { CertificateSource } from '../certs/source.ts';
 import type { KubeClient } from '../runtime/client.ts';
@@ -52,7 +50,8 @@ async function keep<T extends WebhookConfiguration>(
   signal: AbortSignal,
 ): Promise<void> {
   const { kind } = resource;
-  const manifest = webhookUrl === undefined ? undefined : await readManifest(resource);
+  const manifest =
+    webhookUrl === undefined ? undefined : await (await import('./manifest.ts')).readManifest(resource);
   const reconcile = async (name: string, signal: AbortSignal): Promise<void> => {
     const { caBundle } = certificates.current();
     const current = await client.get(resource, { name }, { signal });
@@ -90,13 +89,4 @@ async function keep<T extends WebhookConfiguration>(
   controller.enqueue(configurationName);
   informer.start(signal);
   await controller.start(signal);
-}
-
-/** The one that is installed in clusters: what holds there holds for development too. */
-async function readManifest<T extends WebhookConfiguration>({ kind }: Resource<T>): Promise<T> {
-  const file = new URL('../../config/manager/webhook.yaml', import.meta.url);
-  const all = parseAllDocuments(await readFile(file, 'utf8')).map((document) => document.toJS() as T);
-  const found = all.find((manifest) => manifest.kind === kind);
-  if (!found) throw new Error(`config/manager/webhook.yaml has no ${kind}`);
-  return found;
 }

@@ -1,5 +1,5 @@
 // AdmissionReview v1 in and out.
-import { z } from 'zod';
+import * as z from 'zod';
 import { InvalidResource } from '../api/parse.ts';
 import type { Pod } from '../runtime/resources.ts';
 import { workspaceLabel } from '../workspace/objects.ts';

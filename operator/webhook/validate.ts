@@ -1,5 +1,5 @@
 // What no schema can say of a Workspace: whether its schedule ever runs, and in a zone that there is.
-import { z } from 'zod';
+import * as z from 'zod';
 import { validateSchedule } from '../../shared/cron.ts';
 import { type AdmissionResponse, MalformedReview, type Reviewer } from './review.ts';
 

@@ -8,7 +8,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FakeOperator } from '../../agent/testing/fake-operator.ts';
 import { createAuthority } from '../../agent/testing/tls.ts';
 import { agentImage } from './images.ts';

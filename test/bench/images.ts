@@ -1,7 +1,7 @@
 // Operator and agent as their images start them: the bundle in dist/, with the flags and the environment of Dockerfiles.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const root = join(import.meta.dirname, '../..');
 
