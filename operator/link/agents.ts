@@ -56,6 +56,9 @@ export interface Desired {
   allowMassPrune?: boolean;
 }
 
+/** Once agents have been able to connect for so long, in milliseconds, those that run are back and have said what they wait for. */
+export const settleMs = 45_000;
+
 /** `workspace` is `namespace/name` everywhere. */
 export interface Agents {
   /** How long agents have been able to connect, in milliseconds; 0 while they are not. */

@@ -3,7 +3,7 @@ import type { Logger } from '../../shared/log.ts';
 import { assertReadable } from '../api/parse.ts';
 import { isPending } from '../desired/plan.ts';
 import type { Informers } from '../informers.ts';
-import type { Agents } from '../link/agents.ts';
+import { type Agents, settleMs } from '../link/agents.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import { ApiError } from '../runtime/errors.ts';
@@ -22,8 +22,6 @@ export interface Dependencies {
   log: Logger;
 }
 
-/** Agents that wait for a copy from this workspace have had time to say so after the link came up, in milliseconds. */
-const settleMs = 45_000;
 /** A pod that ended by itself, or was refused, is tried again no sooner; milliseconds. */
 const retryMs = 10_000;
 

@@ -8,7 +8,7 @@ import { type Workspace, type WorkspaceStatus, workspaces } from '../api/workspa
 import { caConfigMap, caKey } from '../certs/ca-config-map.ts';
 import type { CertificateSource } from '../certs/source.ts';
 import type { Informers } from '../informers.ts';
-import type { Agents } from '../link/agents.ts';
+import { type Agents, settleMs } from '../link/agents.ts';
 import { isMaintenance } from '../maintenance/pod.ts';
 import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
@@ -30,8 +30,6 @@ const writeInterval = 1_000;
 const refusedInterval = 20_000;
 /** Usage changes all the time; it is not worth a write of its own more often than this, in milliseconds. */
 const usageInterval = 60_000;
-/** Agents have had time to reconnect after the link came up, in milliseconds. */
-const settleTime = 45_000;
 /** With these a Workspace begins: nothing is amiss yet, and nobody has to do anything. */
 const beginnings = new Set(['ClaimMissing', 'DeploymentMissing', 'NoPods', 'NotConfigured']);
 
@@ -168,7 +166,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
         ...informers.snapshots.byIndex('workspace', key),
         ...informers.restores.byIndex('workspace', key),
       ],
-      linkSettled: agents.openFor() > settleTime,
+      linkSettled: agents.openFor() > settleMs,
     };
   }
 
@@ -197,7 +195,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
 
   async function writeStatus(key: string, observed: Observed, status: WorkspaceStatus): Promise<Result> {
     const { workspace } = observed;
-    const settle = observed.linkSettled ? undefined : { requeueAfter: settleTime };
+    const settle = observed.linkSettled ? undefined : { requeueAfter: settleMs };
     const before = workspace.status ?? {};
     const onlyVolatile = isDeepStrictEqual(withoutVolatile(before), withoutVolatile(status));
     const sameUsage = before.usedBytes === status.usedBytes && before.capacityBytes === status.capacityBytes;
