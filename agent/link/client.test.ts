@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
+import type { Backoff } from '../../shared/backoff.ts';
 import type { EventInput } from '../../shared/proto/gen/jvs/agent/v1/Event.ts';
 import { Events } from '../events.ts';
 import { Executor } from '../executor/executor.ts';
@@ -24,7 +25,15 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-async function start({ scanIntervalMs = 20, disk = [] as Descriptor[] } = {}) {
+async function start({
+  scanIntervalMs = 20,
+  disk = [],
+  patience,
+}: {
+  scanIntervalMs?: number;
+  disk?: Descriptor[];
+  patience?: Backoff;
+} = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'jvs-link-'));
   const files = { 'link-ca-file': join(directory, 'ca.crt'), 'link-token-file': join(directory, 'token') };
   const writeToken = (token: string) => writeFileSync(files['link-token-file'], `${token}\n`);
@@ -57,6 +66,7 @@ async function start({ scanIntervalMs = 20, disk = [] as Descriptor[] } = {}) {
     events,
     log,
     retry: { baseMs: 50, capMs: 200 },
+    ...(patience && { patience }),
   });
   const controller = new AbortController();
   const volumeRuns = volume.run(controller.signal);
@@ -207,6 +217,15 @@ test('the CA may come later, and a wrong one is told from an operator that is do
   expect(operator.streams).toEqual([]);
   writeCa(authority.ca);
   await vi.waitFor(() => expect(link.state.connected).toBe(true), within);
+});
+
+test('an operator that is slow is waited for longer at each attempt, until it comes to this agent', async () => {
+  const { operator, link, connect } = await start({ patience: { baseMs: 100, capMs: 2000 } });
+  operator.welcomeAfterMs = 500;
+  connect();
+  await vi.waitFor(() => expect(link.state.problem).toContain('no Welcome in time'), within);
+  await vi.waitFor(() => expect(link.state).toEqual({ connected: true, problem: '' }), within);
+  expect(operator.streams.length).toBeGreaterThan(2);
 });
 
 test('a refused agent shows why, tries on, and says it once', async () => {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { credentials, Metadata, status } from '@grpc/grpc-js';
-import { type Backoff, backoffMs } from '../../shared/backoff.ts';
+import { type Backoff, backoffMs, delayMs } from '../../shared/backoff.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { HelloInput } from '../../shared/proto/gen/jvs/link/v1/Hello.ts';
 import type { LinkClient as Stub } from '../../shared/proto/gen/jvs/link/v1/Link.ts';
@@ -36,6 +36,8 @@ export interface LinkOptions {
   log: Logger;
   /** Of the waits between attempts, milliseconds. */
   retry?: Backoff;
+  /** How long an operator may take to say Welcome, milliseconds: longer after each attempt that was given up for that. */
+  patience?: Backoff;
 }
 
 /** Codes that another attempt a second later will not change. */
@@ -64,12 +66,18 @@ const channelOptions = {
 };
 
 export class LinkClient {
-  readonly #options: LinkOptions & Required<Pick<LinkOptions, 'retry'>>;
+  readonly #options: LinkOptions & Required<Pick<LinkOptions, 'retry' | 'patience'>>;
   readonly #hello: HelloInput;
   #state: LinkState = { connected: false, problem: 'The operator has not been reached yet' };
 
   constructor(options: LinkOptions) {
-    this.#options = { retry: { baseMs: 1000, capMs: 15_000 }, ...options };
+    this.#options = {
+      retry: { baseMs: 1000, capMs: 15_000 },
+      // The first is soon over: a process that is stopped takes connections and says nothing. Who always gave up so soon
+      // would, among thousands of agents, never be there when its turn comes, and be work for nothing to the operator.
+      patience: { baseMs: 20_000, capMs: 80_000 },
+      ...options,
+    };
     const { workspace, pod, node } = options.config;
     this.#hello = { version, workspace, pod, node, session: randomUUID() };
   }
@@ -80,10 +88,13 @@ export class LinkClient {
 
   /** Connects again and again until aborted; then hangs up properly, so that another agent can take over at once. */
   async run(signal: AbortSignal): Promise<void> {
-    const { baseMs, capMs } = this.#options.retry;
+    const { retry, patience } = this.#options;
+    const { baseMs, capMs } = retry;
+    let silences = 0;
     for (let attempt = 0; !signal.aborted; attempt++) {
-      const ending = await this.#connect(signal);
+      const ending = await this.#connect(delayMs(patience, silences), signal);
       if (signal.aborted) break;
+      silences = ending.code === status.DEADLINE_EXCEEDED ? silences + 1 : 0;
       this.#set({ connected: false, problem: this.#explain(ending) });
       if (ending.connectedMs >= stableMs) attempt = 0;
       const factor = slow.has(ending.code) ? slowness : 1;
@@ -93,7 +104,7 @@ export class LinkClient {
     this.#set({ connected: false, problem: 'The agent is shutting down' });
   }
 
-  async #connect(signal: AbortSignal): Promise<Ending> {
+  async #connect(welcomeTimeoutMs: number, signal: AbortSignal): Promise<Ending> {
     const { config, address, volume, executor, upkeep, exporter, log } = this.#options;
     let stub: Stub | undefined;
     try {
@@ -113,6 +124,7 @@ export class LinkClient {
         exporter,
         log,
         onWelcome: () => this.#set({ connected: true, problem: '' }),
+        welcomeTimeoutMs,
       });
       return await session.run(signal);
     } catch (error) {

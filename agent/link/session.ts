@@ -25,9 +25,10 @@ export interface SessionOptions {
   exporter?: Exporter | undefined;
   log: Logger;
   onWelcome: () => void;
+  /** After so long without a Welcome the attempt is given up. */
+  welcomeTimeoutMs: number;
 }
 
-const welcomeTimeoutMs = 20_000;
 const farewellTimeoutMs = 1000;
 const heartbeatSeconds = { least: 1, most: 60, unsaid: 20 };
 
@@ -50,7 +51,7 @@ export class Session {
 
   /** Resolves when the stream has ended, whoever ended it. Aborting hangs up. */
   async run(signal: AbortSignal): Promise<Ending> {
-    const { hello, volume, executor, upkeep, exporter } = this.#options;
+    const { hello, volume, executor, upkeep, exporter, welcomeTimeoutMs } = this.#options;
     const call = this.#call;
     const { promise, resolve } = Promise.withResolvers<Pick<StatusObject, 'code' | 'details'>>();
     call.on('status', resolve);

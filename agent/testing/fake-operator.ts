@@ -25,6 +25,8 @@ export class FakeOperator {
   readonly streams: Heard[] = [];
   desired: DesiredStateInput = { role: 'ROLE_PRIMARY', engine: 'copy', snapshots: [] };
   heartbeatSeconds = 20;
+  /** It is slow: it takes so long to answer a Hello. */
+  welcomeAfterMs = 0;
   /** Refuses every stream while set. */
   refuse: { code: status; details: string } | undefined;
   /** Breaks a stream, the how manieth (from 0) it is, once it has heard this many messages. */
@@ -106,8 +108,10 @@ export class FakeOperator {
       heard.messages.push(message);
       if (message.hello) {
         heard.hello = message.hello;
-        call.write({ welcome: { version: 'test', heartbeatSeconds: this.heartbeatSeconds } });
-        call.write({ desired: this.desired });
+        setTimeout(() => {
+          call.write({ welcome: { version: 'test', heartbeatSeconds: this.heartbeatSeconds } });
+          call.write({ desired: this.desired });
+        }, this.welcomeAfterMs);
       }
       if (message.inventory) {
         heard.inventory.push(...message.inventory.snapshots);

@@ -1,8 +1,8 @@
 // Simulated agents, in processes of their own: real gRPC over TLS, no disk. Driven by their parent, see fleet.ts.
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
-import { backoffMs } from '../../../shared/backoff.ts';
+import { type ChannelCredentials, type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
+import { backoffMs, delayMs } from '../../../shared/backoff.ts';
 import type { SnapshotInput } from '../../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
 import type { AgentMessageInput } from '../../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
 import type { OperatorMessage } from '../../../shared/proto/gen/jvs/link/v1/OperatorMessage.ts';
@@ -13,8 +13,7 @@ const pageSize = 200;
 /** These as the real agent's: agent/link/client.ts and session.ts. */
 const retry = { baseMs: 1000, capMs: 15_000 };
 const keepalive = { 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 10_000 };
-/** A process that is stopped accepts connections, and says nothing. */
-const welcomeTimeoutMs = 20_000;
+const patience = { baseMs: 20_000, capMs: 80_000 };
 
 class Agent {
   readonly #member: Command['members'][number];
@@ -31,11 +30,12 @@ class Agent {
     for (let i = 0; i < snapshots; i++) this.#take(`automatic ${i}`, 'auto', '');
   }
 
-  async run({ port, ca, spreadMs }: Command): Promise<never> {
+  async run({ port, spreadMs }: Command, trust: ChannelCredentials): Promise<never> {
     await sleep(Math.random() * spreadMs);
+    let silences = 0;
     for (let attempt = 0; ; attempt++) {
       const since = performance.now();
-      await this.#connect(port, ca);
+      silences = (await this.#connect(port, trust, delayMs(patience, silences))) ? 0 : silences + 1;
       this.connected = false;
       if (performance.now() - since > 5000) attempt = 0;
       if (!this.hurry) await sleep(backoffMs(retry, attempt));
@@ -48,10 +48,11 @@ class Agent {
     this.#call?.cancel();
   }
 
-  async #connect(port: number, ca: string): Promise<void> {
+  /** Resolves when the stream has ended; false when it was given up without a Welcome. */
+  async #connect(port: number, trust: ChannelCredentials, welcomeTimeoutMs: number): Promise<boolean> {
     const metadata = new Metadata();
     metadata.set('authorization', `Bearer ${this.#member.token}`);
-    const stub = new (loadLink().Link)(`localhost:${port}`, credentials.createSsl(Buffer.from(ca)), {
+    const stub = new (loadLink().Link)(`localhost:${port}`, trust, {
       ...keepalive,
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_retries': 0,
@@ -60,7 +61,11 @@ class Agent {
     this.#call = call;
     let heartbeat: NodeJS.Timeout | undefined;
     call.on('error', () => {}); // `status` says it too
-    const silence = setTimeout(() => call.cancel(), welcomeTimeoutMs);
+    let silent = false;
+    const silence = setTimeout(() => {
+      silent = true;
+      call.cancel();
+    }, welcomeTimeoutMs);
     call.on('data', ({ welcome, desired }: OperatorMessage) => {
       if (welcome) {
         clearTimeout(silence);
@@ -85,6 +90,7 @@ class Agent {
     clearTimeout(silence);
     clearInterval(heartbeat);
     stub.close();
+    return !silent;
   }
 
   #take(note: string, origin: string, requestUid: string): SnapshotInput {
@@ -123,7 +129,8 @@ process.on('message', (command: Command | 'cut') => {
   if (command === 'cut') for (const agent of agents) agent.cut();
   else {
     agents = command.members.map((member) => new Agent(member, command.snapshots));
-    for (const agent of agents) void agent.run(command);
+    const trust = credentials.createSsl(Buffer.from(command.ca));
+    for (const agent of agents) void agent.run(command, trust);
   }
 });
 process.on('disconnect', () => process.exit());

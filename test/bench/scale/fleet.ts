@@ -20,8 +20,8 @@ export interface Report {
   welcomes: { workspace: string; at: number }[];
 }
 
-/** Of one process: with more, it and not the operator would be what is measured. */
-const perProcess = 1000;
+/** Of one process: with more it takes so long for a round of them all that it misses the operator's pings. */
+const perProcess = 250;
 
 export class Fleet {
   readonly #children: ChildProcess[] = [];

@@ -27,8 +27,8 @@ const perWorkspace = Number(values.snapshots);
 const limitMiB = Number(values.limit);
 /** Seconds for a phase: this machine has it all to itself. */
 const patience = 300 + (workspaceCount * (1 + perWorkspace)) / 50;
-/** A hundred agents a second begin. */
-const spreadMs = workspaceCount * 10;
+/** Fifty agents a second begin. */
+const spreadMs = workspaceCount * 20;
 
 const stop = new AbortController();
 const { server } = await startInstalled(['config/manager/'], { audit: true });
