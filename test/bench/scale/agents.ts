@@ -1,5 +1,6 @@
 // Simulated agents, in processes of their own: real gRPC over TLS, no disk. Driven by their parent, see fleet.ts.
 import { createHash, randomUUID } from 'node:crypto';
+import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelCredentials, type ClientDuplexStream, credentials, Metadata } from '@grpc/grpc-js';
 import { backoffMs, delayMs } from '../../../shared/backoff.ts';
@@ -123,6 +124,8 @@ class Agent {
   }
 }
 
+// In a cluster they are on other nodes: here they have what the operator and the API server leave of this one.
+setPriority(constants.priority.PRIORITY_LOW);
 let agents: Agent[] = [];
 let welcomes: Report['welcomes'] = [];
 process.on('message', (command: Command | 'cut') => {
