@@ -124,8 +124,8 @@ class Agent {
   }
 }
 
-// In a cluster they are on other nodes: here they have what the operator and the API server leave of this one.
-setPriority(constants.priority.PRIORITY_LOW);
+// In a cluster they are on other nodes: here, where they are most processes, they shall not have most of the processor.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 let agents: Agent[] = [];
 let welcomes: Report['welcomes'] = [];
 process.on('message', (command: Command | 'cut') => {

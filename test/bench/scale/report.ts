@@ -52,7 +52,7 @@ export function page(results: Results): string {
 ${workspaces.toLocaleString('en')} Workspaces, each with a connected agent (simulated, real gRPC over TLS) and
 ${snapshots} snapshots on its disk – ${total} in all – against a real API server and etcd on the same machine
 (${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}), where API server and etcd compete with the operator for the
-processor, and the agents, niced, have what is left; the load average went up to ${fixed(load)}. Written by
+processor, and so do the agents, at a lower priority; the load average went up to ${fixed(load)}. Written by
 \`${command}\`.
 
 | Phase | Seconds | Requests of the operator | Its processor seconds | Its memory after, MiB (anonymous) |
