@@ -1,6 +1,6 @@
 import { setImmediate as settled } from 'node:timers/promises';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Controller, type ControllerOptions, type Result } from './controller.ts';
 import { ApiError, TerminalError, Unreachable } from './errors.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -55,6 +55,17 @@ describe('Controller', () => {
     controller.enqueue('a');
     await pass(1000);
     expect(times()).toEqual([0, 300]);
+  });
+
+  it('lets others have their turn between reconciles that wait for nothing', async () => {
+    const work = async () => {
+      for (const until = performance.now() + 1; performance.now() < until; );
+    };
+    const { controller } = start(work, { workers: 4 });
+    for (let i = 0; i < 200; i++) controller.enqueue(String(i));
+    await settled();
+    expect(runs.length).toBeLessThan(50);
+    await vi.waitFor(() => expect(runs).toHaveLength(200));
   });
 
   it('backs off exponentially up to the cap and starts afresh after a success', async () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Backoff, backoffMs } from '../../shared/backoff.ts';
 import type { Logger } from '../../shared/log.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -24,6 +25,8 @@ export interface ControllerOptions {
 }
 
 const OUTAGE_BACKOFF = { baseMs: 100, capMs: 5_000 };
+/** All workers together, before everything else has its turn of the event loop. */
+const TURN_MS = 5;
 
 /**
  * Runs `reconcile` for keys that are enqueued, and again after errors, until it is stopped. After a TerminalError the
@@ -36,6 +39,8 @@ export class Controller {
   readonly #log: Logger;
   readonly #queue: WorkQueue;
   readonly #failures = new Map<string, number>();
+  /** When the first reconcile of this turn of the event loop ended. */
+  #turnSince: number | undefined;
 
   constructor(options: ControllerOptions) {
     this.#options = {
@@ -85,7 +90,22 @@ export class Controller {
       this.#queue.done(key);
       outages = answered ? 0 : outages + 1;
       if (!answered) await pause(backoffMs(OUTAGE_BACKOFF, outages, random), stop, clock);
+      else await this.#giveWay();
     }
+  }
+
+  /**
+   * Reconciles that find nothing to do wait for nothing: thousands of them, as after a start, would hold up all else that
+   * the process does, the renewal of its lease too.
+   */
+  async #giveWay(): Promise<void> {
+    const now = performance.now();
+    if (this.#turnSince === undefined) {
+      this.#turnSince = now;
+      setImmediate(() => {
+        this.#turnSince = undefined;
+      });
+    } else if (now - this.#turnSince > TURN_MS) await nextTurn();
   }
 
   /** False when the API server could not be reached. */
