@@ -143,7 +143,7 @@ try {
   });
   await phase('all agents reconnect at one moment', async (running) => {
     fleet?.cut();
-    await eventually('they are cut off', async () => (fleet?.connected ?? 0) < workspaceCount, 10);
+    await eventually('they are cut off', async () => (fleet?.connected ?? 0) < workspaceCount, patience);
     await eventually('all are connected', async () => fleet?.connected === workspaceCount, patience);
     await running.idle();
   });
