@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // unit: beside the code, no outside part. integration: a real API server. e2e: a real node with pods, all files beside
-// each other. disruptive: those that stop what all others need, one after another.
+// each other. disruptive: those that stop what all others need, one after another. network: on one that enforces policies.
 const onTheNode = {
   globalSetup: ['test/e2e/setup.ts'],
   testTimeout: 300_000,
@@ -50,6 +50,13 @@ export default defineConfig({
           ...onTheNode,
           maxWorkers: 1,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          name: 'network',
+          include: ['test/e2e/network/*.test.ts'],
+          ...onTheNode,
         },
       },
     ],

@@ -114,7 +114,12 @@ function assessAgent({ workspace, agent, pods, linkSettled }: Observed): Finding
   const known = workspace.status?.conditions?.find(({ type }) => type === 'AgentConnected');
   if (known && !linkSettled) return known;
   return pods.some(({ status }) => status?.phase === 'Running')
-    ? finding('AgentConnected', 'False', 'NotConnected', 'Pods run but no agent of theirs is connected')
+    ? finding(
+        'AgentConnected',
+        'False',
+        'NotConnected',
+        'Pods run but no agent of theirs is connected: the log of their container jvs-agent says why',
+      )
     : finding('AgentConnected', 'False', 'NoPods', 'No pod of the workspace runs');
 }
 

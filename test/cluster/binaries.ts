@@ -29,6 +29,7 @@ const programs = {
   helm: ['helm', '.'],
   'snapshot-controller': ['csi', 'github.com/kubernetes-csi/external-snapshotter/v8/cmd/snapshot-controller'],
   'csi-snapshotter': ['csi', 'github.com/kubernetes-csi/external-snapshotter/v8/cmd/csi-snapshotter'],
+  'kube-router': ['network', 'github.com/cloudnativelabs/kube-router/v2/cmd/kube-router'],
 } as const satisfies Record<string, readonly [string, string]>;
 
 export type Program = keyof typeof programs;

@@ -1,5 +1,5 @@
 // Brings up the cluster with the operator in it, and runs the e2e suite where its node is in reach.
-// Arguments are vitest's.
+// Arguments are vitest's; with --project another suite for the node.
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,11 +12,12 @@ import { ensureFakeClock } from './disruptive/life/clock.ts';
 
 ensureJuiceFs();
 ensureFakeClock();
+const own = process.argv.slice(2);
+const projects = own.includes('--project') ? [] : ['--project', 'e2e', '--project', 'disruptive'];
 const target = await openTarget();
 const overlay = await writeOverlay(target);
 const suite = await target.start([
-  ...['env', `JVS_INSTALL=${overlay}`, 'vitest', 'run', '--project', 'e2e', '--project', 'disruptive'],
-  ...process.argv.slice(2),
+  ...['env', `JVS_INSTALL=${overlay}`, 'vitest', 'run', ...projects, ...own],
 ]);
 const [code] = await once(suite, 'close');
 // Failed tests hide nothing of the rights.
@@ -28,7 +29,7 @@ async function checkRights(): Promise<boolean> {
   const { refused, unused } = compareRights(await operatorRights(), await usesIn(...(await auditLogs())));
   for (const use of refused) console.error('refused to the operator:', use);
   // Some files of the suite do not use all of its rights.
-  const wholeSuite = process.argv.slice(2).every((argument) => /^--(?!project)/.test(argument));
+  const wholeSuite = own.every((argument) => /^--(?!project)/.test(argument));
   const idle = wholeSuite ? unused.filter((right) => !isRare(right)) : [];
   for (const right of idle) console.error(`never used, take it out of config/rbac: ${sayRight(right)}`);
   const amiss = refused.length + idle.length;
