@@ -94,7 +94,7 @@ export function connectByKubeconfig(file?: string): Connect {
 
 /** One agent as long as the TLS options stay the same. TCP keep-alive finds a vanished peer in about 40 s. */
 function keepAliveAgents(server: URL): (tls: AgentOptions) => Agent {
-  const common = { keepAlive: true, keepAliveMsecs: 30_000, maxFreeSockets: 32 } as const;
+  const common = { keepAlive: true, keepAliveMsecs: 30_000, maxFreeSockets: 8 } as const;
   if (server.protocol === 'http:') {
     const agent = new HttpAgent(common);
     return () => agent;
