@@ -157,6 +157,7 @@ test('an operator that is killed and comes back, with another certificate and as
   });
   connect();
   await vi.waitFor(() => expect(operator.latest?.inventories).toBe(1), within);
+  await vi.waitFor(() => expect(link.state.connected).toBe(true), within);
   operator.kill();
   await vi.waitFor(() => expect(link.state.connected).toBe(false), within);
   expect(link.state.problem).toMatch(/^operator localhost:\d+: UNAVAILABLE/);

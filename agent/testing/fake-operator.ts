@@ -108,10 +108,12 @@ export class FakeOperator {
       heard.messages.push(message);
       if (message.hello) {
         heard.hello = message.hello;
-        setTimeout(() => {
+        const answer = () => {
           call.write({ welcome: { version: 'test', heartbeatSeconds: this.heartbeatSeconds } });
           call.write({ desired: this.desired });
-        }, this.welcomeAfterMs);
+        };
+        if (this.welcomeAfterMs > 0) setTimeout(answer, this.welcomeAfterMs);
+        else answer();
       }
       if (message.inventory) {
         heard.inventory.push(...message.inventory.snapshots);

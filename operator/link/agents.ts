@@ -56,7 +56,10 @@ export interface Desired {
   allowMassPrune?: boolean;
 }
 
-/** Once agents have been able to connect for so long, in milliseconds, those that run are back and have said what they wait for. */
+/**
+ * Once agents have been able to connect for so long, in milliseconds, those that run are back and have said what they
+ * wait for.
+ */
 export const settleMs = 45_000;
 
 /** `workspace` is `namespace/name` everywhere. */

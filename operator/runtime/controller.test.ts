@@ -65,7 +65,7 @@ describe('Controller', () => {
     for (let i = 0; i < 200; i++) controller.enqueue(String(i));
     await settled();
     expect(runs.length).toBeLessThan(50);
-    await vi.waitFor(() => expect(runs).toHaveLength(200));
+    await vi.waitFor(() => expect(runs).toHaveLength(200), { timeout: 10_000 });
   });
 
   it('backs off exponentially up to the cap and starts afresh after a success', async () => {
