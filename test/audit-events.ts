@@ -18,10 +18,13 @@ export interface AuditEvent {
   responseStatus?: { code?: number };
 }
 
-/** From byte `start` on; without what the API server is writing. */
+/**
+ * From byte `start` on; without what the API server is writing, and the rest of a line that it was writing at `start`,
+ * where that was the file's size.
+ */
 export async function* auditEvents(log: string, start = 0): AsyncGenerator<AuditEvent> {
   await using file = await open(log);
   for await (const line of file.readLines({ start })) {
-    if (line.endsWith('}')) yield JSON.parse(line) as AuditEvent;
+    if (line.startsWith('{') && line.endsWith('}')) yield JSON.parse(line) as AuditEvent;
   }
 }

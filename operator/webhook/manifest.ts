@@ -1,5 +1,5 @@
-// The webhook's configuration as clusters have it installed. A file of its own: only an operator outside the cluster loads
-// it, and what reads YAML with it.
+// The webhook's configuration as clusters have it installed. A file of its own: only an operator outside the cluster
+// loads it, and what reads YAML with it.
 import { readFile } from 'node:fs/promises';
 import { parseAllDocuments } from 'yaml';
 import type { Resource } from '../runtime/types.ts';

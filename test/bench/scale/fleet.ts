@@ -24,7 +24,7 @@ export interface Report {
 const perProcess = 250;
 
 export class Fleet {
-  readonly #children: ChildProcess[] = [];
+  /** By process, how many of its agents. */
   readonly #connected = new Map<ChildProcess, number>();
   /** By workspace, when its agent was last welcomed (epoch ms). */
   readonly welcomed = new Map<string, number>();
@@ -39,7 +39,7 @@ export class Fleet {
         for (const { workspace, at } of welcomes) this.welcomed.set(workspace, at);
       });
       child.send({ ...command, members: command.members.slice(at, at + perProcess) });
-      this.#children.push(child);
+      this.#connected.set(child, 0);
     }
   }
 
@@ -49,10 +49,10 @@ export class Fleet {
 
   /** Every connection breaks at once, and every agent dials again at once. */
   cut(): void {
-    for (const child of this.#children) child.send('cut');
+    for (const child of this.#connected.keys()) child.send('cut');
   }
 
   stop(): void {
-    for (const child of this.#children) child.kill('SIGKILL');
+    for (const child of this.#connected.keys()) child.kill('SIGKILL');
   }
 }

@@ -1,5 +1,4 @@
 // config/network on a network that enforces it: what is needed gets through, and what is not does not.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkout } from '../../cluster/paths.ts';
@@ -58,7 +57,7 @@ async function reaches(namespace: string, pod: string, address: string, port: nu
 beforeAll(async () => {
   await createWorkspace(open, 'before', { template });
   for (const namespace of [open, closed]) await makeStranger(namespace);
-  await apply(await readFile(policies('policy.yaml'), 'utf8'));
+  await kubectl('apply', '-f', policies('policy.yaml'));
   for (const namespace of [closed, unprepared]) await apply(denyAll(namespace));
   await kubectl('apply', '-n', closed, '-f', policies('workspaces.yaml'));
   const operator = await leader();
