@@ -59,6 +59,8 @@ interface Place {
 
 export class Registry implements Agents {
   readonly #places = new Map<string, Place>();
+  /** By pod: one entry, or more for a moment when its label has changed. */
+  readonly #byPod = new Map<string, Set<Entry>>();
   readonly #changes: Changes;
   readonly #clock: Clock;
   /** Monotonic ms; undefined while no agent can connect. */
@@ -107,8 +109,11 @@ export class Registry implements Agents {
   forget(workspace: string): void {
     const place = this.#places.get(workspace);
     this.#places.delete(workspace);
-    for (const { peer } of place?.agents ?? []) {
-      peer.end(refusal(status.NOT_FOUND, `Workspace ${workspace} is deleted; what is on the volume stays.`));
+    for (const entry of place?.agents ?? []) {
+      this.#unindex(entry);
+      entry.peer.end(
+        refusal(status.NOT_FOUND, `Workspace ${workspace} is deleted; what is on the volume stays.`),
+      );
     }
   }
 
@@ -132,6 +137,8 @@ export class Registry implements Agents {
       if (before) place.agents.splice(index, 1);
       place.agents.push(entry);
     }
+    if (before) this.#unindex(before);
+    this.#index(entry);
     before?.peer.end(
       refusal(status.ABORTED, `A newer stream of pod ${identity.pod.name} has replaced this one.`),
     );
@@ -188,6 +195,7 @@ export class Registry implements Agents {
     const { place, entry } = this.#find(session);
     if (!place || !entry) return;
     place.agents.splice(place.agents.indexOf(entry), 1);
+    this.#unindex(entry);
     this.#publish(place);
     this.#changes.notify(entry.identity.workspace, uidsOf(place, entry));
     if (place.agents.length === 0 && !place.desired) this.#places.delete(entry.identity.workspace);
@@ -223,9 +231,7 @@ export class Registry implements Agents {
 
   /** Snapshot of the sessions; of one pod, or all. */
   sessions(pod?: { namespace: string; name: string }): Session[] {
-    return this.#entries().filter(
-      ({ identity }) => !pod || (identity.pod.name === pod.name && identity.pod.namespace === pod.namespace),
-    );
+    return pod ? [...(this.#byPod.get(keyOf(pod)) ?? [])] : this.#entries();
   }
 
   /** Hangs up on all agents and forgets what was asked of them. */
@@ -248,6 +254,20 @@ export class Registry implements Agents {
       this.#places.set(workspace, place);
     }
     return place;
+  }
+
+  #index(entry: Entry): void {
+    const key = keyOf(entry.identity.pod);
+    const entries = this.#byPod.get(key);
+    if (entries) entries.add(entry);
+    else this.#byPod.set(key, new Set([entry]));
+  }
+
+  #unindex(entry: Entry): void {
+    const key = keyOf(entry.identity.pod);
+    const entries = this.#byPod.get(key);
+    entries?.delete(entry);
+    if (entries?.size === 0) this.#byPod.delete(key);
   }
 
   #entries(): Entry[] {
@@ -275,6 +295,8 @@ export class Registry implements Agents {
     }
   }
 }
+
+const keyOf = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}/${name}`;
 
 /** Requests whose outlook changes with the agents. */
 function uidsOf({ desired }: Place, entry?: Entry): string[] {
