@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { type Agent, Agent as HttpAgent } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { isIPv6 } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { systemClock } from './clock.ts';
 
 export interface Endpoint {
@@ -105,7 +106,9 @@ function keepAliveAgents(server: URL): (tls: AgentOptions) => Agent {
       Object.values(tls).map((value) => (Buffer.isBuffer(value) ? value.toString('latin1') : value)),
     );
     // The requests under way on the old agent finish there; the server closes its idle connections.
-    if (current?.id !== id) current = { id, agent: new HttpsAgent({ ...common, ...tls }) };
+    // The certificates are read once, and not for every connection.
+    if (current?.id !== id)
+      current = { id, agent: new HttpsAgent({ ...common, ...tls, secureContext: createSecureContext(tls) }) };
     return current.agent;
   };
 }
