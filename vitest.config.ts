@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 // unit: beside the code, no outside part. integration: a real API server. e2e: a real node with pods, all files beside
 // each other. disruptive: those that stop what all others need, one after another. network: on one that enforces policies.
+// arm64: the images for another machine, by emulation.
 const onTheNode = {
   globalSetup: ['test/e2e/setup.ts'],
   testTimeout: 300_000,
@@ -57,6 +58,14 @@ export default defineConfig({
           name: 'network',
           include: ['test/e2e/network/*.test.ts'],
           ...onTheNode,
+        },
+      },
+      {
+        test: {
+          name: 'arm64',
+          include: ['test/arm64/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 900_000,
         },
       },
     ],

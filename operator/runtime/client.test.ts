@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { KubeClient } from './client.ts';
 import { connectAsServiceAccount } from './connection.ts';
 import { type Answer, FakeServer, json } from './fake-server.ts';
@@ -147,5 +147,15 @@ describe('connectAsServiceAccount', () => {
     } finally {
       await rm(directory, { recursive: true });
     }
+  });
+});
+
+describe('connectDefault', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('says what is missing where nothing names a cluster', async () => {
+    vi.stubEnv('HOME', '/nonexistent');
+    for (const name of ['KUBECONFIG', 'KUBERNETES_SERVICE_HOST']) vi.stubEnv(name, undefined);
+    await expect(KubeClient.fromDefault().list(nodes)).rejects.toThrow('no cluster is known: set KUBECONFIG');
   });
 });

@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { type Agent, Agent as HttpAgent } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { isIPv6 } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { systemClock } from './clock.ts';
 
@@ -67,7 +69,9 @@ export function connectByKubeconfig(file?: string): Connect {
     const { KubeConfig } = await import('@kubernetes/client-node');
     const config = new KubeConfig();
     if (file) config.loadFromFile(file);
-    else config.loadFromDefault();
+    else if (process.env.KUBECONFIG || existsSync(join(homedir(), '.kube/config'))) config.loadFromDefault();
+    else
+      throw new Error('no cluster is known: set KUBECONFIG, or run in a pod that has a ServiceAccount token');
     const cluster = config.getCurrentCluster();
     if (!cluster)
       throw new Error('the kubeconfig has no current cluster: set one with kubectl config use-context');

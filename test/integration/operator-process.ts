@@ -13,7 +13,7 @@ export interface OperatorProcess {
   stop(): Promise<void>;
 }
 
-async function freePort(): Promise<string> {
+export async function freePort(): Promise<string> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();
