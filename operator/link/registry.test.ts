@@ -68,6 +68,23 @@ const want = (...uids: string[]) =>
 const desiredOf = ({ sent }: FakeAgent) => sent.at(-1)?.desired as DesiredState | undefined;
 const primary = () => registry.primary(WS)?.pod;
 
+it('the sessions of a pod are those that are there, however they came and went', () => {
+  const of = (name: string) => registry.sessions({ namespace: 'ns', name });
+  join('a');
+  const again = join('a');
+  expect(of('a')).toEqual([again.session]);
+  join('b');
+  const anew = join('b', { uid: 'of another' });
+  expect(of('b')).toEqual([anew.session]);
+  registry.left(again.session);
+  expect(of('a')).toEqual([]);
+  registry.forget(WS);
+  expect(of('b')).toEqual([]);
+  join('a');
+  registry.clear({ code: status.UNAVAILABLE, message: 'no longer the leader' });
+  expect(of('a')).toEqual([]);
+});
+
 describe('roles', () => {
   it('the longest connected is primary, until it is gone', () => {
     want('u1');
