@@ -5,7 +5,7 @@ import { parseWorkspace, type Workspace } from '../api/workspace.ts';
 import type { Informers } from '../informers.ts';
 import { quietLog, rotatable } from '../link/testing.ts';
 import { createMeters } from '../metrics.ts';
-import { agentOf, FakeAgents } from '../mirror/testing.ts';
+import { agentOf, FakeAgents, onDisk, statusOf } from '../mirror/testing.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
@@ -25,6 +25,8 @@ class World {
   readonly agents = new FakeAgents();
   readonly certificates = rotatable(bundleOf('first'));
   readonly created: unknown[] = [];
+  /** How often a status was written. */
+  writes = 0;
   /** About Workspaces: reasons. */
   readonly events: string[] = [];
   /** Why the API server makes nothing. */
@@ -83,6 +85,7 @@ class World {
         return object;
       },
       applyStatus: async (_: unknown, { metadata, status }: Workspace) => {
+        this.writes += 1;
         const at = `${metadata.namespace}/${metadata.name}`;
         const before = this.workspaces.get(at);
         if (before) this.workspaces.set(at, { ...before, status });
@@ -139,6 +142,23 @@ test('a new leader gives agents time to come back, however long it has waited to
   world.agents.openForMs = 46_000;
   await vi.advanceTimersByTimeAsync(10_000);
   expect(world.connected()).toBe('False');
+});
+
+test('what an agent says of a snapshot, in several messages, is written once', async () => {
+  world.agents.set(key, agentOf([onDisk(1)], { status: statusOf({ snapshotCount: 1 }) }));
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(60_000);
+  world.writes = 0;
+  const both = [onDisk(1), onDisk(2)];
+  world.agents.set(key, agentOf(both, { status: statusOf({ snapshotCount: 1 }) }));
+  await vi.advanceTimersByTimeAsync(20);
+  world.agents.set(key, agentOf(both, { status: statusOf({ snapshotCount: 2 }) }));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(world.workspaces.get(key)?.status).toMatchObject({
+    snapshotCount: 2,
+    lastSnapshotTime: '2026-11-18T11:06:42Z',
+  });
+  expect(world.writes).toBe(1);
 });
 
 test('with what every Workspace begins with nobody is troubled; with what comes of it they are', async () => {

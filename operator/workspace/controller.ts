@@ -28,6 +28,8 @@ import { planStatus } from './status.ts';
 const writeInterval = 1_000;
 /** What was refused may be allowed by and by: a quota grows, a policy changes. In milliseconds. */
 const refusedInterval = 20_000;
+/** With each snapshot an agent says several things; what the Workspace shows comes after the Snapshot itself. In milliseconds. */
+const agentInterval = 100;
 /** Usage changes all the time; it is not worth a write of its own more often than this, in milliseconds. */
 const usageInterval = 60_000;
 /** With these a Workspace begins: nothing is amiss yet, and nobody has to do anything. */
@@ -88,7 +90,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     bundles.delete(namespace);
     enqueueAll(namespace);
   });
-  agents.onChange((workspace) => controller.enqueue(workspace));
+  agents.onChange((workspace) => controller.enqueue(workspace, { after: agentInterval }));
   transfers.onChange((workspace) => controller.enqueue(workspace));
   certificates.onChange(() => enqueueAll());
 
