@@ -28,7 +28,7 @@ import { planStatus } from './status.ts';
 const writeInterval = 1_000;
 /** What was refused may be allowed by and by: a quota grows, a policy changes. In milliseconds. */
 const refusedInterval = 20_000;
-/** With each snapshot an agent says several things; what the Workspace shows comes after the Snapshot itself. In milliseconds. */
+/** An agent says several things of each snapshot, and the Snapshot itself goes first. In milliseconds. */
 const agentInterval = 100;
 /** Usage changes all the time; it is not worth a write of its own more often than this, in milliseconds. */
 const usageInterval = 60_000;
