@@ -288,6 +288,8 @@ test('restores and deletions killed at random times', { timeout: 30_000 + RUNS *
     for (const { snapshot_id } of await listSnapshots(new Layout(volume.path))) {
       await crashSometime(volume, { delete: snapshot_id, evenHeads: true });
     }
+    // The second can have died while it wrote that it has the lease: nobody knows then that it is dead, for 15 s.
+    await volume.engine().repair();
     await whole(volume);
   });
   expect([...outcomes].sort()).toEqual(['new', 'old']);
