@@ -6,6 +6,7 @@ import type { AgentMessage } from '../../shared/proto/gen/jvs/link/v1/AgentMessa
 import type { DesiredStateInput } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
 import type { Hello } from '../../shared/proto/gen/jvs/link/v1/Hello.ts';
 import type { OperatorMessageInput } from '../../shared/proto/gen/jvs/link/v1/OperatorMessage.ts';
+import { Multimap } from '../runtime/multimap.ts';
 import { AgentState } from './agent-state.ts';
 import type { Agents, ConnectedAgent, Desired } from './agents.ts';
 import { Bucket } from './bucket.ts';
@@ -60,7 +61,7 @@ interface Place {
 export class Registry implements Agents {
   readonly #places = new Map<string, Place>();
   /** By pod: one entry, or more for a moment when its label has changed. */
-  readonly #byPod = new Map<string, Set<Entry>>();
+  readonly #byPod = new Multimap<string, Entry>();
   readonly #changes: Changes;
   readonly #clock: Clock;
   /** Monotonic ms; undefined while no agent can connect. */
@@ -110,7 +111,7 @@ export class Registry implements Agents {
     const place = this.#places.get(workspace);
     this.#places.delete(workspace);
     for (const entry of place?.agents ?? []) {
-      this.#unindex(entry);
+      this.#byPod.delete(podKey(entry.identity.pod), entry);
       entry.peer.end(
         refusal(status.NOT_FOUND, `Workspace ${workspace} is deleted; what is on the volume stays.`),
       );
@@ -137,8 +138,8 @@ export class Registry implements Agents {
       if (before) place.agents.splice(index, 1);
       place.agents.push(entry);
     }
-    if (before) this.#unindex(before);
-    this.#index(entry);
+    if (before) this.#byPod.delete(podKey(before.identity.pod), before);
+    this.#byPod.add(podKey(entry.identity.pod), entry);
     before?.peer.end(
       refusal(status.ABORTED, `A newer stream of pod ${identity.pod.name} has replaced this one.`),
     );
@@ -195,7 +196,7 @@ export class Registry implements Agents {
     const { place, entry } = this.#find(session);
     if (!place || !entry) return;
     place.agents.splice(place.agents.indexOf(entry), 1);
-    this.#unindex(entry);
+    this.#byPod.delete(podKey(entry.identity.pod), entry);
     this.#publish(place);
     this.#changes.notify(entry.identity.workspace, uidsOf(place, entry));
     if (place.agents.length === 0 && !place.desired) this.#places.delete(entry.identity.workspace);
@@ -231,7 +232,7 @@ export class Registry implements Agents {
 
   /** Snapshot of the sessions; of one pod, or all. */
   sessions(pod?: { namespace: string; name: string }): Session[] {
-    return pod ? [...(this.#byPod.get(keyOf(pod)) ?? [])] : this.#entries();
+    return pod ? [...this.#byPod.get(podKey(pod))] : this.#entries();
   }
 
   /** Hangs up on all agents and forgets what was asked of them. */
@@ -254,20 +255,6 @@ export class Registry implements Agents {
       this.#places.set(workspace, place);
     }
     return place;
-  }
-
-  #index(entry: Entry): void {
-    const key = keyOf(entry.identity.pod);
-    const entries = this.#byPod.get(key);
-    if (entries) entries.add(entry);
-    else this.#byPod.set(key, new Set([entry]));
-  }
-
-  #unindex(entry: Entry): void {
-    const key = keyOf(entry.identity.pod);
-    const entries = this.#byPod.get(key);
-    entries?.delete(entry);
-    if (entries?.size === 0) this.#byPod.delete(key);
   }
 
   #entries(): Entry[] {
@@ -296,7 +283,7 @@ export class Registry implements Agents {
   }
 }
 
-const keyOf = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}/${name}`;
+const podKey = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}/${name}`;
 
 /** Requests whose outlook changes with the agents. */
 function uidsOf({ desired }: Place, entry?: Entry): string[] {

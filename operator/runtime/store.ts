@@ -1,3 +1,4 @@
+import { Multimap } from './multimap.ts';
 import { type KubeObject, keyOf } from './types.ts';
 
 export type Indexes<T> = Record<string, (object: T) => string[]>;
@@ -5,12 +6,12 @@ export type Indexes<T> = Record<string, (object: T) => string[]>;
 /** Objects by key and by whatever the indexes say; the objects are never changed, only replaced. */
 export class Store<T extends KubeObject> {
   readonly #objects = new Map<string, T>();
-  readonly #indexes: [(object: T) => string[], Map<string, Set<string>>][] = [];
-  readonly #byName = new Map<string, Map<string, Set<string>>>();
+  readonly #indexes: [(object: T) => string[], Multimap<string, string>][] = [];
+  readonly #byName = new Map<string, Multimap<string, string>>();
 
   constructor(indexes: Indexes<T>) {
     for (const [name, valuesOf] of Object.entries(indexes)) {
-      const keysByValue = new Map<string, Set<string>>();
+      const keysByValue = new Multimap<string, string>();
       this.#indexes.push([valuesOf, keysByValue]);
       this.#byName.set(name, keysByValue);
     }
@@ -34,7 +35,7 @@ export class Store<T extends KubeObject> {
     const index = this.#byName.get(name);
     if (!index) throw new Error(`there is no index ${name}`);
     const found: T[] = [];
-    for (const key of index.get(value) ?? []) {
+    for (const key of index.get(value)) {
       const object = this.#objects.get(key);
       if (object) found.push(object);
     }
@@ -46,11 +47,7 @@ export class Store<T extends KubeObject> {
     this.delete(key);
     this.#objects.set(key, object);
     for (const [valuesOf, keysByValue] of this.#indexes) {
-      for (const value of valuesOf(object)) {
-        const keys = keysByValue.get(value);
-        if (keys) keys.add(key);
-        else keysByValue.set(value, new Set([key]));
-      }
+      for (const value of valuesOf(object)) keysByValue.add(value, key);
     }
   }
 
@@ -59,11 +56,7 @@ export class Store<T extends KubeObject> {
     if (!object) return;
     this.#objects.delete(key);
     for (const [valuesOf, keysByValue] of this.#indexes) {
-      for (const value of valuesOf(object)) {
-        const keys = keysByValue.get(value);
-        keys?.delete(key);
-        if (keys?.size === 0) keysByValue.delete(value);
-      }
+      for (const value of valuesOf(object)) keysByValue.delete(value, key);
     }
   }
 }

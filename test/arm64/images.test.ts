@@ -1,23 +1,21 @@
 // The images for arm64, run on this machine: by hand before a release (npm run test:arm64), as QEMU is slow.
-import { execFile } from 'node:child_process';
 import { linkSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildForPlatforms } from '../../hack/images.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
 import { pods } from '../../operator/runtime/resources.ts';
 import { placesOf, World } from '../bench/scale/world.ts';
 import { ensurePackages } from '../cluster/packages.ts';
-import { ended } from '../cluster/process.ts';
+import { ended, output } from '../cluster/process.ts';
 import { root, startInstalled } from '../integration/kubectl.ts';
 import { operatorCredentials } from '../integration/operator-client.ts';
 import { freePort } from '../integration/operator-process.ts';
+import { eventually } from '../kubectl.ts';
 import { type UnpackedImage, unpackImages } from '../oci-archive.ts';
 import { EmulatedMachine } from './machine.ts';
 
-const run = promisify(execFile);
 let scratch: string;
 let operatorImage: UnpackedImage;
 let agentImage: UnpackedImage;
@@ -44,12 +42,8 @@ function makeVolume(name: string): string {
 }
 
 /** What this machine's own code says of the volume; rejects when it finds damage. */
-async function here(volume: string, ...args: string[]): Promise<string> {
-  const { stdout } = await run(process.execPath, ['agent/main.ts', ...args, '--volume', volume], {
-    cwd: root,
-  });
-  return stdout;
-}
+const here = (volume: string, ...args: string[]): Promise<string> =>
+  output(process.execPath, ['agent/main.ts', ...args, '--volume', volume], { cwd: root });
 
 test('the agent calls the system as it does here', async () => {
   const program = "console.log(process.arch, typeof process.getBuiltinModule('node:ffi')?.dlopen)";
@@ -110,10 +104,11 @@ test('operator and agent of that machine inject, and make a Snapshot Ready', asy
     operator.kill('SIGKILL');
     await ended(operator);
   });
-  await vi.waitFor(async () => expect((await fetch(`http://127.0.0.1:${health}/readyz`)).ok).toBe(true), {
-    timeout: 120_000,
-    interval: 500,
-  });
+  await eventually(
+    'the operator is ready',
+    async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok,
+    120,
+  );
   await world.makeWorkspaces(places);
   const [member] = await world.makePods(places);
   const pod = await client.get(pods, { namespace: place.namespace, name: member?.pod ?? '' });

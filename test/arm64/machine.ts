@@ -1,6 +1,6 @@
 // Programs of an unpacked image of another architecture, run by QEMU. The kernel hands them to it in a user namespace of
 // their own (binfmt_misc), so that nothing is registered on the machine, and their children as well.
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
@@ -39,15 +39,19 @@ export class EmulatedMachine {
 
   /** The image's entrypoint with further arguments and variables; ends with this process. */
   start(args: readonly string[], environment: Record<string, string> = {}): ChildProcess {
-    return this.#spawn([...this.#image.config.config.Entrypoint, ...args], environment, 'ignore');
+    return this.#spawn([...this.#image.config.config.Entrypoint, ...args], environment, [
+      'ignore',
+      'ignore',
+      'inherit',
+    ]);
   }
 
   /** What a program of the image prints; rejects with what it says on stderr when it fails. */
   output(...command: string[]): Promise<string> {
-    return collect(this.#spawn(command, {}, 'pipe'), command.join(' '));
+    return collect(this.#spawn(command, {}, ['ignore', 'pipe', 'pipe']), command.join(' '));
   }
 
-  #spawn(command: readonly string[], environment: Record<string, string>, out: 'ignore' | 'pipe') {
+  #spawn(command: readonly string[], environment: Record<string, string>, stdio: StdioOptions) {
     const { root, config } = this.#image;
     const binds = this.#mounts.map(([place, directory]) => `mount --bind '${directory}' '${root}${place}'`);
     const setUp = [
@@ -64,7 +68,7 @@ export class EmulatedMachine {
     return spawnBound('unshare', [...namespaces, 'sh', '-c', setUp, 'sh', ...command], {
       // What sets it up is this machine's.
       env: { ...variables, ...environment, PATH: `${variables.PATH}:/usr/sbin:/sbin` },
-      stdio: ['ignore', out, out === 'pipe' ? 'pipe' : 'inherit'],
+      stdio,
     });
   }
 }

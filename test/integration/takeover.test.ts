@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
 import { deployments, leases } from '../../operator/runtime/resources.ts';
-import { AuditLog } from '../bench/audit-log.ts';
+import { AuditLog } from '../audit-log.ts';
 import { changesIn } from '../changes.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
 import { startInstalled } from './kubectl.ts';

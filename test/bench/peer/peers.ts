@@ -3,13 +3,13 @@ import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KubeClient } from '../../../operator/runtime/client.ts';
 import { defineResource, type KubeObject } from '../../../operator/runtime/types.ts';
+import { AuditLog } from '../../audit-log.ts';
 import { ensureBinaries } from '../../cluster/binaries.ts';
 import { moduleSource } from '../../cluster/go.ts';
 import { ended, spawnBound } from '../../cluster/process.ts';
 import { startWithKubectl } from '../../integration/kubectl.ts';
 import { kubeconfigOf } from '../../integration/operator-client.ts';
 import { Asked } from '../asked.ts';
-import { AuditLog } from '../audit-log.ts';
 import { apiServer, type System } from './system.ts';
 import { claimOf, driverName, makeClaims, namespace } from './volumes.ts';
 

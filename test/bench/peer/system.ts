@@ -2,8 +2,8 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AuditLog } from '../../audit-log.ts';
 import { each } from '../asked.ts';
-import type { AuditLog } from '../audit-log.ts';
 import { type Memory, memoryOf } from '../memory.ts';
 import { percentile } from '../scale/report.ts';
 

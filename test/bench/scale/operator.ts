@@ -2,9 +2,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { AuditLog } from '../../audit-log.ts';
 import { spawnBound } from '../../cluster/process.ts';
 import { eventually } from '../../kubectl.ts';
-import { AuditLog } from '../audit-log.ts';
 import { operatorImage } from '../images.ts';
 import { memoryOf } from '../memory.ts';
 import { limitMemory } from '../memory-limit.ts';

@@ -1,7 +1,7 @@
 // How much is asked of an API server that writes an audit log (test/cluster/audit.ts).
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { auditEvents } from '../audit-events.ts';
+import { auditEvents } from './audit-events.ts';
 
 export class AuditLog {
   readonly #file: string;
