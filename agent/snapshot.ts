@@ -12,7 +12,8 @@ export const requestTag = (uid: string): string => `${requestTagPrefix}${uid}`;
 /** The tag of what was taken before a restore; later ones of the same restore have a number added. */
 export const beforeTag = (uid: string): string => `${requestTag(uid)}-before`;
 
-const isRequestTag = (tag: string): boolean => tag.startsWith(requestTagPrefix);
+/** Whether it ties a snapshot to a resource. */
+export const isRequestTag = (tag: string): boolean => tag.startsWith(requestTagPrefix);
 
 /** The tag that ties a snapshot to the run of the schedule it was made for. */
 export const scheduleTag = (scheduledFor: Date): string => `auto-${scheduledFor.getTime() / 1000}`;

@@ -35,19 +35,21 @@ export class StateStore {
   }
 
   /**
-   * Replaced as a whole, on the disk when it resolves. Never throws: on a full volume retention must go on, as it
-   * makes room; what was not saved is known as long as this process lives.
+   * Replaced as a whole, on the disk when it resolves with true. Never throws: on a full volume retention must go on,
+   * as it makes room; what was not saved is known as long as this process lives.
    */
-  async save(name: string, value: unknown): Promise<void> {
+  async save(name: string, value: unknown): Promise<boolean> {
     const text = JSON.stringify(value);
-    if (this.#saved.get(name) === text) return;
+    if (this.#saved.get(name) === text) return true;
     try {
       await this.write(name, value);
       this.#saved.set(name, text);
       this.#failing = false;
+      return true;
     } catch (err) {
       if (!this.#failing) this.#log.error({ err, name }, 'the state of the agent can not be saved');
       this.#failing = true;
+      return false;
     }
   }
 

@@ -65,14 +65,16 @@ const desired = (uids: string[], fields: DesiredStateInput = {}): DesiredState =
   );
 
 test('the primary makes each request once, in order, one at a time, however often it is asked', async () => {
-  const { repository, executor, volume, phases } = start();
+  const { repository, executor, volume } = start();
   executor.setDesired(desired(['a', 'b', 'c']));
   executor.setDesired(desired(['a', 'b', 'c']));
   await vi.waitFor(() => expect(volume.state.snapshots).toHaveLength(3));
   executor.setDesired(desired(['a', 'b', 'c']));
   executor.setDesired(desired([]));
+  const again = vi.spyOn(repository, 'snapshot');
   executor.setDesired(desired(['c']));
-  await vi.waitFor(() => expect(phases('c').filter((phase) => phase === 'done')).toHaveLength(2));
+  await vi.waitFor(() => expect(again).toHaveBeenCalledOnce());
+  await executor.idle();
   expect(repository.disk.map(({ tags, note, agent }) => [tags, note, agent?.origin])).toEqual([
     [['release', 'k8s-a'], 'note of a', 'manual'],
     [['release', 'k8s-b'], 'note of b', 'manual'],
@@ -87,9 +89,12 @@ test('a request that a killed agent had finished is adopted', async () => {
   const repository = new MemoryRepository();
   const made = fakeDescriptor({ tags: ['k8s-a'] });
   repository.disk.push(made);
-  const { executor, phases } = start(repository);
+  const { executor, volume } = start(repository);
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  const adopt = vi.spyOn(repository, 'snapshot');
   executor.setDesired(desired(['a']));
-  await vi.waitFor(() => expect(phases('a')).toContain('done'));
+  await vi.waitFor(() => expect(adopt).toHaveBeenCalledOnce());
+  await executor.idle();
   expect(repository.disk).toEqual([made]);
 });
 
@@ -137,8 +142,21 @@ test('what may pass is waited for and said; what may not is failed and remembere
   await vi.waitFor(() => expect(phases('b')).toContain('PHASE_FAILED'));
   executor.setDesired(desired(['a', 'b']));
   expect(executor.pending()).toMatchObject([{ uid: 'b', phase: 'PHASE_FAILED', reason: 'ParentMismatch' }]);
-  expect(updates.filter(([uid]) => uid === 'b')).toHaveLength(3); // in progress, with bytes, failed
+  expect(updates.filter(([uid]) => uid === 'b')).toHaveLength(1);
   expect(repository.disk).toHaveLength(1);
+});
+
+test('a snapshot that lasts is said to be in progress, and how far it is', async () => {
+  const { repository, executor, volume, phases, updates } = start();
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  const { promise, resolve } = Promise.withResolvers<void>();
+  repository.gate = promise;
+  executor.setDesired(desired(['a']));
+  await vi.waitFor(() => expect(phases('a')).toEqual(['PHASE_IN_PROGRESS']));
+  expect(executor.pending()).toMatchObject([{ uid: 'a', phase: 'PHASE_IN_PROGRESS' }]);
+  resolve();
+  await vi.waitFor(() => expect(phases('a')).toContain('done'));
+  expect(updates).toContainEqual(['a', expect.objectContaining({ bytesDone: 1, bytesTotal: 2 })]);
 });
 
 test('an engine that does not exist fails the request and names it', async () => {

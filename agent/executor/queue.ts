@@ -17,6 +17,9 @@ import {
 /** A word on the request that runs; the operator keeps the latest. */
 export type Report = (word: Omit<RequestUpdateInput, 'uid' | 'phase'>) => void;
 
+/** Most snapshots are done sooner, and nobody needs to hear that they have begun. Milliseconds. */
+const sayAfterMs = 200;
+
 export interface QueueOptions {
   /** Carries a request out; gives the last word on it where there has to be one. */
   perform: (request: Request, report: Report) => Promise<RequestUpdateInput | undefined>;
@@ -92,19 +95,32 @@ export class Queue {
       kind: request.kind,
       ...('name' in request.asked && { request: request.asked.name }),
     };
-    let said: RequestUpdateInput = { uid, phase: 'PHASE_IN_PROGRESS' };
+    const running: RequestState = { ...state, phase: 'running' };
+    let word: RequestUpdateInput = { uid, phase: 'PHASE_IN_PROGRESS' };
     // A retry says that it is in progress when it is: not before it has got past what stopped the last one.
-    this.#set({ ...state, phase: 'running', update: state.attempts ? state.update : said });
+    let underWay = state.attempts === 0;
+    let lasts = request.kind !== 'snapshot';
+    const say = () => {
+      this.#set(underWay && lasts ? { ...running, update: word } : running);
+    };
+    say();
+    const timer = setTimeout(() => {
+      lasts = true;
+      say();
+    }, sayAfterMs);
     try {
-      const update = await perform(request, (word) => {
-        said = { ...said, ...word };
-        this.#set({ ...state, phase: 'running', update: said });
+      const update = await perform(request, (more) => {
+        word = { ...word, ...more };
+        underWay = true;
+        say();
       });
       this.#set({ ...state, phase: 'done', update });
       log.info(about, 'request done');
     } catch (err) {
       log.warn({ ...about, err }, 'request not done');
-      this.#fail({ ...state, update: said }, err);
+      this.#fail({ ...state, update: word }, err);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -23,7 +23,7 @@ export class Journal {
   readonly #clock: Clock;
   readonly #onChange: () => void;
   #entries: JournalEntries = { removed: [], notices: [] };
-  #saving: Promise<void> = Promise.resolve();
+  #saving: Promise<unknown> = Promise.resolve();
   #loaded = false;
 
   constructor(store: StateStore, clock: Clock, onChange: () => void) {

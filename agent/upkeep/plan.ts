@@ -3,8 +3,11 @@ import { createHash } from 'node:crypto';
 import type { Descriptor, Worktree } from '../repository/repository.ts';
 import { isMassPrune, planRetention, type RetentionDecision } from '../retention/plan.ts';
 import { selfSnapshots } from '../retention/policy.ts';
-import { beforeTag, isDamaged, requestTag, type SnapshotNotes } from '../snapshot.ts';
+import { beforeTag, isDamaged, isRequestTag, requestTag, type SnapshotNotes } from '../snapshot.ts';
 import type { Rules } from './rules.ts';
+
+/** Clocks of two nodes differ by less. */
+const clockSkewMs = 300_000;
 
 export type Notes = ReadonlyMap<string, SnapshotNotes>;
 
@@ -22,12 +25,15 @@ export function planPrune(
   snapshots: readonly Descriptor[],
   worktrees: readonly Worktree[],
   notes: Notes,
-  { policy, maxSnapshots, pinned, requests, restores, allowMassPrune }: Rules,
+  { policy, maxSnapshots, pinned, requests, restores, allowMassPrune, writtenAt }: Rules,
   now: Date,
 ): PrunePlan {
   // Deleted before the operator has seen it, a request would be carried out a second time.
   const asked = new Set(requests.map(requestTag));
-  const untold = snapshots.filter(({ tags }) => tags?.some((tag) => asked.has(tag)));
+  const knownUntil = writtenAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(writtenAt) - clockSkewMs;
+  const untold = snapshots.filter(({ tags, created_at }) =>
+    tags?.some((tag) => asked.has(tag) || (isRequestTag(tag) && Date.parse(created_at) >= knownUntil)),
+  );
   // Without the one before, a restore that goes wrong could not be undone.
   const before = restores.map(({ uid }) => beforeTag(uid));
   const undoing = snapshots.filter(({ tags }) =>

@@ -1,4 +1,5 @@
 // What the operator asked for once and for all: kept on the volume, so that it holds while no operator says it again.
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod/mini';
 import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
 import { hooksOf, hooksSchema } from '../hooks/hook.ts';
@@ -32,6 +33,8 @@ export const rulesSchema = z.object({
   hooks: z.optional(hooksSchema),
   finalSnapshot: z._default(z.boolean(), false),
   allowMassPrune: z.boolean(),
+  /** Only on the volume: of what was asked for since, nothing is in `requests`. */
+  writtenAt: z.optional(z.string()),
 });
 export type Rules = z.infer<typeof rulesSchema>;
 
@@ -40,6 +43,13 @@ export const noRules: Rules = {
   ...{ pinned: [], requests: [], restores: [] },
   ...{ finalSnapshot: false, allowMassPrune: false },
 };
+
+/** Whether they differ in nothing but requests, which come and go with every snapshot. */
+export function isSame(a: Rules, b: Rules | undefined): boolean {
+  return b !== undefined && isDeepStrictEqual(withoutRequests(a), withoutRequests(b));
+}
+
+const withoutRequests = ({ requests: _, writtenAt: __, ...rules }: Rules) => rules;
 
 export function rulesOf(desired: DesiredState): Rules {
   const { schedule, retention, pinned, snapshots, restores, finalSnapshot, allowMassPrune } = desired;

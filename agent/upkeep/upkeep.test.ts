@@ -7,10 +7,11 @@ import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredSta
 import { type Clock, systemClock } from '../clock.ts';
 import { Events } from '../events.ts';
 import { Executor } from '../executor/executor.ts';
-import { RepositoryError } from '../repository/repository.ts';
+import { type Descriptor, RepositoryError } from '../repository/repository.ts';
 import { StateStore } from '../state.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 import { Volume } from '../volume/volume.ts';
+import { noRules, rulesOf } from './rules.ts';
 import { Upkeep } from './upkeep.ts';
 
 const log = pino({ level: 'silent' });
@@ -80,6 +81,11 @@ const desired = (fields: Partial<DesiredState>): DesiredState => ({
   initial: null,
   exports: [],
   ...fields,
+});
+
+const request = (uid: string) => ({
+  ...{ uid, name: 's', worktree: 'main', note: '', tags: [], engine: '' },
+  ...{ expectedParent: '', compression: null, partialPaths: [], origin: '' },
 });
 
 const everyMinute = {
@@ -184,24 +190,41 @@ test('a pinned snapshot stays', async () => {
 test('the snapshot of a request that the operator still asks for stays, so that it is not made again', async () => {
   const asked = fakeDescriptor({ tags: ['k8s-uid-1'] });
   repository.disk.push(asked, fakeDescriptor(), fakeDescriptor(), fakeDescriptor());
-  const request = {
-    uid: 'uid-1',
-    name: 's',
-    worktree: 'main',
-    note: '',
-    tags: [],
-    engine: '',
-    expectedParent: '',
-    compression: null,
-    partialPaths: [],
-    origin: '',
-  };
   const { executor, upkeep } = start();
-  executor.setDesired(desired({ retention: keepTwo, snapshots: [request] }));
+  executor.setDesired(desired({ retention: keepTwo, snapshots: [request('uid-1')] }));
   await vi.waitFor(() => expect(upkeep.view.journal.removed).toHaveLength(1), within);
   expect(repository.disk[0]).toBe(asked);
   executor.setDesired(desired({ retention: keepTwo }));
   await vi.waitFor(() => expect(repository.disk).not.toContain(asked), within);
+});
+
+test('what was asked for since the rules were written stays until the operator has spoken', async () => {
+  const [old, asked] = [fakeDescriptor({ tags: ['k8s-uid-1'] }), fakeDescriptor({ tags: ['k8s-uid-2'] })];
+  repository.disk.push(old, asked, fakeDescriptor(), fakeDescriptor(), fakeDescriptor());
+  const dayBefore = (descriptor: Descriptor) => new Date(Date.parse(descriptor.created_at) - 86_400_000);
+  Object.assign(old, { created_at: dayBefore(old).toISOString() });
+  const { policy } = rulesOf(desired({ retention: keepTwo }));
+  const written = { ...noRules, policy, writtenAt: asked.created_at };
+  mkdirSync(join(directory, '.jvs/agent'), { recursive: true });
+  writeFileSync(join(directory, '.jvs/agent/rules.json'), JSON.stringify(written));
+  const { executor, upkeep } = start(); // nobody tells it anything
+  await vi.waitFor(() => expect(upkeep.view.journal.removed).toHaveLength(2), within);
+  await vi.waitFor(() => expect(repository.disk).toHaveLength(3), within);
+  expect(repository.disk[0]).toBe(asked);
+  executor.setDesired(desired({ retention: keepTwo }));
+  await vi.waitFor(() => expect(repository.disk).not.toContain(asked), within);
+});
+
+test('what is asked for is on the volume before retention deletes anything', async () => {
+  const asked = fakeDescriptor({ tags: ['k8s-uid-1'] });
+  const first = start();
+  first.executor.setDesired(desired({ retention: keepTwo }));
+  const rules = join(directory, '.jvs/agent/rules.json');
+  await vi.waitFor(() => expect(existsSync(rules)).toBe(true), within);
+  first.executor.setDesired(desired({ retention: keepTwo, snapshots: [request('uid-1')] }));
+  repository.disk.push(asked, fakeDescriptor(), fakeDescriptor(), fakeDescriptor());
+  await vi.waitFor(() => expect(first.upkeep.view.journal.removed).toHaveLength(1), within);
+  expect(JSON.parse(readFileSync(rules, 'utf8'))).toMatchObject({ requests: ['uid-1'] });
 });
 
 test('more than half at once is held and said, until it is allowed', async () => {

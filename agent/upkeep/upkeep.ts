@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod/mini';
 import type { Logger } from '../../shared/log.ts';
+import type { Role } from '../../shared/proto/gen/jvs/agent/v1/Role.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { Emitter } from '../emitter.ts';
 import type { Executor } from '../executor/executor.ts';
@@ -15,7 +16,7 @@ import type { Volume, VolumeState } from '../volume/volume.ts';
 import { Journal, type JournalEntries } from './journal.ts';
 import type { Notes, PrunePlan } from './plan.ts';
 import { Pruner } from './pruner.ts';
-import { noRules, type Rules, rulesOf, rulesSchema } from './rules.ts';
+import { isSame, noRules, type Rules, rulesOf, rulesSchema } from './rules.ts';
 import { Scheduler, type ScheduleStatus } from './scheduler.ts';
 import { Verifier, type VerifySettings } from './verifier.ts';
 
@@ -73,7 +74,11 @@ export class Upkeep {
   readonly #pruner: Pruner;
   readonly #verifier: Verifier;
   #view: UpkeepView = { status: {}, journal: { removed: [], notices: [] }, notes: new Map() };
+  /** Another object after each change. */
   #rules: Rules | undefined;
+  /** Those on the volume. */
+  #written: Rules | undefined;
+  #role: Role | undefined;
   #reasons: ReadonlyMap<string, readonly string[]> = new Map();
   #decisions: Readonly<Record<'keep' | 'delete' | 'held', number>> = { keep: 0, delete: 0, held: 0 };
   #loaded = false;
@@ -146,10 +151,16 @@ export class Upkeep {
     const { volume, executor, clock, maintenance, log } = this.#options;
     const subscriptions = [
       executor.desired.subscribe((desired) => {
+        const before = this.#rules;
         const rules = rulesOf(desired);
-        if (!isDeepStrictEqual(rules, this.#rules)) this.#pruneAt = 0;
-        this.#rules = rules;
+        if (!isDeepStrictEqual(rules, before)) this.#rules = rules;
         if (!maintenance) executor.hooks.use(rules.hooks);
+        if (isSame(rules, before) && executor.role === this.#role) {
+          if (this.#rules !== before) this.#pruneSoon();
+          return;
+        }
+        this.#role = executor.role;
+        this.#pruneAt = 0;
         this.#wake();
       }),
       volume.changes.subscribe((now, before) => this.#volumeChanged(now, before)),
@@ -176,18 +187,19 @@ export class Upkeep {
 
   /** Does what is due, and says when to look again, in milliseconds. */
   async #turn(signal: AbortSignal): Promise<number> {
-    const { volume, executor, store, clock } = this.#options;
+    const { volume, executor, clock } = this.#options;
     if (!volume.state.info) return lookAgainMs;
     if (executor.role === 'ROLE_STANDBY') {
       // The primary goes on with what is on the volume; whoever is it next begins with that.
       this.#loaded = false;
+      this.#written = undefined;
       this.#reasons = new Map();
       this.#set({ status: {}, notes: this.#annotate() });
       return lookAgainMs;
     }
     if (!this.#loaded) await this.#load();
     const rules = this.#rules ?? noRules;
-    if (this.#rules) await store.save('rules', rules);
+    if (this.#rules && !isSame(this.#rules, this.#written)) await this.#write(this.#rules);
     await this.#sayDamage();
     if (executor.hooks.frozen) executor.thaw();
 
@@ -206,14 +218,21 @@ export class Upkeep {
 
   async #load(): Promise<void> {
     const { store, executor, maintenance } = this.#options;
-    const rules = await store.load('rules', rulesSchema);
-    this.#rules ??= rules;
+    const written = await store.load('rules', rulesSchema);
+    // The operator may have spoken meanwhile.
+    if (!this.#rules) this.#rules = this.#written = written;
     if (!maintenance) executor.hooks.use(this.#rules?.hooks);
     await this.#journal.load();
     await this.#sayCutShort();
     await this.#scheduler.load();
     await this.#verifier.load();
     this.#loaded = true;
+  }
+
+  async #write(rules: Rules): Promise<void> {
+    const { store, clock } = this.#options;
+    const writtenAt = clock.now().toISOString();
+    if (await store.save('rules', { ...rules, writtenAt })) this.#written = rules;
   }
 
   /** A final snapshot that its process did not live to finish. */
@@ -239,6 +258,7 @@ export class Upkeep {
 
   async #prune(rules: Rules, until: Date | undefined, signal: AbortSignal): Promise<void> {
     this.#pruneAt = this.#now() + retentionIntervalMs;
+    if (this.#rules && this.#rules !== this.#written) await this.#write(this.#rules);
     const plan = await this.#pruner.tryPlan(rules, this.#verifier.results);
     const { decisions = [], doomed = [], held = 0 } = plan ?? {};
     this.#decisions = {
@@ -255,13 +275,19 @@ export class Upkeep {
   #volumeChanged(now: VolumeState, before: VolumeState): void {
     if (now.info !== before.info) this.#wake();
     if (now.snapshots === before.snapshots) return;
-    this.#pruneAt = Math.min(this.#pruneAt, this.#now() + this.#options.settleMs);
-    this.#wake();
+    this.#pruneSoon();
     if (!this.#loaded || now.info?.repositoryId !== before.info?.repositoryId) return;
     const known = new Set(this.#journal.entries.removed.map(({ id }) => id));
     const gone = diff(before.snapshots, now.snapshots).removed.filter((id) => !known.has(id));
     const message = 'It is not on the volume any more, and the agent did not delete it';
     void this.#journal.removed(gone.map((id) => ({ id, reason: 'RemovedFromVolume', message })));
+  }
+
+  #pruneSoon(): void {
+    const at = this.#now() + this.#options.settleMs;
+    if (at >= this.#pruneAt) return;
+    this.#pruneAt = at;
+    this.#wake();
   }
 
   #verified(): void {
