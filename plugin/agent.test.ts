@@ -49,7 +49,7 @@ test('an agent answers, and the connection is closed afterwards', async () => {
   });
   const page = await withAgent(pod, 'p', (agent) => call(agent, agent.listSnapshots, { pageSize: 1 }));
   expect(page).toMatchObject({ snapshots: [{ id: 'x', integrity: 'INTEGRITY_UNSPECIFIED' }], totalSize: 1 });
-  await expect.poll(() => pod.open.size).toBe(0);
+  await expect.poll(() => pod.open.size, { timeout: 10_000 }).toBe(0);
 });
 
 test('what the agent refuses is told in its words', async () => {

@@ -13,6 +13,8 @@ import { RepositoryError } from '../repository/repository.ts';
 import { call } from '../testing/call.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 
+const within = { timeout: 10_000, interval: 5 };
+
 const log = pino({ level: 'silent' });
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -35,7 +37,7 @@ async function start(repository = new MemoryRepository()) {
 const open = (client: AgentClient) =>
   vi.waitFor(async () => {
     expect((await call(client.getStatus.bind(client), {})).repositoryId).not.toBe('');
-  });
+  }, within);
 
 const failure = (promise: Promise<unknown>): Promise<ServiceError> =>
   promise.then(
@@ -155,7 +157,7 @@ test('a volume that cannot be opened: the agent runs, and everything says why', 
   const { client, agent, address } = await start(repository);
   await vi.waitFor(async () => {
     expect(await call(client.getStatus.bind(client), {})).toMatchObject({ problem: message });
-  });
+  }, within);
   const probe = await fetch(`http://127.0.0.1:${agent.healthPort}/startupz`);
   expect([probe.status, await probe.text()]).toEqual([503, `${message}\n`]);
   expect((await fetch(`http://127.0.0.1:${agent.healthPort}/livez`)).status).toBe(200);
@@ -176,9 +178,9 @@ test('a caller that hangs up ends its snapshot', async () => {
   await open(client);
   repository.gate = new Promise(() => {});
   const pending = client.createSnapshot({}, () => {});
-  await vi.waitFor(() => expect(repository.running).toBe(1));
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
   pending.cancel();
-  await vi.waitFor(() => expect(repository.running).toBe(0));
+  await vi.waitFor(() => expect(repository.running).toBe(0), within);
   expect(repository.disk).toEqual([]);
 });
 
@@ -197,7 +199,7 @@ test('WatchEvents tells of progress, of snapshots by anyone, and of failures', a
   await call(client.listSnapshots.bind(client), {});
   repository.failures.push(new RepositoryError('VolumeFull', 'full'));
   await failure(call(client.createSnapshot.bind(client), {}));
-  await vi.waitFor(() => expect(events.map(({ event }) => event)).toContain('failure'));
+  await vi.waitFor(() => expect(events.map(({ event }) => event)).toContain('failure'), within);
   expect(events.map(({ event }) => event)).toEqual([
     'progress',
     'snapshotCreated',
@@ -303,7 +305,7 @@ test('Restore replaces a worktree after a snapshot that undoes it, and is told o
     // Watching has begun when what happens is seen.
     await call(client.createSnapshot.bind(client), {});
     expect(seen).not.toEqual([]);
-  });
+  }, within);
   const made = repository.disk.length;
   const done = await call(client.restore.bind(client), { id: older });
   const before = repository.disk[made];
@@ -311,8 +313,9 @@ test('Restore replaces a worktree after a snapshot that undoes it, and is told o
   // It is the pod's own: no number of restores pushes out what others took.
   expect(before).toMatchObject({ agent: { origin: 'self' }, note: `Before ${older} was restored` });
   const progress = seen.flatMap(({ progress }) => progress?.operation ?? []);
-  await vi.waitFor(() =>
-    expect(seen.flatMap(({ progress }) => progress?.operation ?? [])).toContain('restore'),
+  await vi.waitFor(
+    () => expect(seen.flatMap(({ progress }) => progress?.operation ?? [])).toContain('restore'),
+    within,
   );
   expect(progress).toContain('snapshot');
   const { currentSnapshotId, worktrees } = await call(client.getStatus.bind(client), {});
@@ -399,10 +402,10 @@ test('Diff waits for a caller that does not read, and ends with one that hangs u
     const still = taken === before;
     before = taken;
     expect(still).toBe(true);
-  });
+  }, within);
   expect(taken).toBeLessThan(100_000);
   stream.cancel();
-  await vi.waitFor(() => expect(ended).toBe(true));
+  await vi.waitFor(() => expect(ended).toBe(true), within);
 });
 
 test('a pod that goes back and forks in a loop is slowed down as one that takes snapshots', async () => {

@@ -15,6 +15,8 @@ import { Volume } from '../volume/volume.ts';
 import { NotPrimary, QueueFull, TooMany } from './errors.ts';
 import { Executor } from './executor.ts';
 
+const within = { timeout: 10_000, interval: 5 };
+
 const log = pino({ level: 'silent' });
 const stops: (() => Promise<unknown>)[] = [];
 let directory: string;
@@ -68,12 +70,12 @@ test('the primary makes each request once, in order, one at a time, however ofte
   const { repository, executor, volume } = start();
   executor.setDesired(desired(['a', 'b', 'c']));
   executor.setDesired(desired(['a', 'b', 'c']));
-  await vi.waitFor(() => expect(volume.state.snapshots).toHaveLength(3));
+  await vi.waitFor(() => expect(volume.state.snapshots).toHaveLength(3), within);
   executor.setDesired(desired(['a', 'b', 'c']));
   executor.setDesired(desired([]));
   const again = vi.spyOn(repository, 'snapshot');
   executor.setDesired(desired(['c']));
-  await vi.waitFor(() => expect(again).toHaveBeenCalledOnce());
+  await vi.waitFor(() => expect(again).toHaveBeenCalledOnce(), within);
   await executor.idle();
   expect(repository.disk.map(({ tags, note, agent }) => [tags, note, agent?.origin])).toEqual([
     [['release', 'k8s-a'], 'note of a', 'manual'],
@@ -90,17 +92,17 @@ test('a request that a killed agent had finished is adopted', async () => {
   const made = fakeDescriptor({ tags: ['k8s-a'] });
   repository.disk.push(made);
   const { executor, volume } = start(repository);
-  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
   const adopt = vi.spyOn(repository, 'snapshot');
   executor.setDesired(desired(['a']));
-  await vi.waitFor(() => expect(adopt).toHaveBeenCalledOnce());
+  await vi.waitFor(() => expect(adopt).toHaveBeenCalledOnce(), within);
   await executor.idle();
   expect(repository.disk).toEqual([made]);
 });
 
 test('a standby changes nothing, and takes over when it is made the primary', async () => {
   const { repository, executor, volume } = start();
-  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
   executor.setDesired(desired(['a'], { role: 'ROLE_STANDBY' }));
   const { signal } = new AbortController();
   const id = '1795507921120-0badcafe';
@@ -110,7 +112,7 @@ test('a standby changes nothing, and takes over when it is made the primary', as
   expect(executor.pending()).toEqual([]);
   expect(repository.disk).toEqual([]);
   executor.setDesired(desired(['a']));
-  await vi.waitFor(() => expect(repository.disk).toHaveLength(1));
+  await vi.waitFor(() => expect(repository.disk).toHaveLength(1), within);
 });
 
 test('a primary that loses its role drops what it is doing, and the request is not failed', async () => {
@@ -118,28 +120,28 @@ test('a primary that loses its role drops what it is doing, and the request is n
   const { promise, resolve } = Promise.withResolvers<void>();
   repository.gate = promise;
   executor.setDesired(desired(['a']));
-  await vi.waitFor(() => expect(repository.running).toBe(1));
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
   executor.setDesired(desired(['a'], { role: 'ROLE_STANDBY' }));
-  await vi.waitFor(() => expect(repository.running).toBe(0));
+  await vi.waitFor(() => expect(repository.running).toBe(0), within);
   resolve();
   expect(phases('a')).not.toContain('PHASE_FAILED');
   expect(repository.disk).toEqual([]);
   executor.setDesired(desired(['a']));
-  await vi.waitFor(() => expect(repository.disk).toHaveLength(1));
+  await vi.waitFor(() => expect(repository.disk).toHaveLength(1), within);
 });
 
 test('what may pass is waited for and said; what may not is failed and remembered', async () => {
   const { repository, executor, updates, phases, volume } = start();
-  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
   repository.failures.push(new RepositoryError('VolumeFull', 'The volume is full: grow spec.storage'));
   executor.setDesired(desired(['a']));
-  await vi.waitFor(() => expect(phases('a')).toContain('PHASE_WAITING'));
+  await vi.waitFor(() => expect(phases('a')).toContain('PHASE_WAITING'), within);
   expect(executor.pending()).toMatchObject([{ uid: 'a', phase: 'PHASE_WAITING', reason: 'VolumeFull' }]);
   await vi.waitFor(() => expect(phases('a')).toContain('done'), 5000);
 
   repository.failures.push(new RepositoryError('ParentMismatch', 'The head of main is x'));
   executor.setDesired(desired(['a', 'b']));
-  await vi.waitFor(() => expect(phases('b')).toContain('PHASE_FAILED'));
+  await vi.waitFor(() => expect(phases('b')).toContain('PHASE_FAILED'), within);
   executor.setDesired(desired(['a', 'b']));
   expect(executor.pending()).toMatchObject([{ uid: 'b', phase: 'PHASE_FAILED', reason: 'ParentMismatch' }]);
   expect(updates.filter(([uid]) => uid === 'b')).toHaveLength(1);
@@ -148,22 +150,23 @@ test('what may pass is waited for and said; what may not is failed and remembere
 
 test('a snapshot that lasts is said to be in progress, and how far it is', async () => {
   const { repository, executor, volume, phases, updates } = start();
-  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
   const { promise, resolve } = Promise.withResolvers<void>();
   repository.gate = promise;
   executor.setDesired(desired(['a']));
-  await vi.waitFor(() => expect(phases('a')).toEqual(['PHASE_IN_PROGRESS']));
+  await vi.waitFor(() => expect(phases('a')).toEqual(['PHASE_IN_PROGRESS']), within);
   expect(executor.pending()).toMatchObject([{ uid: 'a', phase: 'PHASE_IN_PROGRESS' }]);
   resolve();
-  await vi.waitFor(() => expect(phases('a')).toContain('done'));
+  await vi.waitFor(() => expect(phases('a')).toContain('done'), within);
   expect(updates).toContainEqual(['a', expect.objectContaining({ bytesDone: 1, bytesTotal: 2 })]);
 });
 
 test('an engine that does not exist fails the request and names it', async () => {
   const { executor, updates } = start();
   executor.setDesired(desired(['a'], { engine: 'zfs' }));
-  await vi.waitFor(() =>
-    expect(updates.at(-1)?.[1]).toMatchObject({ phase: 'PHASE_FAILED', reason: 'InvalidArgument' }),
+  await vi.waitFor(
+    () => expect(updates.at(-1)?.[1]).toMatchObject({ phase: 'PHASE_FAILED', reason: 'InvalidArgument' }),
+    within,
   );
   expect(updates.at(-1)?.[1]?.message).toContain('"zfs"');
 });
@@ -173,7 +176,7 @@ test('requests wait for a volume that does not open, with its reason, and run wh
   repository.failures.push(new RepositoryError('Busy', 'another writer holds the lease'));
   const { executor, updates, phases } = start(repository);
   executor.setDesired(desired(['a']));
-  await vi.waitFor(() => expect(phases('a')).toContain('done'));
+  await vi.waitFor(() => expect(phases('a')).toContain('done'), within);
   expect(updates).toContainEqual([
     'a',
     expect.objectContaining({
@@ -186,7 +189,7 @@ test('requests wait for a volume that does not open, with its reason, and run wh
 
 test('before the operator has spoken the pod may checkpoint itself; callers do not pile up', async () => {
   const { repository, executor, volume, seen } = start();
-  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
   const { promise, resolve } = Promise.withResolvers<void>();
   repository.gate = promise;
   const { signal } = new AbortController();
@@ -201,14 +204,14 @@ test('before the operator has spoken the pod may checkpoint itself; callers do n
 
 test('stopping lets the running one finish within the grace period and starts nothing else', async () => {
   const { repository, executor, volume } = start();
-  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
   const { promise, resolve } = Promise.withResolvers<void>();
   repository.gate = promise;
   const { signal } = new AbortController();
   const first = executor.create({ worktree: 'main' }, signal);
   const second = executor.create({ worktree: 'main' }, signal);
   const refused = expect(second).rejects.toMatchObject({ reason: 'Aborted' });
-  await vi.waitFor(() => expect(repository.running).toBe(1));
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
   const stopped = executor.stop(30_000);
   resolve();
   await stopped;
@@ -218,14 +221,14 @@ test('stopping lets the running one finish within the grace period and starts no
 
 test('stopping aborts what does not finish in time', async () => {
   const { repository, executor, volume } = start();
-  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
   repository.gate = new Promise(() => {});
   const call = expect(
     executor.create({ worktree: 'main' }, new AbortController().signal),
   ).rejects.toMatchObject({
     reason: 'Aborted',
   });
-  await vi.waitFor(() => expect(repository.running).toBe(1));
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
   await executor.stop(10);
   await call;
   expect(repository.disk).toEqual([]);
@@ -244,7 +247,7 @@ test('a pod can not fill the volume with its own snapshots where retention may n
   } as const;
   for (let i = 0; i < 150; i++) repository.disk.push(fakeDescriptor({ agent }));
   const { executor, volume } = start(repository);
-  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
   const { signal } = new AbortController();
   await expect(executor.create({ worktree: 'main' }, signal)).rejects.toBeInstanceOf(TooMany);
   const auto = { requestTag: 'auto-60', tags: [] };
@@ -271,9 +274,9 @@ function twoSnapshots() {
 test('a restore takes a snapshot before, says how far it is, and what undoes it; it is done once', async () => {
   const { repository, older, newer, restore } = twoSnapshots();
   const { executor, updates, volume, seen } = start(repository);
-  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
   executor.setDesired(restoresOf(back('a', older)));
-  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ phase: 'PHASE_DONE' }]));
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ phase: 'PHASE_DONE' }]), within);
   const [, , before] = repository.disk;
   expect(before).toMatchObject({
     parent_id: newer,
@@ -301,8 +304,9 @@ test('a restore takes a snapshot before, says how far it is, and what undoes it;
   repository.carriedOut.clear();
   const { executor: other } = start(repository);
   other.setDesired(restoresOf(back('a', older)));
-  await vi.waitFor(() =>
-    expect(other.pending()).toEqual([{ uid: 'a', phase: 'PHASE_DONE', preRestoreSnapshotId }]),
+  await vi.waitFor(
+    () => expect(other.pending()).toEqual([{ uid: 'a', phase: 'PHASE_DONE', preRestoreSnapshotId }]),
+    within,
   );
   expect(restore).toHaveBeenCalledTimes(1);
   expect(repository.disk).toHaveLength(3);
@@ -317,7 +321,7 @@ test('a retry of a restore finds what was taken before; after a while it takes w
   restore.mockRejectedValueOnce(new RepositoryError('VolumeFull', 'make room'));
   const { executor } = start(repository, () => now);
   executor.setDesired(restoresOf(back('a', older)));
-  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ reason: 'VolumeFull' }]));
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ reason: 'VolumeFull' }]), within);
   expect(repository.disk).toHaveLength(3);
   now += 6 * 60_000;
   await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ phase: 'PHASE_DONE' }]), 5000);
@@ -333,25 +337,27 @@ test('what can not be restored fails with a word on what to do, and changes noth
   restore.mockRejectedValueOnce(new RepositoryError('DamagedRepository', 'it does not match its hash'));
   const elsewhere = { ...back('worktree', older), worktree: 'exp' };
   executor.setDesired(restoresOf(back('unknown', nowhere), elsewhere, back('damaged', older)));
-  await vi.waitFor(() => expect(executor.pending()).toHaveLength(3));
-  await vi.waitFor(() =>
-    expect(executor.pending()).toMatchObject([
-      {
-        uid: 'unknown',
-        phase: 'PHASE_FAILED',
-        reason: 'NotFound',
-        message: expect.stringContaining(nowhere),
-      },
-      {
-        uid: 'worktree',
-        phase: 'PHASE_FAILED',
-        message: expect.stringContaining('there is no worktree exp'),
-      },
-      {
-        ...{ uid: 'damaged', phase: 'PHASE_FAILED', reason: 'DamagedRepository' },
-        preRestoreSnapshotId: repository.disk[2]?.snapshot_id,
-      },
-    ]),
+  await vi.waitFor(() => expect(executor.pending()).toHaveLength(3), within);
+  await vi.waitFor(
+    () =>
+      expect(executor.pending()).toMatchObject([
+        {
+          uid: 'unknown',
+          phase: 'PHASE_FAILED',
+          reason: 'NotFound',
+          message: expect.stringContaining(nowhere),
+        },
+        {
+          uid: 'worktree',
+          phase: 'PHASE_FAILED',
+          message: expect.stringContaining('there is no worktree exp'),
+        },
+        {
+          ...{ uid: 'damaged', phase: 'PHASE_FAILED', reason: 'DamagedRepository' },
+          preRestoreSnapshotId: repository.disk[2]?.snapshot_id,
+        },
+      ]),
+    within,
   );
   expect(volume.state.head).toBe(repository.disk[2]?.snapshot_id); // what was taken before the damaged one
   expect(repository.disk).toHaveLength(3);
@@ -362,7 +368,7 @@ test('a worktree whose folder is gone is restored, though there is nothing to ta
   vi.spyOn(repository, 'snapshot').mockRejectedValue(new RepositoryError('NotFound', 'main is no directory'));
   const { executor, volume } = start(repository);
   executor.setDesired(restoresOf(back('a', older)));
-  await vi.waitFor(() => expect(executor.pending()).toEqual([{ uid: 'a', phase: 'PHASE_DONE' }]));
+  await vi.waitFor(() => expect(executor.pending()).toEqual([{ uid: 'a', phase: 'PHASE_DONE' }]), within);
   expect(volume.state.head).toBe(older);
 });
 
@@ -371,11 +377,18 @@ test('a restore into a new worktree makes it, takes nothing before, and fails wh
   const { executor, volume } = start(repository);
   const fork = (uid: string, snapshotId: string) => ({ uid, name: uid, snapshotId, newWorktree: 'exp' });
   executor.setDesired(restoresOf(fork('a', older), fork('b', newer)));
-  await vi.waitFor(() =>
-    expect(executor.pending()).toMatchObject([
-      { uid: 'a', phase: 'PHASE_DONE' },
-      { uid: 'b', phase: 'PHASE_FAILED', reason: 'InvalidArgument', message: expect.stringContaining('exp') },
-    ]),
+  await vi.waitFor(
+    () =>
+      expect(executor.pending()).toMatchObject([
+        { uid: 'a', phase: 'PHASE_DONE' },
+        {
+          uid: 'b',
+          phase: 'PHASE_FAILED',
+          reason: 'InvalidArgument',
+          message: expect.stringContaining('exp'),
+        },
+      ]),
+    within,
   );
   expect(repository.disk).toHaveLength(2);
   expect(volume.state.worktrees).toMatchObject([
@@ -387,16 +400,19 @@ test('a restore into a new worktree makes it, takes nothing before, and fails wh
 test('requests of all kinds take turns; one that is withdrawn while it waits is not carried out', async () => {
   const { repository, older, newer, restore } = twoSnapshots();
   const { executor, volume } = start(repository);
-  await vi.waitFor(() => expect(volume.state.info).toBeDefined());
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
   const { promise, resolve } = Promise.withResolvers<void>();
   repository.gate = promise;
   const own = executor.create({ worktree: 'main' }, new AbortController().signal);
   executor.setDesired(restoresOf(back('a', older)));
-  await vi.waitFor(() => expect(repository.running).toBe(1));
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
   executor.setDesired(desired(['s'], { restores: [back('b', newer)] }));
   resolve();
   await own;
-  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ uid: 'b', phase: 'PHASE_DONE' }]));
+  await vi.waitFor(
+    () => expect(executor.pending()).toMatchObject([{ uid: 'b', phase: 'PHASE_DONE' }]),
+    within,
+  );
   expect(restore.mock.calls.map(([{ requestTag }]) => requestTag)).toEqual(['k8s-b']);
   expect(repository.disk.slice(2).map(({ tags }) => tags)).toEqual([
     [],
@@ -420,7 +436,10 @@ test('deleting takes heads too, and is done where there is nothing; main is neve
     { uid: 'main', worktree: 'main' },
   ];
   executor.setDesired(desired([], { deletions }));
-  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ uid: 'main', phase: 'PHASE_FAILED' }]));
+  await vi.waitFor(
+    () => expect(executor.pending()).toMatchObject([{ uid: 'main', phase: 'PHASE_FAILED' }]),
+    within,
+  );
   for (const uid of ['head', 'fork', 'gone', 'no fork']) {
     expect(updates.findLast(([of]) => of === uid)?.[1]).toBeUndefined();
   }
@@ -435,14 +454,19 @@ test('a snapshot that a restore still needs is deleted after it', async () => {
   const { executor, updates } = start(repository);
   const deletions = [{ uid: 'd', snapshotId: older }];
   executor.setDesired(desired([], { restores: [back('a', older)], deletions }));
-  await vi.waitFor(() =>
-    expect(updates).toContainEqual([
-      'd',
-      expect.objectContaining({ phase: 'PHASE_WAITING', message: expect.stringContaining('restore-a') }),
-    ]),
+  await vi.waitFor(
+    () =>
+      expect(updates).toContainEqual([
+        'd',
+        expect.objectContaining({ phase: 'PHASE_WAITING', message: expect.stringContaining('restore-a') }),
+      ]),
+    within,
   );
   await vi.waitFor(() => expect(repository.disk[0]?.snapshot_id).not.toBe(older), 5000);
-  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ uid: 'a', phase: 'PHASE_DONE' }]));
+  await vi.waitFor(
+    () => expect(executor.pending()).toMatchObject([{ uid: 'a', phase: 'PHASE_DONE' }]),
+    within,
+  );
 });
 
 test('origin, compression and paths of a request reach the engine; what this agent does not know fails', async () => {
@@ -457,7 +481,7 @@ test('origin, compression and paths of a request reach the engine; what this age
       ],
     }),
   );
-  await vi.waitFor(() => expect(executor.pending()).toHaveLength(2));
+  await vi.waitFor(() => expect(executor.pending()).toHaveLength(2), within);
   expect(executor.pending()).toMatchObject([
     { uid: 'b', phase: 'PHASE_FAILED', message: expect.stringContaining('"lzma"') },
     { uid: 'c', phase: 'PHASE_FAILED', message: expect.stringContaining('"auto"') },

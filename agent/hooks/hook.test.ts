@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { hooksOf, runHook } from './hook.ts';
 
+const within = { timeout: 10_000, interval: 5 };
+
 const context = { hook: 'preSnapshot', worktree: 'main', volume: '/jvs' } as const;
 const stops: (() => unknown)[] = [];
 let directory: string;
@@ -114,13 +116,13 @@ test('at its timeout, or when it is cancelled, a command is killed with all that
   };
   const script = (file: string) => sh(`sleep 1000 & echo $! > ${join(directory, file)}; trap '' TERM; wait`);
   await expect(run(script('a'), 300)).rejects.toThrow('timeoutSeconds');
-  await vi.waitFor(alive('a'));
+  await vi.waitFor(alive('a'), within);
   const controller = new AbortController();
   const cancelled = expect(run(script('b'), 60_000, controller.signal)).rejects.toThrow('SIGKILL');
-  await vi.waitFor(() => expect(existsSync(join(directory, 'b'))).toBe(true));
+  await vi.waitFor(() => expect(existsSync(join(directory, 'b'))).toBe(true), within);
   controller.abort();
   await cancelled;
-  await vi.waitFor(alive('b'));
+  await vi.waitFor(alive('b'), within);
 });
 
 test('what a command leaves in the background neither holds it up nor goes on', async () => {
@@ -128,7 +130,7 @@ test('what a command leaves in the background neither holds it up nor goes on', 
   const began = performance.now();
   await run(sh(`sleep 1000 & echo $! > ${file}`), 60_000);
   expect(performance.now() - began).toBeLessThan(30_000);
-  await vi.waitFor(() => expect(stateOf(Number(readFileSync(file, 'utf8')))).toMatch(/^[ZX]?$/));
+  await vi.waitFor(() => expect(stateOf(Number(readFileSync(file, 'utf8')))).toMatch(/^[ZX]?$/), within);
 });
 
 /** A letter as in proc(5); empty where there is none. */

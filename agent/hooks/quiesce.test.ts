@@ -6,6 +6,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { StateStore } from '../state.ts';
 import { type HookFailure, Quiesce } from './quiesce.ts';
 
+const within = { timeout: 10_000, interval: 5 };
+
 const log = pino({ level: 'silent' });
 let directory: string;
 beforeEach(() => {
@@ -93,7 +95,7 @@ test('cancelled during the pre hook: that ends, post runs, and it is nobody’s 
   quiesce.use({ pre: hook('pre', 'sleep 1000', 60_000), post: hook('post') });
   const controller = new AbortController();
   const ended = around(controller.signal);
-  await vi.waitFor(() => expect(traced()).toEqual(['pre']));
+  await vi.waitFor(() => expect(traced()).toEqual(['pre']), within);
   controller.abort();
   await ended; // the copy is told by the same signal
   expect(traced()).toEqual(['pre', 'copy as it is, marked', 'post']);
@@ -119,7 +121,7 @@ test('what a killed agent left frozen is thawed by the next one: with the hook o
   const signal = new AbortController().signal;
   const never = new Promise<never>(() => {});
   void first.quiesce.around({ worktree: 'main', deserted: false, signal }, () => never);
-  await vi.waitFor(() => expect(traced()).toEqual(['pre']));
+  await vi.waitFor(() => expect(traced()).toEqual(['pre']), within);
 
   const other = start('ml-1');
   await other.quiesce.recover(false);

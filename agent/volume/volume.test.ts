@@ -11,6 +11,8 @@ import { fingerprint } from './fingerprint.ts';
 import { Volume, type VolumeOptions, type VolumeState, VolumeUnavailable } from './volume.ts';
 import { watchForHints } from './watch.ts';
 
+const within = { timeout: 10_000, interval: 5 };
+
 const log = pino({ level: 'silent' });
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -34,7 +36,7 @@ function start(repository: MemoryRepository, more: Partial<VolumeOptions> = {}) 
   });
   const seen: VolumeState[] = [];
   volume.changes.subscribe((now) => seen.push(now));
-  return { volume, seen, opened: () => vi.waitFor(() => expect(volume.state.info).toBeDefined()) };
+  return { volume, seen, opened: () => vi.waitFor(() => expect(volume.state.info).toBeDefined(), within) };
 }
 
 test('an opened volume shows what is on it, and later what others put there and take away', async () => {
@@ -47,11 +49,11 @@ test('an opened volume shows what is on it, and later what others put there and 
 
   const second = fakeDescriptor();
   repository.disk.push(second);
-  await vi.waitFor(() => expect(volume.state.snapshots).toEqual([second, first]));
+  await vi.waitFor(() => expect(volume.state.snapshots).toEqual([second, first]), within);
   expect(volume.state.head).toBe(second.snapshot_id);
 
   repository.disk.shift();
-  await vi.waitFor(() => expect(volume.state.snapshots).toEqual([second]));
+  await vi.waitFor(() => expect(volume.state.snapshots).toEqual([second]), within);
 });
 
 test('a volume that waits for what it begins with is not used, and says what it waits for', async () => {
@@ -63,7 +65,7 @@ test('a volume that waits for what it begins with is not used, and says what it 
       await promise;
     },
   });
-  await vi.waitFor(() => expect(volume.state).toMatchObject({ problem, awaitsInitial: true }));
+  await vi.waitFor(() => expect(volume.state).toMatchObject({ problem, awaitsInitial: true }), within);
   expect(() => volume.repository).toThrow(VolumeUnavailable);
   resolve();
   await opened();
@@ -96,7 +98,7 @@ test('a terminal problem stays, and the volume can still be stopped', async () =
   const repository = new MemoryRepository();
   repository.failures.push(new RepositoryError('UnsupportedFormat', 'format_version 7 is newer'));
   const { volume } = start(repository);
-  await vi.waitFor(() => expect(volume.state.problem?.reason).toBe('UnsupportedFormat'));
+  await vi.waitFor(() => expect(volume.state.problem?.reason).toBe('UnsupportedFormat'), within);
   expect(() => volume.repository).toThrow('format_version 7 is newer');
   for (const stop of stops.splice(0)) await stop();
   expect(repository.closed).toBe(true);

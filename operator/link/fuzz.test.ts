@@ -7,6 +7,8 @@ import { loadLink } from '../../shared/proto/load.ts';
 import type { LinkServer } from './server.ts';
 import { helloOf, snapshotOf, TestAgent, type TestCa, testLink } from './testing.ts';
 
+const within = { timeout: 10_000, interval: 5 };
+
 let ca: TestCa;
 let link: LinkServer;
 const agents: TestAgent[] = [];
@@ -58,7 +60,7 @@ const frame = fc.oneof(
 
 it('frames that are not what they should be harm nobody', { timeout: 60_000 }, async () => {
   const witness = dial();
-  await vi.waitFor(() => expect(witness.welcome).toBeDefined());
+  await vi.waitFor(() => expect(witness.welcome).toBeDefined(), within);
   await fc.assert(
     fc.asyncProperty(fc.array(frame, { minLength: 1, maxLength: 6 }), async (frames) => {
       const agent = dial();
@@ -72,5 +74,5 @@ it('frames that are not what they should be harm nobody', { timeout: 60_000 }, a
   );
   witness.send({ snapshot: snapshotOf('9-z') });
   const seen = () => link.agents.connected('ns/ws').find(({ pod }) => pod === 'pod-0')?.snapshots;
-  await vi.waitFor(() => expect([...(seen()?.keys() ?? [])]).toEqual(['9-z']));
+  await vi.waitFor(() => expect([...(seen()?.keys() ?? [])]).toEqual(['9-z']), within);
 });

@@ -19,6 +19,8 @@ import {
   testCa,
 } from './testing.ts';
 
+const within = { timeout: 10_000, interval: 5 };
+
 let ca: TestCa;
 let certificates: ReturnType<typeof rotatable>;
 let link: LinkServer;
@@ -86,7 +88,7 @@ function dial(token: string | undefined, trusted = ca.pem, port = link.port ?? 0
 
 async function connected(pod: string, session?: string): Promise<TestAgent> {
   const agent = dial(`token-of-${pod}`).send({ hello: helloOf(pod, 'ws', session) });
-  await vi.waitFor(() => expect(agent.welcome).toEqual({ version: '9.9.9', heartbeatSeconds: 20 }));
+  await vi.waitFor(() => expect(agent.welcome).toEqual({ version: '9.9.9', heartbeatSeconds: 20 }), within);
   return agent;
 }
 
@@ -99,13 +101,14 @@ describe('an agent with the token of its pod', () => {
     };
     link.agents.setDesired('ns/ws', desired);
     const agent = await connected('a');
-    await vi.waitFor(() =>
-      expect(agent.desired).toEqual({ role: 'ROLE_PRIMARY', ...desired, ...nothingElse }),
+    await vi.waitFor(
+      () => expect(agent.desired).toEqual({ role: 'ROLE_PRIMARY', ...desired, ...nothingElse }),
+      within,
     );
     agent.send({ inventory: { snapshots: [snapshotOf('s1')], last: false } });
     agent.send({ inventory: { snapshots: [snapshotOf('s2', 'uid-2')], last: true } });
     agent.send({ status: { repositoryId: 'repo', snapshotCount: 2 } });
-    await vi.waitFor(() => expect(link.agents.primary('ns/ws')?.status?.snapshotCount).toBe(2));
+    await vi.waitFor(() => expect(link.agents.primary('ns/ws')?.status?.snapshotCount).toBe(2), within);
     const seen = link.agents.primary('ns/ws');
     expect(seen).toMatchObject({ pod: 'a', node: 'node-1', version: '1.2.3', inventoryComplete: true });
     expect([...(seen?.snapshots.keys() ?? [])]).toEqual(['s1', 's2']);
@@ -117,20 +120,20 @@ describe('an agent with the token of its pod', () => {
     const agent = await connected('a');
     agent.hangUp();
     expect(await agent.status).toMatchObject({ code: status.OK });
-    await vi.waitFor(() => expect(link.agents.connected('ns/ws')).toEqual([]));
+    await vi.waitFor(() => expect(link.agents.connected('ns/ws')).toEqual([]), within);
   });
 
   it('keeps its place for a moment when its connection breaks', async () => {
     link.agents.setDesired('ns/ws', { engine: 'copy', snapshots: [] });
     const way = await breakable(link.port ?? 0);
     const a = dial('token-of-a', ca.pem, way.port).send({ hello: helloOf('a') });
-    await vi.waitFor(() => expect(a.welcome).toBeDefined());
+    await vi.waitFor(() => expect(a.welcome).toBeDefined(), within);
     const b = await connected('b');
     way.cut();
-    await vi.waitFor(() => expect(link.stats().agents).toBe(1));
+    await vi.waitFor(() => expect(link.stats().agents).toBe(1), within);
     expect(link.agents.primary('ns/ws')?.pod).toBe('a');
     const again = await connected('a');
-    await vi.waitFor(() => expect(again.desired?.role).toBe('ROLE_PRIMARY'));
+    await vi.waitFor(() => expect(again.desired?.role).toBe('ROLE_PRIMARY'), within);
     expect(b.desired?.role).toBe('ROLE_STANDBY');
   });
 
@@ -139,7 +142,7 @@ describe('an agent with the token of its pod', () => {
     const second = await connected('a');
     expect(await first.status).toMatchObject({ code: status.ABORTED });
     link.agents.setDesired('ns/ws', { engine: 'copy', snapshots: [] });
-    await vi.waitFor(() => expect(second.desired?.role).toBe('ROLE_PRIMARY'));
+    await vi.waitFor(() => expect(second.desired?.role).toBe('ROLE_PRIMARY'), within);
     expect(link.agents.connected('ns/ws')).toHaveLength(1);
   });
 
@@ -177,7 +180,7 @@ describe('an agent with the token of its pod', () => {
       await turn();
     }
     agent.resume();
-    await vi.waitFor(() => expect(agent.desired?.engine).toBe('engine-200'));
+    await vi.waitFor(() => expect(agent.desired?.engine).toBe('engine-200'), within);
     // What the agent's own gRPC takes in before it pushes back, and not all 200.
     expect(agent.received.length).toBeLessThan(100);
   });
@@ -273,9 +276,9 @@ describe('the server', () => {
     certificates.rotate(await nextCa.issue());
     expect(await dial('token-of-b').status).toMatchObject({ code: status.UNAVAILABLE });
     const after = dial('token-of-b', nextCa.pem).send({ hello: helloOf('b') });
-    await vi.waitFor(() => expect(after.welcome).toBeDefined());
+    await vi.waitFor(() => expect(after.welcome).toBeDefined(), within);
     link.agents.setDesired('ns/ws', { engine: 'copy', snapshots: [] });
-    await vi.waitFor(() => expect(before.desired?.engine).toBe('copy'));
+    await vi.waitFor(() => expect(before.desired?.engine).toBe('copy'), within);
   });
 
   it('keeps the certificate it has when the new one does not work', async () => {

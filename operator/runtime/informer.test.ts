@@ -5,6 +5,8 @@ import { type Answer, FakeServer, json } from './fake-server.ts';
 import { Informer, type InformerOptions } from './informer.ts';
 import { type ConfigMap, configMaps } from './resources.ts';
 
+const within = { timeout: 10_000, interval: 5 };
+
 const expired = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' };
 
 function object(name: string, version: string, data: Record<string, string> = {}): ConfigMap {
@@ -78,7 +80,7 @@ describe('Informer', () => {
     );
     const informer = inform({ namespaces: ['a', 'b'] });
     await informer.synced();
-    await vi.waitFor(() => expect(changes.at(-1)).toBe('a/goes 1→-'));
+    await vi.waitFor(() => expect(changes.at(-1)).toBe('a/goes 1→-'), within);
     expect(
       informer
         .list()
@@ -100,7 +102,7 @@ describe('Informer', () => {
       },
     );
     const informer = inform();
-    await vi.waitFor(() => expect(changes).toHaveLength(6));
+    await vi.waitFor(() => expect(changes).toHaveLength(6), within);
     expect(changes).toEqual([
       'ns/stays -→1',
       'ns/changes -→2',
@@ -110,7 +112,10 @@ describe('Informer', () => {
       'ns/comes -→13',
     ]);
     expect(informer.get('ns/goes')).toBeUndefined();
-    await vi.waitFor(() => expect(watches().at(-1)?.url.searchParams.get('resourceVersion')).toBe('20'));
+    await vi.waitFor(
+      () => expect(watches().at(-1)?.url.searchParams.get('resourceVersion')).toBe('20'),
+      within,
+    );
   });
 
   it('tells of an object that was deleted and made anew in between as gone and as new', async () => {
@@ -120,7 +125,7 @@ describe('Informer', () => {
       (_request, response) => void (watches().length === 1 && response.write(line('ERROR', expired))),
     );
     inform();
-    await vi.waitFor(() => expect(changes).toEqual(['ns/a -→1', 'ns/a 1→-', 'ns/a -→9']));
+    await vi.waitFor(() => expect(changes).toEqual(['ns/a -→1', 'ns/a 1→-', 'ns/a -→9']), within);
   });
 
   it('goes on from the last version, without a list, when the server ends the watch as it does every few minutes', async () => {
@@ -130,7 +135,7 @@ describe('Informer', () => {
       response.end(line('BOOKMARK', { metadata: { resourceVersion: '15' } }));
     });
     inform();
-    await vi.waitFor(() => expect(watches()).toHaveLength(2));
+    await vi.waitFor(() => expect(watches()).toHaveLength(2), within);
     expect(watches()[1]?.url.searchParams.get('resourceVersion')).toBe('15');
     expect(lists()).toHaveLength(1);
   });
@@ -141,7 +146,7 @@ describe('Informer', () => {
       if (watches().length > 1) response.write(line('ADDED', object('a', '13')));
     });
     const informer = inform({ idleTimeoutMs: 100 });
-    await vi.waitFor(() => expect(informer.get('ns/a')).toBeDefined());
+    await vi.waitFor(() => expect(informer.get('ns/a')).toBeDefined(), within);
     expect(watches()[1]?.url.searchParams.get('resourceVersion')).toBe('12');
     expect(lists()).toHaveLength(1);
   });
@@ -157,7 +162,7 @@ describe('Informer', () => {
       next();
     });
     const informer = inform();
-    await vi.waitFor(() => expect(informer.get('ns/a')?.data).toEqual({ text: 'größer ✓' }));
+    await vi.waitFor(() => expect(informer.get('ns/a')?.data).toEqual({ text: 'größer ✓' }), within);
   });
 
   it('lists without pages when the pages have expired under its hands', async () => {
@@ -190,7 +195,7 @@ describe('Informer', () => {
     );
     const started = performance.now();
     const informer = inform({ random: () => 1 });
-    await vi.waitFor(() => expect(lists().length).toBeGreaterThan(3));
+    await vi.waitFor(() => expect(lists().length).toBeGreaterThan(3), within);
     expect(lists().length).toBeLessThanOrEqual(1 + (performance.now() - started) / 19);
     healthy = true;
     await informer.synced();
@@ -210,7 +215,7 @@ describe('Informer', () => {
     await informer.synced();
     expect([informer.refused, informer.list()]).toEqual([true, []]);
     allowed = true;
-    await vi.waitFor(() => expect(changes).toEqual(['ns/a -→1']));
+    await vi.waitFor(() => expect(changes).toEqual(['ns/a -→1']), within);
     expect(informer.refused).toBe(false);
   });
 
@@ -218,7 +223,7 @@ describe('Informer', () => {
     await serve(listOf('10'), (_request, response) => void response.end());
     const started = performance.now();
     inform({ random: () => 1 });
-    await vi.waitFor(() => expect(watches().length).toBeGreaterThan(3));
+    await vi.waitFor(() => expect(watches().length).toBeGreaterThan(3), within);
     expect(watches().length).toBeLessThanOrEqual(1 + (performance.now() - started) / 19);
   });
 
@@ -232,7 +237,7 @@ describe('Informer', () => {
     });
     const heard: (string | undefined)[] = [];
     informer.onChange((_key, now) => heard.push(now?.metadata.resourceVersion));
-    await vi.waitFor(() => expect(heard).toEqual(['1', '11']));
+    await vi.waitFor(() => expect(heard).toEqual(['1', '11']), within);
     expect(logged.filter(({ msg }) => msg === 'a change handler threw')).toHaveLength(2);
   });
 
@@ -253,7 +258,7 @@ describe('Informer', () => {
       if (key === 'ns/a')
         seen.push(now, informer.byIndex('owner', 'x').length, informer.byIndex('owner', 'y').length);
     });
-    await vi.waitFor(() => expect(changes).toHaveLength(4));
+    await vi.waitFor(() => expect(changes).toHaveLength(4), within);
     expect(seen).toEqual([
       object('a', '1', { owner: 'x' }),
       1,

@@ -12,6 +12,8 @@ import { pods } from '../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
 import { type ApiServer, startApiServer } from '../cluster/apiserver.ts';
 
+const within = { timeout: 10_000, interval: 5 };
+
 const namespace = 'default';
 const AUDIENCE = 'jvs-operator';
 const serviceAccount = { namespace, name: 'agent' };
@@ -172,10 +174,10 @@ describe('an open link', () => {
     await api.kill();
     expect(await refused(dial(token, 'two', 'gamma'))).toBe(UNAVAILABLE);
     link.agents.setDesired('default/gamma', { engine: 'copy', snapshots: [] });
-    await vi.waitFor(() => expect(agent.desired?.role).toBe('ROLE_PRIMARY'));
+    await vi.waitFor(() => expect(agent.desired?.role).toBe('ROLE_PRIMARY'), within);
     await api.restart();
     const other = await admitted(dial(token, 'two', 'gamma'));
-    await vi.waitFor(() => expect(other.desired?.role).toBe('ROLE_STANDBY'));
+    await vi.waitFor(() => expect(other.desired?.role).toBe('ROLE_STANDBY'), within);
     expect(link.agents.primary('default/gamma')?.pod).toBe('one');
   });
 });

@@ -22,6 +22,8 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { manifest, quiet, TestVolume } from '../testing/volume.ts';
 
+const within = { timeout: 10_000, interval: 5 };
+
 const ask = { worktree: 'main', origin: 'manual' as const };
 
 test('keeps names, modes, owners, times, links, holes and hard links; counts what it can not keep', async () => {
@@ -217,7 +219,7 @@ test('a file that never stops changing is reported', async () => {
   writeFileSync(file, Buffer.alloc(20_000_000));
   const writer = spawn('sh', ['-c', 'while :; do echo more >> "$0"; done', file]);
   const size = statSync(file).size;
-  await vi.waitFor(() => expect(statSync(file).size).toBeGreaterThan(size));
+  await vi.waitFor(() => expect(statSync(file).size).toBeGreaterThan(size), within);
   const made = await engine.snapshot({ ...ask, quiesced: true }, quiet);
   const ended = new Promise((resolve) => writer.on('exit', resolve));
   writer.kill('SIGKILL');
