@@ -64,6 +64,16 @@ try {
     await operator.ready();
     return operator;
   };
+  /** Pods pass the webhook and do not, in turn. */
+  const admissions = async (when: string): Promise<Latency[]> => {
+    const without: Latency = { name: `Pod created${when}, no webhook`, samples: [] };
+    const injected: Latency = { name: `Pod created${when}, webhook injects`, samples: [] };
+    for (let i = 0; i < 300; i++) {
+      without.samples.push(await world.admission(first.namespace, `plain-${i}`));
+      injected.samples.push(await world.admission(first.namespace, `injected-${i}`, first.name));
+    }
+    return [without, injected];
+  };
   const mirrored = perWorkspace * workspaceCount;
 
   await world.makeNamespaces(places);
@@ -77,6 +87,7 @@ try {
     );
     await running.idle();
   });
+  const admissionsBefore = await admissions(' before any agent connects');
   const members = await world.makePods(places);
   const ca = await world.authority(first);
   await phase(`all agents connect; ${mirrored} snapshots are shown`, async (running) => {
@@ -126,14 +137,7 @@ try {
     });
   }
 
-  const [without, injected]: [Latency, Latency] = [
-    { name: 'Pod created, no webhook', samples: [] },
-    { name: 'Pod created, webhook injects', samples: [] },
-  ];
-  for (let i = 0; i < 300; i++) {
-    without.samples.push(await world.admission(first.namespace, `plain-${i}`));
-    injected.samples.push(await world.admission(first.namespace, `injected-${i}`, first.name));
-  }
+  const admissionsThen = await admissions('');
 
   await phase('operator killed and started again, all agents back', async (running) => {
     await running.kill();
@@ -150,7 +154,7 @@ try {
 
   const directory = join(root, 'docs/benchmarks');
   mkdirSync(directory, { recursive: true });
-  const latencies = [oneByOne, ...rates, without, injected];
+  const latencies = [oneByOne, ...rates, ...admissionsBefore, ...admissionsThen];
   const name = `scale-${workspaceCount}x${perWorkspace}`;
   writeFileSync(
     join(directory, `${name}.md`),
