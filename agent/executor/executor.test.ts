@@ -190,6 +190,7 @@ test('requests wait for a volume that does not open, with its reason, and run wh
 test('before the operator has spoken the pod may checkpoint itself; callers do not pile up', async () => {
   const { repository, executor, volume, seen } = start();
   await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  await executor.idle(); // it looks whether a post hook is owed
   const { promise, resolve } = Promise.withResolvers<void>();
   repository.gate = promise;
   const { signal } = new AbortController();
