@@ -7,13 +7,12 @@ import type { ServerReflectionResponse } from '../../shared/proto/gen/grpc/refle
 import type { AgentClient } from '../../shared/proto/gen/jvs/agent/v1/Agent.ts';
 import type { Event } from '../../shared/proto/gen/jvs/agent/v1/Event.ts';
 import { loadAgent, loadHealth, loadReflection } from '../../shared/proto/load.ts';
+import { within } from '../../shared/testing.ts';
 import { type Agent, startAgent } from '../agent.ts';
 import { parseConfig } from '../config.ts';
 import { RepositoryError } from '../repository/repository.ts';
 import { call } from '../testing/call.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
-
-const within = { timeout: 10_000, interval: 5 };
 
 const log = pino({ level: 'silent' });
 const stops: (() => unknown)[] = [];

@@ -7,6 +7,7 @@ import type { EventInput } from '../../shared/proto/gen/jvs/agent/v1/Event.ts';
 import type { DesiredState, DesiredStateInput } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
 import type { RequestUpdateInput } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
 import { loadLink } from '../../shared/proto/load.ts';
+import { within } from '../../shared/testing.ts';
 import { Events } from '../events.ts';
 import { RepositoryError } from '../repository/repository.ts';
 import { StateStore } from '../state.ts';
@@ -14,8 +15,6 @@ import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.t
 import { Volume } from '../volume/volume.ts';
 import { NotPrimary, QueueFull, TooMany } from './errors.ts';
 import { Executor } from './executor.ts';
-
-const within = { timeout: 10_000, interval: 5 };
 
 const log = pino({ level: 'silent' });
 const stops: (() => Promise<unknown>)[] = [];

@@ -4,9 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { within } from '../../shared/testing.ts';
 import { hooksOf, runHook } from './hook.ts';
-
-const within = { timeout: 10_000, interval: 5 };
 
 const context = { hook: 'preSnapshot', worktree: 'main', volume: '/jvs' } as const;
 const stops: (() => unknown)[] = [];

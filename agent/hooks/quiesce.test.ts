@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { within } from '../../shared/testing.ts';
 import { StateStore } from '../state.ts';
 import { type HookFailure, Quiesce } from './quiesce.ts';
-
-const within = { timeout: 10_000, interval: 5 };
 
 const log = pino({ level: 'silent' });
 let directory: string;

@@ -1,5 +1,8 @@
 // The repository engine's interface: what the agent needs of a JVS repository on a volume, whoever implements it.
 
+/** Clocks of two nodes that use a volume differ by less. Milliseconds. */
+export const CLOCK_SKEW_MS = 300_000;
+
 /** A snapshot's descriptor, with the on-disk field names of JVS 8.x (`.jvs/descriptors/<id>.json`). */
 export interface Descriptor {
   snapshot_id: string;

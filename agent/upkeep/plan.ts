@@ -1,13 +1,10 @@
 // What retention asks for on this volume, and which snapshot is to be verified next. Pure.
 import { createHash } from 'node:crypto';
-import type { Descriptor, Worktree } from '../repository/repository.ts';
+import { CLOCK_SKEW_MS, type Descriptor, type Worktree } from '../repository/repository.ts';
 import { isMassPrune, planRetention, type RetentionDecision } from '../retention/plan.ts';
 import { selfSnapshots } from '../retention/policy.ts';
 import { beforeTag, isDamaged, isRequestTag, requestTag, type SnapshotNotes } from '../snapshot.ts';
 import type { Rules } from './rules.ts';
-
-/** Clocks of two nodes differ by less. */
-const clockSkewMs = 300_000;
 
 export type Notes = ReadonlyMap<string, SnapshotNotes>;
 
@@ -30,7 +27,8 @@ export function planPrune(
 ): PrunePlan {
   // Deleted before the operator has seen it, a request would be carried out a second time.
   const asked = new Set(requests.map(requestTag));
-  const knownUntil = writtenAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(writtenAt) - clockSkewMs;
+  const knownUntil =
+    writtenAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(writtenAt) - CLOCK_SKEW_MS;
   const untold = snapshots.filter(({ tags, created_at }) =>
     tags?.some((tag) => asked.has(tag) || (isRequestTag(tag) && Date.parse(created_at) >= knownUntil)),
   );

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
+import { within } from '../../shared/testing.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { Events } from '../events.ts';
 import { Executor } from '../executor/executor.ts';
@@ -15,7 +16,6 @@ import { noRules, rulesOf } from './rules.ts';
 import { Upkeep } from './upkeep.ts';
 
 const log = pino({ level: 'silent' });
-const within = { timeout: 10_000, interval: 5 };
 let directory: string;
 let repository: MemoryRepository;
 let now: Date;

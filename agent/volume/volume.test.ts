@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
+import { within } from '../../shared/testing.ts';
 import { openNative } from '../repository/native/native.ts';
 import { RepositoryError } from '../repository/repository.ts';
 import { TestVolume } from '../repository/testing/volume.ts';
@@ -10,8 +11,6 @@ import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.t
 import { fingerprint } from './fingerprint.ts';
 import { Volume, type VolumeOptions, type VolumeState, VolumeUnavailable } from './volume.ts';
 import { watchForHints } from './watch.ts';
-
-const within = { timeout: 10_000, interval: 5 };
 
 const log = pino({ level: 'silent' });
 const stops: (() => Promise<unknown>)[] = [];

@@ -4,10 +4,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
 import { loadLink } from '../../shared/proto/load.ts';
+import { within } from '../../shared/testing.ts';
 import type { LinkServer } from './server.ts';
 import { helloOf, snapshotOf, TestAgent, type TestCa, testLink } from './testing.ts';
-
-const within = { timeout: 10_000, interval: 5 };
 
 let ca: TestCa;
 let link: LinkServer;

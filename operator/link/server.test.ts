@@ -3,6 +3,7 @@ import { createConnection } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { within } from '../../shared/testing.ts';
 import type { TokenReviewStatus } from '../runtime/client.ts';
 import type { AgentPod } from './identity.ts';
 import { LinkServer } from './server.ts';
@@ -18,8 +19,6 @@ import {
   type TestCa,
   testCa,
 } from './testing.ts';
-
-const within = { timeout: 10_000, interval: 5 };
 
 let ca: TestCa;
 let certificates: ReturnType<typeof rotatable>;

@@ -1,11 +1,10 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { within } from '../../shared/testing.ts';
 import { KubeClient } from './client.ts';
 import { type Answer, FakeServer, json } from './fake-server.ts';
 import { Informer, type InformerOptions } from './informer.ts';
 import { type ConfigMap, configMaps } from './resources.ts';
-
-const within = { timeout: 10_000, interval: 5 };
 
 const expired = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' };
 

@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { ExportInput } from '../../shared/proto/gen/jvs/link/v1/Export.ts';
 import type { InitialInput } from '../../shared/proto/gen/jvs/link/v1/Initial.ts';
+import { Multimap } from '../runtime/multimap.ts';
 import type { Plan } from './plan.ts';
 
 interface Transfer extends Plan {
@@ -14,7 +15,7 @@ interface Transfer extends Plan {
 export class Transfers {
   readonly #transfers = new Map<string, Transfer>();
   /** Workspaces that wait, by the one that they wait for. */
-  readonly #bySource = new Map<string, Set<string>>();
+  readonly #bySource = new Multimap<string, string>();
   readonly #handlers: ((workspace: string) => void)[] = [];
   readonly #random: () => string;
 
@@ -35,7 +36,7 @@ export class Transfers {
 
   /** What its agent is to serve. */
   exports(workspace: string): ExportInput[] {
-    return [...(this.#bySource.get(workspace) ?? [])].sort().flatMap((target) => {
+    return [...this.#bySource.get(workspace)].sort().flatMap((target) => {
       const { exports, token } = this.#transfers.get(target) ?? {};
       return exports && token ? { snapshotId: exports.snapshotId, tokenSha256: sha256(token) } : [];
     });
@@ -55,17 +56,11 @@ export class Transfers {
     else this.#transfers.delete(target);
     const [was, is] = [before?.exports?.source, plan.exports?.source];
     if (was !== is) {
-      if (was) this.#forget(was, target);
-      if (is) this.#bySource.set(is, (this.#bySource.get(is) ?? new Set()).add(target));
+      if (was) this.#bySource.delete(was, target);
+      if (is) this.#bySource.add(is, target);
     }
     this.#notify(target);
     for (const source of new Set([was, is])) if (source) this.#notify(source);
-  }
-
-  #forget(source: string, target: string): void {
-    const targets = this.#bySource.get(source);
-    targets?.delete(target);
-    if (targets?.size === 0) this.#bySource.delete(source);
   }
 
   #notify(workspace: string): void {

@@ -10,9 +10,8 @@ import { KubeClient } from '../../operator/runtime/client.ts';
 import { Informer } from '../../operator/runtime/informer.ts';
 import { pods } from '../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
+import { within } from '../../shared/testing.ts';
 import { type ApiServer, startApiServer } from '../cluster/apiserver.ts';
-
-const within = { timeout: 10_000, interval: 5 };
 
 const namespace = 'default';
 const AUDIENCE = 'jvs-operator';

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from '
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod/mini';
-import { RepositoryError } from '../repository.ts';
+import { CLOCK_SKEW_MS, RepositoryError } from '../repository.ts';
 import { hasCode } from './fs/errors.ts';
 import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
 
@@ -17,8 +17,6 @@ const TTL_MS = 15_000;
 /** The same where the holder is seen to live, but does nothing. */
 const HUNG_MS = 300_000;
 const RENEW_MS = 3_000;
-/** Clocks of two nodes differ by less. */
-const CLOCK_SKEW_MS = 300_000;
 const POLL_MS = 100;
 
 const content = z.object({

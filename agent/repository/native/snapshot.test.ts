@@ -20,9 +20,8 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { within } from '../../../shared/testing.ts';
 import { manifest, quiet, TestVolume } from '../testing/volume.ts';
-
-const within = { timeout: 10_000, interval: 5 };
 
 const ask = { worktree: 'main', origin: 'manual' as const };
 
