@@ -36,18 +36,10 @@ async function repeatedly(times: number, run: () => Promise<void>): Promise<void
   await Promise.all(Array.from({ length: AT_ONCE }, runner));
 }
 
-/** Ends with the signal that killed it; null where it came to its end. `afterMs` counts from its beginning. */
-function crash(
-  volume: TestVolume,
-  operation: Operation,
-  step: string,
-  afterMs?: number,
-): Promise<string | null> {
-  const child = spawn(process.execPath, [PROGRAM, volume.path, JSON.stringify(operation), step], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  child.stdout.once('data', () => {
-    if (afterMs !== undefined) setTimeout(() => child.kill('SIGKILL'), afterMs);
+/** At a step, or after some ms. Ends with the signal that killed it; null where it came to its end. */
+function crash(volume: TestVolume, operation: Operation, at: string | number): Promise<string | null> {
+  const child = spawn(process.execPath, [PROGRAM, volume.path, JSON.stringify(operation), `${at}`], {
+    stdio: ['ignore', 'ignore', 'inherit'],
   });
   return new Promise((resolve) => child.on('exit', (_, signal) => resolve(signal)));
 }
@@ -59,7 +51,7 @@ const spans = new Map<string, number>();
 async function crashSometime(volume: TestVolume, operation: Operation): Promise<string | null> {
   const [kind = ''] = Object.keys(operation);
   const span = spans.get(kind) ?? 60;
-  const signal = await crash(volume, operation, '', Math.random() * span);
+  const signal = await crash(volume, operation, Math.random() * span);
   spans.set(kind, span * (signal ? 1.1 : 0.9));
   return signal;
 }
