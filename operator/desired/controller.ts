@@ -60,7 +60,8 @@ export function createDesiredController({
   informers.pods.onChange((_, now, before) => enqueueLabelled(now ?? before));
   transfers.onChange((workspace) => controller.enqueue(workspace));
   agents.onChange((workspace) => {
-    if (watched.has(workspace)) controller.enqueue(workspace);
+    // What was asked of them ends with a term, and the next one may be this process's too.
+    if (watched.has(workspace) || !agents.desiredOf(workspace)) controller.enqueue(workspace);
   });
 
   async function reconcile(key: string, signal: AbortSignal): Promise<Result> {

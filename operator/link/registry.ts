@@ -235,10 +235,11 @@ export class Registry implements Agents {
     return pod ? [...this.#byPod.get(podKey(pod))] : this.#entries();
   }
 
-  /** Hangs up on all agents and forgets what was asked of them. */
+  /** Hangs up on all agents and forgets what was asked of them, which handlers are told: who leads next asks again. */
   clear(reason: Refusal): void {
     this.#openedAt = undefined;
     for (const entry of this.#entries()) this.end(entry, reason);
+    for (const workspace of this.#places.keys()) this.#changes.notify(workspace);
     this.#places.clear();
   }
 
