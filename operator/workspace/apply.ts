@@ -5,6 +5,7 @@ import type { Workspace } from '../api/workspace.ts';
 import { workspaces } from '../api/workspace.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { ApiError } from '../runtime/errors.ts';
+import { addFinalizer, removeFinalizer } from '../runtime/finalizer.ts';
 import { type Deployment, deployments, type PersistentVolume, pvcs, pvs } from '../runtime/resources.ts';
 import type { Finding } from './findings.ts';
 import { type Action, finalizer } from './plan.ts';
@@ -17,14 +18,9 @@ export async function applyAction(
   workspace: Workspace,
   action: Action,
 ): Promise<Deployment | undefined> {
-  const { name, namespace, uid } = workspace.metadata;
   switch (action.type) {
     case 'addFinalizer':
-      await client.apply(
-        workspaces,
-        { metadata: { name, namespace, uid, finalizers: [finalizer] } },
-        { fieldManager },
-      );
+      await addFinalizer(client, workspaces, workspace, finalizer, { fieldManager });
       return undefined;
     case 'createClaim':
       // Never an apply: it would take over a claim of that name that someone made a moment ago.
@@ -75,8 +71,7 @@ export async function applyAction(
       return undefined;
     }
     case 'removeFinalizer':
-      // An apply without them gives up our finalizer and leaves those of others.
-      await client.apply(workspaces, { metadata: { name, namespace, uid } }, { fieldManager });
+      await removeFinalizer(client, workspaces, workspace, finalizer, { fieldManager });
       return undefined;
   }
 }

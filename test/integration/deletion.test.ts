@@ -240,6 +240,14 @@ test("a backup's copy of the finalizer does not hold a Snapshot up", async () =>
   await vi.waitFor(async () => expect(await snapshot('copy')).toBeUndefined(), within);
 });
 
+test("nor a Workspace's", async () => {
+  const copy = { namespace, name: 'copy', finalizers: ['jvs.io/workspace'] };
+  await admin.create(workspaces, { metadata: copy, spec: {} } as Workspace);
+  await vi.waitFor(async () => expect((await admin.get(workspaces, copy))?.status).toBeDefined(), within);
+  await admin.delete(workspaces, copy);
+  await vi.waitFor(async () => expect(await admin.get(workspaces, copy)).toBeUndefined(), within);
+});
+
 test('the worktree that a Restore made goes with it where its policy says so', async () => {
   await taken(['one']);
   const make = (name: string, more: object) =>
