@@ -83,31 +83,33 @@ const unchanged = ({ metadata }: PersistentVolume, spec: object) => ({
 });
 
 /** What the API server refuses for good becomes a condition; anything else is an error to retry. */
-export function refusalOf(action: Action, error: unknown): Finding | undefined {
-  if (
-    !(error instanceof ApiError) ||
-    (error.status !== 422 && error.status !== 403 && error.status !== 400)
-  ) {
-    return undefined;
-  }
-  const reasons: Partial<Record<Action['type'], string>> = {
+export function refusalOf(type: Action['type'] | 'applyAuthority', error: unknown): Finding | undefined {
+  if (!(error instanceof ApiError) || !isRefused(error)) return undefined;
+  const reasons: Partial<Record<typeof type, string>> = {
+    applyAuthority: 'AuthorityRefused',
     applyDeployment: 'InvalidTemplate',
     createClaim: 'VolumeRefused',
     createVolume: 'VolumeRefused',
     setMountOptions: 'MountOptionsRefused',
     expandClaim: 'ExpansionRefused',
   };
-  const reason = reasons[action.type];
+  const reason = reasons[type];
   if (!reason) return undefined;
   const { message } = error;
-  // The volume is there, as it was.
-  const works = action.type === 'expandClaim' || action.type === 'setMountOptions';
-  if (works)
+  // The volume is there, as it was, and pods that run have the authority that they began with.
+  if (type === 'expandClaim' || type === 'setMountOptions' || type === 'applyAuthority')
     return { type: 'Degraded', status: 'True', reason, message: `${message}${advice[reason] ?? ''}` };
   return { type: 'Ready', status: 'False', reason, message };
 }
 
+/** An unknown field, or a list with one key twice, is the server's own failure by its status; only the words tell. */
+const isRefused = ({ status, reason, message }: ApiError): boolean =>
+  [400, 403, 422].includes(status) ||
+  (status === 500 && !reason && message.includes('failed to create typed patch object'));
+
 const advice: Record<string, string> = {
+  AuthorityRefused:
+    '. Without ConfigMap jvs-operator-ca new pods can not start, and agents do not trust new certificates of the operator: allow it',
   ExpansionRefused:
     '. The volume stays as it is: spec.storage grows only where the storage class has allowVolumeExpansion and the quota allows it',
 };

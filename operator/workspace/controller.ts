@@ -21,7 +21,7 @@ import { applyAction, fieldManager, refusalOf } from './apply.ts';
 import { type Finding, isUninjected } from './findings.ts';
 import { driverName, isStatic, volumeName } from './juicefs.ts';
 import { objectName, workspaceLabel } from './objects.ts';
-import { type Observed, planActions } from './plan.ts';
+import { type Action, type Observed, planActions } from './plan.ts';
 import { planStatus } from './status.ts';
 
 /** A status is written no more often than this, in milliseconds. */
@@ -115,37 +115,40 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     }
     assertReadable(workspace);
     const observed = observe(key, workspace);
-    if (!workspace.metadata.deletionTimestamp) await applyCaBundle(workspace.metadata.namespace ?? '');
-
     const refusals: Finding[] = [];
-    const drifted = observed.deployment?.metadata.generation !== left.get(key);
-    for (const action of planActions(observed, drifted)) {
+    const attempt = async (type: Parameters<typeof refusalOf>[0], work: () => Promise<void>) => {
       try {
-        const deployment = await applyAction(client, workspace, action);
-        if (deployment) left.set(key, deployment.metadata.generation);
-        if (action.type !== 'applyDeployment') log.info({ workspace: key, action: action.type }, 'applied');
-        if (action.type === 'deleteVolume') {
-          const advice = 'The data stays in JuiceFS, in the directory that its mount option subdir names';
-          events.emit(
-            workspace,
-            'Normal',
-            'DataKept',
-            `${action.volume.metadata.name} is deleted. ${advice}`,
-          );
-        }
-        if (action.type === 'removeFinalizer') return;
+        await work();
       } catch (error) {
-        const refusal = refusalOf(action, error);
+        const refusal = refusalOf(type, error);
         if (!refusal) throw error;
         refusals.push(refusal);
         events.emit(workspace, 'Warning', refusal.reason, refusal.message);
       }
+    };
+    if (!workspace.metadata.deletionTimestamp) {
+      await attempt('applyAuthority', () => applyCaBundle(workspace.metadata.namespace ?? ''));
+    }
+    const drifted = observed.deployment?.metadata.generation !== left.get(key);
+    for (const action of planActions(observed, drifted)) {
+      await attempt(action.type, () => carryOut(key, workspace, action));
+      if (action.type === 'removeFinalizer') return;
     }
     const result = await writeStatus(key, observed, planStatus(observed, refusals, new Date()));
     // Nothing tells that the operator has been given the right.
     const waitsForRight = informers.volumes?.refused && isStatic(observed);
     if (refusals.length === 0 && !waitsForRight) return result;
     return { requeueAfter: Math.min(refusedInterval, result?.requeueAfter ?? refusedInterval) };
+  }
+
+  async function carryOut(key: string, workspace: Workspace, action: Action): Promise<void> {
+    const deployment = await applyAction(client, workspace, action);
+    if (deployment) left.set(key, deployment.metadata.generation);
+    if (action.type !== 'applyDeployment') log.info({ workspace: key, action: action.type }, 'applied');
+    if (action.type === 'deleteVolume') {
+      const advice = 'The data stays in JuiceFS, in the directory that its mount option subdir names';
+      events.emit(workspace, 'Normal', 'DataKept', `${action.volume.metadata.name} is deleted. ${advice}`);
+    }
   }
 
   function observe(key: string, workspace: Workspace): Observed {

@@ -47,8 +47,7 @@ const forbidden = (message: string) => new ApiError('PATCH', 403, { reason: 'For
 
 test('a volume that may not grow is no reason to call the pods on it not ready', () => {
   const workspace = workspaceOf();
-  const claim = claimOf(workspace);
-  const refusal = refusalOf({ type: 'expandClaim', claim }, forbidden('only dynamically provisioned'));
+  const refusal = refusalOf('expandClaim', forbidden('only dynamically provisioned'));
   const observed = observe(workspace);
   const refusals = refusal ? [refusal] : [];
   expect(statusOf(observed, refusals).phase).toBe('Ready');
@@ -61,7 +60,7 @@ test('a volume that may not grow is no reason to call the pods on it not ready',
 
 test('a claim that is refused is, for nothing runs without it', () => {
   const workspace = workspaceOf();
-  const refusal = refusalOf({ type: 'createClaim', claim: claimOf(workspace) }, forbidden('exceeded quota'));
+  const refusal = refusalOf('createClaim', forbidden('exceeded quota'));
   const { phase, message } = statusOf(observe(workspace, { claim: undefined }), refusal ? [refusal] : []);
   expect({ phase, message }).toEqual({ phase: 'Failed', message: expect.stringContaining('exceeded quota') });
 });
