@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
+import { conditionOf } from './api/conditions.ts';
 import type { Workspace } from './api/workspace.ts';
 import type { Controller } from './runtime/controller.ts';
 
@@ -89,7 +90,7 @@ export function measure(registry: Registry, { controllers, link, workspaces }: M
     collect() {
       this.reset();
       for (const { status } of workspaces.list()) {
-        const degraded = status?.conditions?.find(({ type }) => type === 'Degraded');
+        const degraded = conditionOf({ status }, 'Degraded');
         if (degraded?.status === 'True') this.inc({ reason: degraded.reason });
       }
     },

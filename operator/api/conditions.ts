@@ -26,6 +26,11 @@ export const conditionsSchema = z
     'x-kubernetes-list-map-keys': ['type'],
   });
 
+export const conditionOf = (
+  object: { status?: { conditions?: Condition[] } },
+  wanted: string,
+): Condition | undefined => object.status?.conditions?.find(({ type }) => type === wanted);
+
 /**
  * The conditions with one of them set: in its place where the type is there already, else at the end.
  * `lastTransitionTime` is `now` (to the second) only when the status is new or another.

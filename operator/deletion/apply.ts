@@ -1,6 +1,6 @@
 // Carries out what was decided about a resource that is being deleted.
 import { isDeepStrictEqual } from 'node:util';
-import { setCondition } from '../api/conditions.ts';
+import { conditionOf, setCondition } from '../api/conditions.ts';
 import { type Restore, restores } from '../api/restore.ts';
 import { type Snapshot, snapshots } from '../api/snapshot.ts';
 import * as restore from '../restore/request.ts';
@@ -56,7 +56,7 @@ export class Deleter {
   ): Promise<number | undefined> {
     const { reason, message } = decision;
     const { name, namespace, uid = '', generation = 0 } = object.metadata;
-    const known = object.status?.conditions?.find(({ type }) => type === 'Deleting');
+    const known = conditionOf(object, 'Deleting');
     const condition = {
       type: 'Deleting',
       status: 'True',

@@ -1,6 +1,6 @@
 // What a Restore's status has to say, from what the cluster and its agent say. Pure.
 import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
-import { setCondition } from '../api/conditions.ts';
+import { conditionOf, setCondition } from '../api/conditions.ts';
 import type { Restore, RestoreStatus } from '../api/restore.ts';
 import { rfc3339 } from '../api/schema.ts';
 import type { Snapshot } from '../api/snapshot.ts';
@@ -151,7 +151,7 @@ function eventOnce(
   { message = '', conditions }: RestoreStatus,
 ): Pick<Plan, 'event'> {
   const now = conditions?.find(({ type }) => type === 'Completed')?.reason;
-  const known = restore.status?.conditions?.find(({ type }) => type === 'Completed')?.reason;
+  const known = conditionOf(restore, 'Completed')?.reason;
   return now === reason && known !== reason ? { event: { type: 'Warning', reason, message } } : {};
 }
 

@@ -1,7 +1,7 @@
 // What a Snapshot's status has to say, from what the cluster and the volume say. Pure.
 import type { Snapshot as DiskSnapshot } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
 import { toRfc3339 } from '../../shared/proto/timestamp.ts';
-import { setCondition } from '../api/conditions.ts';
+import { conditionOf, setCondition } from '../api/conditions.ts';
 import type { Snapshot, SnapshotStatus } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
@@ -90,7 +90,7 @@ function found(observed: Observed, onDisk: DiskSnapshot, now: Date): Plan {
   const message = damaged
     ? `The files of snapshot ${onDisk.id} are not what was saved: do not rely on it. Restore from another snapshot; jvs-agent verify ${onDisk.id} in the agent container names what differs`
     : `Snapshot ${onDisk.id} is on the volume and verified`;
-  const known = snapshot.status?.conditions?.find(({ type }) => type === 'Ready')?.reason;
+  const known = conditionOf(snapshot, 'Ready')?.reason;
   const {
     progress: _,
     keepReasons: __,
@@ -145,7 +145,7 @@ function failed(observed: Observed, { reason, message }: Blocked, now: Date): Pl
 
 /** Waiting for something that can still come. An event once per reason, so that `describe` shows the path taken. */
 function pending(observed: Observed, now: Date, { reason, message }: Blocked): Plan {
-  const known = observed.snapshot.status?.conditions?.find(({ type }) => type === 'Ready')?.reason;
+  const known = conditionOf(observed.snapshot, 'Ready')?.reason;
   const { progress: _, ...before } = withReady(observed, now, 'False', reason, message);
   return {
     status: { ...before, phase: 'Pending' },

@@ -1,6 +1,7 @@
 // Keeps claim, Deployment and status of each Workspace as its spec says.
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../shared/log.ts';
+import { conditionOf } from '../api/conditions.ts';
 import { assertReadable } from '../api/parse.ts';
 import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
@@ -218,7 +219,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
   /** One event for each condition that turned, and for what needs a person. */
   function emitEvents({ workspace, pods }: Observed, status: WorkspaceStatus): void {
     for (const { type, status: is, reason, message } of status.conditions ?? []) {
-      const was = workspace.status?.conditions?.find((condition) => condition.type === type);
+      const was = conditionOf(workspace, type);
       if (was?.status === is && was.reason === reason) continue;
       const healthy = (type === 'Degraded') !== (is === 'True');
       if (!was && (healthy || beginnings.has(reason))) continue;

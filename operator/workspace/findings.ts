@@ -1,9 +1,9 @@
 // The conditions of a Workspace. Each message says what is the matter and what to do. Pure.
-import type { Condition } from '../api/conditions.ts';
+import { type Condition, conditionOf } from '../api/conditions.ts';
 import { quantityValue } from '../api/quantity.ts';
 import { isSaid, reasonHeld } from '../deletion/hold.ts';
 import type { PersistentVolumeClaim, Pod } from '../runtime/resources.ts';
-import { assessVolume, joinProblems, type Problem } from './health.ts';
+import { assessVolume, joinProblems, knownProblems, type Problem } from './health.ts';
 import { assessJuiceFs, fatalObstacles, findObstacle, isStatic } from './juicefs.ts';
 import { lostNode } from './nodes.ts';
 import { accessModesOf, classOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
@@ -111,7 +111,7 @@ function assessAgent({ workspace, agent, pods, linkSettled }: Observed): Finding
       ? finding('AgentConnected', 'True', 'Outdated', `${who}: ${age}`)
       : finding('AgentConnected', 'True', 'Connected', who);
   }
-  const known = workspace.status?.conditions?.find(({ type }) => type === 'AgentConnected');
+  const known = conditionOf(workspace, 'AgentConnected');
   if (known && !linkSettled) return known;
   return pods.some(({ status }) => status?.phase === 'Running')
     ? finding(
@@ -123,9 +123,18 @@ function assessAgent({ workspace, agent, pods, linkSettled }: Observed): Finding
     : finding('AgentConnected', 'False', 'NoPods', 'No pod of the workspace runs');
 }
 
+/** Blockers that are seen without an agent. What else made a Workspace fail, its agent has said. */
+const seenHere = new Set([
+  'DeploymentNotOurs',
+  'InvalidTemplate',
+  'VolumeRefused',
+  'NotJuiceFS',
+  ...fatalStorage,
+]);
+
 /** What keeps the workspace from working until someone acts. */
 function findBlocker(observed: Observed, juiceFs: Finding | undefined): Finding | undefined {
-  const { workspace, deployment, agent } = observed;
+  const { workspace, deployment, agent, linkSettled } = observed;
   const name = objectName(workspace.metadata.name);
   if (deployment && !isOurDeployment(deployment, workspace)) {
     return finding(
@@ -137,6 +146,10 @@ function findBlocker(observed: Observed, juiceFs: Finding | undefined): Finding 
   }
   if (agent?.status?.problem && !agent.status.awaitsInitial && agent.status.problemReason !== 'Starting') {
     return finding('Ready', 'False', agent.status.problemReason || 'AgentProblem', agent.status.problem);
+  }
+  const said = conditionOf(workspace, 'Ready');
+  if (!agent?.status && !linkSettled && workspace.status?.phase === 'Failed' && said) {
+    if (said.status === 'False' && !seenHere.has(said.reason)) return said;
   }
   if (juiceFs?.reason === 'NotJuiceFS' && workspace.spec.defaultEngine === 'juicefs-clone') {
     return { ...juiceFs, message: `spec.defaultEngine is juicefs-clone, but: ${juiceFs.message}` };
@@ -240,6 +253,9 @@ function assessOperation(observed: Observed, agentFinding: Finding, ready: Findi
     );
   }
   if (agent?.status?.engineFallback) degraded('EngineFallback', agent.status.engineFallback);
+  else if (!agent?.status && pods.length > 0) {
+    problems.push(...knownProblems(workspace).filter(({ reason }) => reason === 'EngineFallback'));
+  }
   if (workspace.spec.replicas > 1 && claim && !claim.spec?.accessModes?.includes('ReadWriteMany')) {
     degraded(
       'ReplicasNeedSharedVolume',

@@ -1,4 +1,6 @@
 // What is wrong with the volume and the snapshots on it, gravest first. Pure.
+import { conditionOf } from '../api/conditions.ts';
+import type { Workspace } from '../api/workspace.ts';
 import type { Observed } from './plan.ts';
 import { acceptRepository, expectedRepository } from './repository.ts';
 
@@ -12,9 +14,8 @@ const idsInMessage = 5;
 
 export function assessVolume({ workspace, agent }: Observed): Problem[] {
   const { name } = workspace.metadata;
-  const known = workspace.status?.conditions?.find(({ type }) => type === 'Degraded');
   // Without an agent nothing new is known; what was damaged or full a moment ago still is.
-  const before = known?.status === 'True' ? splitProblems(known) : [];
+  const before = knownProblems(workspace);
   if (!agent?.status) return before.filter(({ reason }) => lasting.has(reason));
   const { repositoryId, damaged, heldDeletions, usage } = agent.status;
   const problems: Problem[] = [];
@@ -51,6 +52,12 @@ export function assessVolume({ workspace, agent }: Observed): Problem[] {
 
 const lasting = new Set(['RepositoryChanged', 'SnapshotDamaged', 'VolumeAlmostFull', 'MassPruneHeld']);
 
+/** What the status says now. */
+export function knownProblems(workspace: Workspace): Problem[] {
+  const known = conditionOf(workspace, 'Degraded');
+  return known?.status === 'True' ? splitProblems(known) : [];
+}
+
 /** The first gives the reason; the message has a line for each. */
 export function joinProblems([first, ...rest]: readonly [Problem, ...Problem[]]): Problem {
   const lines = [first.message, ...rest.map(({ reason, message }) => `${reason}: ${message}`)];
@@ -58,7 +65,7 @@ export function joinProblems([first, ...rest]: readonly [Problem, ...Problem[]])
 }
 
 /** The inverse of joinProblems. */
-export function splitProblems({ reason, message }: Problem): Problem[] {
+function splitProblems({ reason, message }: Problem): Problem[] {
   const [first = '', ...rest] = message.split('\n');
   return [
     { reason, message: first },

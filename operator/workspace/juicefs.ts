@@ -1,7 +1,9 @@
 // The JuiceFS behind a Workspace. Without a storage class it is a static volume of the CSI driver, with the user's
 // Secret by reference: the operator never reads it. Pure.
+
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { conditionOf } from '../api/conditions.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../runtime/resources.ts';
 import type { Finding } from './findings.ts';
@@ -199,7 +201,7 @@ function refusedOption(workspace: Workspace): string | undefined {
 
 /** Undefined without juiceFsConfig. */
 export function assessJuiceFs(observed: Observed): Finding | undefined {
-  const { workspace, claim, agent } = observed;
+  const { workspace, claim, agent, pods } = observed;
   if (!workspace.spec.juiceFsConfig) return undefined;
   const finding = (status: Finding['status'], reason: string, message: string): Finding => ({
     type: 'JuiceFS',
@@ -221,6 +223,8 @@ export function assessJuiceFs(observed: Observed): Finding | undefined {
   if (madeByDriver || filesystem?.includes('juicefs')) {
     return finding('True', 'JuiceFS', 'The volume is JuiceFS');
   }
+  const said = conditionOf(workspace, 'JuiceFS');
+  if (filesystem === undefined && pods.length > 0 && said?.reason === 'NotJuiceFS') return said;
   if (filesystem === undefined) return finding('Unknown', 'NotSeen', 'No agent has looked at the volume yet');
   return finding(
     'False',

@@ -1,6 +1,8 @@
 // Whether the next automatic snapshot will be taken, and when. Pure.
+
 import { validateSchedule } from '../../shared/cron.ts';
 import { toRfc3339 } from '../../shared/proto/timestamp.ts';
+import { conditionOf } from '../api/conditions.ts';
 import type { Finding } from './findings.ts';
 import type { Observed } from './plan.ts';
 
@@ -22,7 +24,7 @@ export function assessSchedule({ workspace, agent, pods, linkSettled }: Observed
   }
   if (agent)
     return finding('Unknown', 'NotReported', `Agent of pod ${agent.pod} has not said when it will run`);
-  const known = workspace.status?.conditions?.find(({ type }) => type === 'Scheduled');
+  const known = conditionOf(workspace, 'Scheduled');
   // An agent that runs goes on without the operator.
   const runs = pods.some(({ status }) => status?.phase === 'Running');
   if (known && (runs || !linkSettled)) return known;

@@ -128,6 +128,34 @@ test('what was wrong with the volume stays said while no agent is connected, and
   expect(again).toEqual(alone);
 });
 
+test('what an agent said holds until it has had time to come back to an operator that has just started', () => {
+  const spec = { juiceFsConfig: { source: 'redis://r' }, defaultEngine: 'juicefs-clone' };
+  const fallback = withAgent({ filesystem: 'ext4', engineFallback: 'juicefs-clone needs a JuiceFS volume' });
+  const broken = withAgent({ problem: 'p', problemReason: 'ForeignRepository' });
+  for (const agent of [fallback, broken]) {
+    const seen = planStatus(observe(spec, undefined, { ...running, ...agent }), [], now);
+    expect(seen.phase).toBe('Failed');
+    const alone = planStatus(
+      observe(spec, seen, { ...running, linkSettled: false }),
+      [],
+      new Date('2026-11-24T12:01:00Z'),
+    );
+    const back = planStatus(
+      observe(spec, alone, { ...running, ...agent }),
+      [],
+      new Date('2026-11-24T12:01:00Z'),
+    );
+    expect(alone.phase).toBe('Failed');
+    for (const { conditions } of [alone, back]) {
+      for (const type of ['Ready', 'Degraded', 'JuiceFS']) {
+        expect(conditions?.find((one) => one.type === type)).toEqual(
+          seen.conditions?.find((one) => one.type === type),
+        );
+      }
+    }
+  }
+});
+
 test('an agent that has yet to open the volume is no failure', () => {
   const more = withAgent({ problem: 'The repository is being opened', problemReason: 'Starting' });
   expect(planStatus(observe({ replicas: 0 }, undefined, more), [], now).phase).toBe('Pending');
