@@ -152,7 +152,8 @@ const outdated = (certificates: CertificateManager): string | undefined =>
   certificates.current().expiresAt < new Date() ? 'the certificate has expired' : undefined;
 
 /** By which the API server calls an operator outside the cluster. */
-const hostOf = (url: string | undefined): string[] => (url ? [new URL(url).hostname] : []);
+const hostOf = (url: string | undefined): string[] =>
+  url ? [new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')] : [];
 
 const stopping = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -7,7 +7,7 @@ import { type Secret, secrets } from '../runtime/resources.ts';
 import { renewElsewhere } from './issuer.ts';
 import { defaultLifetimes, type Lifetimes, planCertificates } from './plan.ts';
 import type { CertificateSource, Certificates } from './source.ts';
-import { expiryOf, factsOf, problemOf, type Stored } from './stored.ts';
+import { canonicalName, expiryOf, factsOf, problemOf, type Stored } from './stored.ts';
 
 export const secretName = 'jvs-operator-certs';
 
@@ -46,7 +46,8 @@ export class CertificateManager implements CertificateSource {
 
   constructor(options: CertificateManagerOptions) {
     const { external = false, lifetimes = defaultLifetimes, now = () => new Date() } = options;
-    this.#options = { ...options, external, lifetimes, now };
+    const names = options.names.map(canonicalName);
+    this.#options = { ...options, names, external, lifetimes, now };
     this.#ready.promise.catch(() => {}); // not everybody waits for it
   }
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { renewElsewhere } from './issuer.ts';
 import { planCertificates } from './plan.ts';
 import { renew } from './renew.ts';
-import { factsOf, type Stored } from './stored.ts';
+import { canonicalName, factsOf, type Stored } from './stored.ts';
 
 const minute = 60_000;
 const lifetimes = { authority: 9 * minute, serving: 3 * minute };
@@ -53,6 +53,13 @@ describe('new certificates', async () => {
     expect(facts?.authority.notAfter.getTime()).toBeCloseTo(now.getTime() + 9 * minute, -4);
     expect(planCertificates(facts, names, now).action).toBe('keep');
   });
+});
+
+test('addresses are known again however they are written', async () => {
+  const addresses = ['10.0.0.1', 'fd00::1', '2001:DB8:0::1', '::ffff:10.0.0.1'].map(canonicalName);
+  const stored = await renew('authority', undefined, addresses, new Date(), lifetimes);
+  expect(planCertificates(factsOf(stored), addresses, new Date()).action).toBe('keep');
+  expect(planCertificates(factsOf(stored), ['fd00::2'], new Date()).action).toBe('serving');
 });
 
 describe('damage', async () => {

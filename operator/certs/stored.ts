@@ -1,5 +1,6 @@
 // The certificates as they are kept: PEM texts, read and made anew.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { isIPv6 } from 'node:net';
 import type { CertificateFacts, Validity } from './plan.ts';
 
 export interface Stored {
@@ -29,11 +30,15 @@ function servingFacts(authority: X509Certificate, cert: string, key: string): Ce
     if (!serving.checkPrivateKey(createPrivateKey(key)) || !serving.verify(authority.publicKey))
       return undefined;
     const names = serving.subjectAltName?.split(', ').map((name) => name.replace(/^(DNS|IP Address):/, ''));
-    return { ...validityOf(serving), names: names ?? [] };
+    return { ...validityOf(serving), names: (names ?? []).map(canonicalName) };
   } catch {
     return undefined;
   }
 }
+
+/** An IPv6 address can be written in many ways, and is read in another one than people's. */
+export const canonicalName = (name: string): string =>
+  isIPv6(name) ? new URL(`http://[${name}]`).hostname.slice(1, -1) : name;
 
 const validityOf = ({ validFromDate, validToDate }: X509Certificate): Validity => ({
   notBefore: validFromDate,
