@@ -39,6 +39,8 @@ export function createMirrorController(dependencies: Dependencies): Controller {
   /** Since when ids are missing, by workspace; epoch ms. */
   const missingSince = new Map<string, Map<string, number>>();
   const lastSeen = new Map<string, ConnectedAgent | undefined>();
+  /** Notices that the agent still has and that are events already, by workspace. */
+  const told = new Map<string, Set<string>>();
   const controller = new Controller({ name: 'mirror', reconcile, workers, log });
 
   informers.workspaces.onChange((key) => controller.enqueue(key));
@@ -58,27 +60,33 @@ export function createMirrorController(dependencies: Dependencies): Controller {
     if (!workspace) {
       missingSince.delete(key);
       lastSeen.delete(key);
+      told.delete(key);
       return;
     }
     assertReadable(workspace);
     const agent = agents.primary(key);
-    passOnNotices(workspace, agent);
+    if (agent) passOnNotices(key, workspace, agent);
 
     const resources = informers.snapshots.byIndex('workspace', key).filter(isReadable);
     const plan = planMirror({ workspace, agent, resources }, historyLimit, givenUp(key));
     await endAll(workspace, plan.gone, signal);
-    for (const snapshot of plan.create) await create(workspace, snapshot, signal);
+    // First, as a quota may have no room for others before.
     for (const { metadata } of plan.surplus) {
       // A pin of this moment must win.
       const { uid, resourceVersion } = metadata;
       await client.delete(snapshots, metadata, { uid, resourceVersion, signal });
       meters.removed.inc({ reason: 'Window' });
     }
+    for (const snapshot of plan.create) await create(workspace, snapshot, signal);
     return remember(key, plan.missing);
   }
 
-  function passOnNotices(workspace: Workspace, agent: ConnectedAgent | undefined): void {
-    const notices = [...(agent?.notices.values() ?? [])].sort(
+  /** An agent has its last notices for as long as they fit, and the API server forgets events after an hour. */
+  function passOnNotices(key: string, workspace: Workspace, agent: ConnectedAgent): void {
+    const before = told.get(key);
+    told.set(key, new Set(agent.notices.keys()));
+    const notices = [...agent.notices.values()].filter(({ id }) => !before?.has(id));
+    notices.sort(
       (a, b) =>
         (a.time?.seconds ?? 0) - (b.time?.seconds ?? 0) || (a.time?.nanos ?? 0) - (b.time?.nanos ?? 0),
     );
@@ -104,11 +112,13 @@ export function createMirrorController(dependencies: Dependencies): Controller {
             `Snapshot ${name} is somebody's own, so that snapshot ${snapshot.spec.snapshotID} on the volume can not be shown; delete it`,
           );
         }
-      } else if (error instanceof ApiError && error.status === 422) {
+      } else if (error instanceof ApiError && (error.status === 422 || error.status === 403)) {
         refused(
           'SnapshotNotShown',
           `Snapshot ${snapshot.spec.snapshotID} on the volume can not be shown: ${error.message}`,
         );
+        // A quota may grow.
+        if (error.status === 403) throw error;
       } else throw error;
     }
   }

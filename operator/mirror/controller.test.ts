@@ -1,0 +1,119 @@
+// The parts of the controller that no plan decides: what it does first, and what it remembers.
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { parseSnapshot, type Snapshot } from '../api/snapshot.ts';
+import { parseWorkspace, type Workspace } from '../api/workspace.ts';
+import type { Informers } from '../informers.ts';
+import { quietLog } from '../link/testing.ts';
+import { createMeters } from '../metrics.ts';
+import type { KubeClient } from '../runtime/client.ts';
+import { ApiError } from '../runtime/errors.ts';
+import { EventRecorder } from '../runtime/events.ts';
+import { ManualClock } from '../runtime/manual-clock.ts';
+import type { Event } from '../runtime/resources.ts';
+import { createMirrorController } from './controller.ts';
+import { agentOf, FakeAgents, idAt, onDisk } from './testing.ts';
+
+const key = 'team/ws';
+const within = { timeout: 10_000, interval: 5 };
+const workspace: Workspace = parseWorkspace({
+  metadata: { namespace: 'team', name: 'ws', uid: 'w' },
+  spec: {},
+  status: { repositoryID: 'r1' },
+});
+
+/** An API server, as far as the controller sees it, with a quota for Snapshots. */
+class World {
+  readonly snapshots = new Map<string, Snapshot>();
+  readonly events = new Map<string, Event>();
+  readonly agents = new FakeAgents();
+  readonly clock = new ManualClock();
+  readonly quota = 2;
+
+  start(signal: AbortSignal): Promise<unknown> {
+    const informers = {
+      workspaces: { get: () => workspace, onChange: () => {} },
+      snapshots: { byIndex: () => [...this.snapshots.values()], onChange: () => {} },
+    } as unknown as Informers;
+    const client = {
+      create: async (_: unknown, object: Snapshot | Event) => {
+        const { name } = object.metadata;
+        if (!('spec' in object)) {
+          if (this.events.has(name)) throw new ApiError('POST', 409, { reason: 'AlreadyExists' });
+          this.events.set(name, object as Event);
+          return;
+        }
+        if (this.snapshots.size >= this.quota)
+          throw new ApiError('POST', 403, { reason: 'Forbidden', message: 'exceeded quota' });
+        this.snapshots.set(name, object as Snapshot);
+      },
+      delete: async (_: unknown, { name }: Snapshot['metadata']) => void this.snapshots.delete(name),
+    } as unknown as KubeClient;
+    const log = quietLog();
+    const events = new EventRecorder(client, { controller: 'c', instance: 'i', log, clock: this.clock });
+    const controller = createMirrorController({
+      ...{ client, informers, agents: this.agents, events, historyLimit: this.quota, log },
+      meters: createMeters(new Registry()),
+    });
+    return Promise.all([events.start(signal), controller.start(signal)]);
+  }
+
+  show(n: number): void {
+    const metadata = { namespace: 'team', name: `ws-${idAt(n)}`, uid: `s${n}`, resourceVersion: '1' };
+    const spec = { workspace: 'ws', snapshotID: idAt(n), deletionPolicy: 'Retain' };
+    const status = { phase: 'Ready', snapshotID: idAt(n) };
+    this.snapshots.set(metadata.name, parseSnapshot({ metadata, spec, status }));
+  }
+}
+
+let world: World;
+let stop: AbortController;
+let running: Promise<unknown>;
+
+beforeEach(() => {
+  world = new World();
+  stop = new AbortController();
+  running = world.start(stop.signal);
+});
+afterEach(async () => {
+  stop.abort();
+  await running;
+});
+
+test('what is shown no longer makes room for what is new, where a quota leaves none', async () => {
+  for (const n of [1, 2]) world.show(n);
+  world.agents.set(key, agentOf([1, 2, 3].map((n) => onDisk(n))));
+  await vi.waitFor(
+    () => expect([...world.snapshots.keys()].sort()).toEqual([2, 3].map((n) => `ws-${idAt(n)}`)),
+    within,
+  );
+});
+
+test('a quota that shows nothing new is said', async () => {
+  world.show(1);
+  world.snapshots.set('own', { ...workspace, metadata: { name: 'own' } } as unknown as Snapshot);
+  world.agents.set(key, agentOf([1, 2].map((n) => onDisk(n))));
+  await vi.waitFor(
+    () =>
+      expect([...world.events.values()]).toMatchObject([
+        { reason: 'SnapshotNotShown', note: expect.stringContaining('exceeded quota') },
+      ]),
+    within,
+  );
+});
+
+test('a notice is an event once, and not again when the API server has forgotten it', async () => {
+  const notice = (id: string) => ({ id, time: null, warning: true, reason: 'SnapshotMissed', message: id });
+  const say = (...ids: string[]) =>
+    world.agents.set(key, agentOf([], { notices: new Map(ids.map((id) => [id, notice(id)])) }));
+  const told = () => [...world.events.values()].map(({ note }) => note);
+  say('a');
+  await vi.waitFor(() => expect(told()).toEqual(['a']), within);
+  world.events.clear();
+  world.clock.advance(3_600_000);
+  say('a', 'b');
+  await vi.waitFor(() => expect(told()).toEqual(['b']), within);
+  world.agents.set(key, undefined);
+  say('a', 'b', 'c');
+  await vi.waitFor(() => expect(told()).toEqual(['b', 'c']), within);
+});
