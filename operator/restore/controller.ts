@@ -31,6 +31,8 @@ export function createRestoreController(dependencies: Dependencies): Controller 
   const { client, informers, agents, events, meters, log } = dependencies;
   /** Epoch ms, by Restore. */
   const lastWrite = new Map<string, number>();
+  /** Version of what the cache had when its status was written. */
+  const outdated = new Map<string, string>();
   const controller = new Controller({ name: 'restore', reconcile, workers: 4, log });
 
   informers.restores.onChange((key, now, before) => {
@@ -58,9 +60,13 @@ export function createRestoreController(dependencies: Dependencies): Controller 
     const restore = informers.restores.get(key);
     if (!restore) {
       lastWrite.delete(key);
+      outdated.delete(key);
       return;
     }
     assertReadable(restore);
+    const { name, uid, resourceVersion = '' } = restore.metadata;
+    // What was written is on its way here, and calls again.
+    if (outdated.get(key) === resourceVersion) return;
     if (!restore.metadata.deletionTimestamp) await keepFinalizer(restore, signal);
     // One that was begun is told of to its end, so that what it made can go with it.
     else if (restore.status?.phase !== 'InProgress') return;
@@ -84,13 +90,13 @@ export function createRestoreController(dependencies: Dependencies): Controller 
     const outcome = isOver({ ...restore, status: plan.status });
     const wait = (lastWrite.get(key) ?? 0) + writeInterval - Date.now();
     if (wait > 0 && !outcome) return { requeueAfter: wait };
-    const { name, uid } = restore.metadata;
-    await client.applyStatus(
+    const written = await client.applyStatus(
       restores,
       { metadata: { name, namespace, uid }, status: plan.status },
       { fieldManager, signal },
     );
     lastWrite.set(key, Date.now());
+    if (written.metadata.resourceVersion !== resourceVersion) outdated.set(key, resourceVersion);
     meters.statusWrites.inc({ kind: 'Restore' });
     if (outcome) meters.restores.inc({ outcome: plan.status.phase === 'Completed' ? 'completed' : 'failed' });
     if (plan.event) events.emit(restore, plan.event.type, plan.event.reason, plan.event.message);
