@@ -174,6 +174,18 @@ test('an operator that is killed and comes back, with another certificate and as
   expect(connected.filter((now, i) => now !== connected[i - 1])).toEqual([true, false, true]);
 });
 
+test('an agent tells whoever it connects to which role it has', async () => {
+  const { operator, executor, connect } = await start();
+  operator.desired = { role: 'ROLE_STANDBY', snapshots: [] };
+  connect();
+  await vi.waitFor(() => expect(executor.role).toBe('ROLE_STANDBY'), within);
+  operator.kill();
+  await operator.start();
+  await vi.waitFor(() => expect(operator.streams).toHaveLength(2), within);
+  await vi.waitFor(() => expect(operator.latest?.hello).toBeDefined(), within);
+  expect(operator.streams.map(({ hello }) => hello?.role)).toEqual(['ROLE_UNSPECIFIED', 'ROLE_STANDBY']);
+});
+
 test('a standby that becomes primary looks at the volume again and tells all of it, once', async () => {
   const first = fakeDescriptor();
   const { operator, repository, executor, connect } = await start({

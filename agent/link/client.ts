@@ -117,7 +117,7 @@ export class LinkClient {
       metadata.set('authorization', `Bearer ${token.trim()}`);
       stub = new (loadLink().Link)(address, credentials.createSsl(ca), channelOptions);
       const session = new Session(stub.Connect(metadata), {
-        hello: this.#hello,
+        hello: { ...this.#hello, role: executor.role },
         volume,
         executor,
         upkeep,

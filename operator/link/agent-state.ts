@@ -80,8 +80,9 @@ export class AgentState {
 
   /** What it has told of the volume may be old: absence means nothing until it has told all of it again. */
   recount(): void {
+    // An agent begins to tell of it as soon as it is connected, before it can have been asked anew.
+    this.#outdated = this.#arriving !== undefined || !this.#inventoryComplete;
     this.#inventoryComplete = false;
-    this.#outdated = this.#arriving !== undefined;
     this.#view = undefined;
   }
 

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Role } from '../../shared/proto/gen/jvs/agent/v1/Role.ts';
 import type { AgentMessageInput } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
 import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
 import type { OperatorMessageInput } from '../../shared/proto/gen/jvs/link/v1/OperatorMessage.ts';
@@ -34,14 +35,18 @@ beforeEach(() => {
   registry.onChange((workspace, uids) => seen.push({ workspace, uids: [...uids].sort() }));
 });
 
-function join(pod: string, { uid = `uid-of-${pod}`, session = 's', leaving = false } = {}): FakeAgent {
+function join(
+  pod: string,
+  { uid = `uid-of-${pod}`, session = 's', leaving = false, role = 'ROLE_UNSPECIFIED' as Role } = {},
+): FakeAgent {
   const sent: OperatorMessageInput[] = [];
   const agent: FakeAgent = {
     sent,
     say,
     session: { identity: { pod: { namespace: 'ns', name: pod, uid }, node: 'n', workspace: WS, leaving } },
   };
-  agent.session = registry.attach(agent.session.identity, helloOf(pod, 'ws', session), {
+  const hello = { ...helloOf(pod, 'ws', session), role };
+  agent.session = registry.attach(agent.session.identity, hello, {
     send: (message) => sent.push(message),
     end: (reason) => {
       agent.ended = reason;
@@ -168,6 +173,19 @@ describe('roles', () => {
     expect(registry.primary(WS)).toMatchObject({ pod: 'b', inventoryComplete: true });
     await turn();
     expect(changes.at(-1)?.uids).toEqual(['u1']);
+  });
+
+  it('what a standby knew does not count either where another operator told it to be one', async () => {
+    const b = join('b', { role: 'ROLE_STANDBY' });
+    b.say({ inventory: { snapshots: [snapshotOf('s1')], last: true } }); // begun before it can know
+    expect(registry.primary(WS)).toMatchObject({ pod: 'b', inventoryComplete: false });
+    want('u1');
+    expect(desiredOf(b)?.role).toBe('ROLE_PRIMARY');
+    b.say({ inventory: { snapshots: [snapshotOf('s1'), snapshotOf('s2')], last: true } });
+    expect(registry.primary(WS)).toMatchObject({ pod: 'b', inventoryComplete: true });
+    const again = join('b', { role: 'ROLE_PRIMARY' });
+    again.say({ inventory: { snapshots: [], last: true } });
+    expect(registry.primary(WS)).toMatchObject({ pod: 'b', inventoryComplete: true });
   });
 
   it('an agent that does not know to tell again is taken at its word in the end', () => {

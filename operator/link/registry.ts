@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from '../../shared/log.ts';
+import type { Role } from '../../shared/proto/gen/jvs/agent/v1/Role.ts';
 import type { AgentMessage } from '../../shared/proto/gen/jvs/link/v1/AgentMessage.ts';
 import type { DesiredStateInput } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
 import type { Hello } from '../../shared/proto/gen/jvs/link/v1/Hello.ts';
@@ -50,6 +51,8 @@ interface Entry extends Session {
   /** Monotonic ms; what it was told of before it was primary is old, until a new inventory or then. */
   recountBy?: number;
   sent?: DesiredStateInput;
+  /** That it has, as far as it has been told. */
+  role: Role;
 }
 
 interface Place {
@@ -132,6 +135,7 @@ export class Registry implements Agents {
       bucket: new Bucket(FLOOD.burst, FLOOD.perSecond, heardAt),
       heardAt,
       leaving: identity.leaving || (samePod && before?.leaving) || false,
+      role: hello.role,
     };
     if (samePod) place.agents[index] = entry;
     else {
@@ -270,15 +274,19 @@ export class Registry implements Agents {
 
   #publish({ agents, desired }: Place): void {
     agents.sort((a, b) => Number(a.leaving) - Number(b.leaving));
+    const [first] = agents;
+    if (first?.role === 'ROLE_STANDBY') {
+      first.state.recount();
+      first.recountBy = this.#clock.monotonic() + RECOUNT_MS;
+      first.role = 'ROLE_PRIMARY';
+    }
     if (!desired) return;
-    for (const [index, entry] of agents.entries()) {
-      const state = desiredState(desired, index === 0 ? 'ROLE_PRIMARY' : 'ROLE_STANDBY');
+    for (const entry of agents) {
+      const role = entry === first ? 'ROLE_PRIMARY' : 'ROLE_STANDBY';
+      const state = desiredState(desired, role);
       if (isDeepStrictEqual(entry.sent, state)) continue;
-      if (index === 0 && entry.sent?.role === 'ROLE_STANDBY') {
-        entry.state.recount();
-        entry.recountBy = this.#clock.monotonic() + RECOUNT_MS;
-      }
       entry.sent = state;
+      entry.role = role;
       entry.peer.send({ desired: state });
     }
   }

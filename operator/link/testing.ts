@@ -60,7 +60,7 @@ export function quietLog(): Logger {
 }
 
 export function helloOf(pod: string, workspace = 'ws', session = `session-of-${pod}`): Hello {
-  return { version: '1.2.3', workspace, pod, node: 'node-1', session };
+  return { version: '1.2.3', workspace, pod, node: 'node-1', session, role: 'ROLE_UNSPECIFIED' };
 }
 
 export function snapshotOf(id: string, requestUid = ''): SnapshotInput {

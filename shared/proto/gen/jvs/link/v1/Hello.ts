@@ -1,5 +1,6 @@
 // Original file: proto/jvs/link/v1/link.proto
 
+import type { RoleInput as _jvs_agent_v1_RoleInput, Role as _jvs_agent_v1_Role } from '../../../jvs/agent/v1/Role.ts';
 
 export interface HelloInput {
   /**
@@ -16,6 +17,10 @@ export interface HelloInput {
    * random, per process: tells a restart from a reconnect
    */
   'session'?: (string);
+  /**
+   * that it was told last: what a standby knows of the volume may be old
+   */
+  'role'?: (_jvs_agent_v1_RoleInput);
 }
 
 export interface Hello {
@@ -33,4 +38,8 @@ export interface Hello {
    * random, per process: tells a restart from a reconnect
    */
   'session': (string);
+  /**
+   * that it was told last: what a standby knows of the volume may be old
+   */
+  'role': (_jvs_agent_v1_Role);
 }
