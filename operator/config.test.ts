@@ -28,6 +28,18 @@ test('agents verify as they do by themselves unless it is said otherwise', () =>
   }
 });
 
+test('what agents are started with is what they take', () => {
+  const level = (text: string) => parseConfig(['--agent-log-level', text], required).agent.logLevel;
+  expect(['trace', 'error'].map(level)).toEqual(['trace', 'error']);
+  for (const bad of ['fatal', 'loud']) expect(() => level(bad)).toThrow(/JVS_AGENT_LOG_LEVEL/);
+  const memory = (text: string) =>
+    parseConfig([`--agent-memory-request=${text}`], required).agent.resources.requests.memory;
+  for (const good of ['64k', '65536', '64Mi', '0.5Gi', '1e8']) expect(memory(good)).toBe(good);
+  for (const bad of ['64K', '64mi', '1.2.3', '.', '-1']) {
+    expect(() => memory(bad)).toThrow(/JVS_AGENT_MEMORY_REQUEST .*must be a quantity/);
+  }
+});
+
 test('flags win over the environment', () => {
   const config = parseConfig(['--link-port', '1234'], { ...required, JVS_LINK_PORT: '4321' });
   expect(config.ports.link).toBe(1234);

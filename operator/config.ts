@@ -2,9 +2,12 @@
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { parseDuration } from '../shared/duration.ts';
+import { quantityValue } from './api/quantity.ts';
 
 const port = z.coerce.number().int().min(0).max(65535);
-const quantity = z.string().regex(/^[0-9.]+(m|[KMGTPE]i?)?$/, 'must be a quantity such as 64Mi or 50m');
+const quantity = z
+  .string()
+  .refine((text) => quantityValue(text) !== undefined, 'must be a quantity such as 64Mi or 50m');
 const duration = z.string().refine((text) => {
   try {
     return parseDuration(text) > 0;
@@ -31,7 +34,8 @@ const schema = z.object({
   /** No CPU limit where it is empty: a throttled agent only holds its own snapshots up. */
   JVS_AGENT_CPU_LIMIT: quantity.or(z.literal('')).default(''),
   JVS_AGENT_MEMORY_LIMIT: quantity.default('512Mi'),
-  JVS_AGENT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+  /** One that agents know: with another they would not start. */
+  JVS_AGENT_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   /** How fast idle agents read snapshots to verify them, 0 for never, and how often each; the agent's defaults without. */
   JVS_AGENT_VERIFY_BYTES_PER_SECOND: z.coerce.number().int().min(0).max(999_999_999).optional(),
   JVS_AGENT_VERIFY_INTERVAL: duration.optional(),
