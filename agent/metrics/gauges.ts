@@ -19,8 +19,15 @@ export function gaugesOf({ volume, upkeep, linked }: GaugeSources): Gauge[] {
   return [
     new Gauge('jvs_agent_info', 'The version of this agent', () => [{ labels: { version }, value: 1 }]),
     new Gauge('jvs_agent_connected', '1 while there is a stream to the operator', () => (linked() ? 1 : 0)),
-    new Gauge('jvs_agent_volume_ready', '1 while the repository can be worked with', () =>
-      volume.state.info && !volume.state.problem ? 1 : 0,
+    new Gauge(
+      'jvs_agent_volume_ready',
+      '1 while the repository can be worked with; left out while its initial snapshot is awaited',
+      () => {
+        const { info, problem, awaitsInitial } = volume.state;
+        // Copying it may take hours, and nothing is amiss meanwhile.
+        if (awaitsInitial) return undefined;
+        return info && !problem ? 1 : 0;
+      },
     ),
     new Gauge(
       'jvs_agent_volume_used_bytes',

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { fakeDescriptor } from '../testing/memory-repository.ts';
+import type { VolumeState } from '../volume/volume.ts';
 import { Counter, exposition, Gauge, Histogram } from './exposition.ts';
+import { gaugesOf } from './gauges.ts';
 import { Meters } from './meters.ts';
 
 test('the text format', () => {
@@ -47,6 +49,26 @@ test('a snapshot is counted with what was copied and what was linked', () => {
   expect(text).toContain('jvs_agent_snapshot_duration_seconds_bucket{le="2.5"} 1');
   // There from the start, so that rate() sees the first one.
   expect(text).toContain('jvs_agent_snapshots_total{result="failure",origin="manual"} 0');
+});
+
+test('whether the volume is ready is not said while its first snapshot is on the way: that may take hours', () => {
+  const ready = (state: Partial<VolumeState>) => {
+    const gauges = gaugesOf({
+      volume: { state: { snapshots: [], worktrees: [], ...state } },
+      upkeep: {
+        view: { status: {}, journal: { removed: [], notices: [] }, notes: new Map() },
+        decisions: { keep: 0, delete: 0, held: 0 },
+      },
+      linked: () => true,
+    });
+    return /^jvs_agent_volume_ready (\d)$/m.exec(exposition(gauges))?.[1];
+  };
+  const problem = { reason: 'CopyingInitialSnapshot', message: '1 GiB of 2 TiB' };
+  const info = {} as NonNullable<VolumeState['info']>;
+  expect(ready({ problem: { reason: 'Starting', message: 'Being opened' } })).toBe('0');
+  expect(ready({ problem, awaitsInitial: true })).toBeUndefined();
+  expect(ready({ info, awaitsInitial: false })).toBe('1');
+  expect(ready({ info, problem, awaitsInitial: false })).toBe('0');
 });
 
 test('every notice is in the runbook', () => {
