@@ -13,14 +13,16 @@ const started = Date.now();
 say(
   values.context
     ? `Demo on context ${values.context}`
-    : 'Demo on a cluster of its own; npm run cluster -- down removes it',
+    : values.kind
+      ? 'Demo on the kind cluster jvs; kind delete cluster --name jvs removes it'
+      : 'Demo on a cluster of its own; npm run cluster -- down removes it',
 );
 const target = await openTarget(values);
 const tour = await target.start([
   process.execPath,
   join(import.meta.dirname, 'tour.ts'),
   await writeOverlay(target),
-  target.own ? 'config/dev/samples' : 'config/samples',
+  target.own ? 'config/dev/samples' : 'test/demo/samples',
   target.own ? 'npm run cluster -- kubectl' : 'kubectl',
 ]);
 const [code] = await once(tour, 'close');
