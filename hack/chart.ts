@@ -2,6 +2,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, isSeq, parseAllDocuments, parseDocument, stringify } from 'yaml';
+import { parseConfig as parseAgent } from '../agent/config.ts';
+import { parseConfig } from '../operator/config.ts';
 import { version } from '../shared/version.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -20,9 +22,13 @@ const settings: Record<string, string> = {
   'agent.verifyInterval': 'JVS_AGENT_VERIFY_INTERVAL',
 };
 
+const defaults = parseConfig(['--agent-image', 'any'], {});
+const { requests, limits } = defaults.agent.resources;
+const ofAgent = parseAgent([], {});
+
 const values = (
   deployment: Deployment,
-) => `# What is null is left to the operator: operator/config.ts has its defaults.
+) => `# What is null is left to the operator, whose default is in brackets. More settings: docs/operations.md.
 
 replicas: ${deployment.spec.replicas}
 
@@ -40,7 +46,7 @@ tolerations: []
 # The only namespaces whose Workspaces count; all when empty. They have to exist: a RoleBinding is made in each.
 namespaces: []
 
-# How many snapshots that nobody made a resource for are shown as one, for each Workspace.
+# How many snapshots that nobody made a resource for are shown as one, for each Workspace (${defaults.historyLimit}).
 historyLimit: null
 
 # Of the sidecar that pods of workspaces get; annotations of a pod override them.
@@ -48,13 +54,19 @@ agent:
   image:
     repository: ${repository('agent')}
     tag: ""
+  # (${requests.cpu})
   cpuRequest: null
+  # (${requests.memory})
   memoryRequest: null
+  # (${limits.cpu ?? 'none: a throttled agent only holds its own snapshots up'})
   cpuLimit: null
+  # (${limits.memory})
   memoryLimit: null
+  # trace, debug, info, warn or error (${defaults.agent.logLevel})
   logLevel: null
-  # 0: snapshots are never read again to verify them.
+  # How fast idle agents read snapshots again to verify them; 0 for never (${ofAgent['verify-bytes-per-second']}).
   verifyBytesPerSecond: null
+  # How often each (${ofAgent['verify-interval'] / 3_600_000}h).
   verifyInterval: null
 
 # JuiceFS volumes of the operator's making, for Workspaces with juiceFsConfig and no storage class. It gets the right
@@ -70,8 +82,12 @@ networkPolicy:
 certManager:
   enabled: false
 
-# Alerts, for the Prometheus Operator.
+# Alerts, for the Prometheus Operator. They need the metrics: podMonitor, or a scrape job as in docs/operations.md.
 prometheusRule:
+  enabled: false
+
+# What scrapes the operator and the agents, for the Prometheus Operator.
+podMonitor:
   enabled: false
 `;
 
@@ -111,6 +127,7 @@ export function writeChart(directory: string): void {
     juicefs: 'juicefs/component/volumes',
     networkPolicy: 'network/policy',
     certManager: 'cert-manager/certificates',
+    podMonitor: 'prometheus/monitors',
   };
   for (const [value, file] of Object.entries(optional)) {
     template(

@@ -57,6 +57,7 @@ async function served(): Promise<Map<string, Set<string>>> {
   const meters = createMeters(registry);
   meters.mirrored.inc({ origin: 'auto' });
   meters.removed.inc({ reason: 'Pruned' });
+  meters.restores.inc({ outcome: 'completed' });
   meters.statusWrites.inc({ kind: 'Workspace' });
   const degraded = { type: 'Degraded', status: 'True', reason: 'VolumeAlmostFull', message: 'm' };
   const conditions = [{ ...degraded, lastTransitionTime: '2026-01-01T00:00:00Z' }];
@@ -129,6 +130,16 @@ test('every alert and its reason is in the runbook', () => {
   for (const { alert, expr } of alerts) {
     expect(runbook).toContain(`\`${alert}\``);
     for (const [, reason] of expr.matchAll(/reason="(\w+)"/g)) expect(runbook).toContain(`\`${reason}\``);
+  }
+});
+
+test('every metric of ours is in the runbook, and those of the operator are in the dashboard', async () => {
+  const runbook = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
+  const shown = panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => namesIn(expr).metrics));
+  const names = [...(await served()).keys()].map((name) => name.replace(/_(bucket|sum|count)$/, ''));
+  for (const name of new Set(names.filter((one) => one.startsWith('jvs_')))) {
+    expect(runbook).toContain(`\`${name}\``);
+    if (name.startsWith('jvs_operator_')) expect(shown).toContain(name);
   }
 });
 

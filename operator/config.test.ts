@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseConfig } from './config.ts';
 
@@ -57,4 +58,11 @@ test('every bad setting is named', () => {
 
 test('an unknown flag is refused', () => {
   expect(() => parseConfig(['--replicas', '3'], required)).toThrow(/--replicas/);
+});
+
+test('every setting is in the runbook', () => {
+  const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
+  const settings = [...read('config.ts').matchAll(/^ {2}(JVS_\w+): /gm)].map(([, name]) => name);
+  expect(settings.length).toBeGreaterThan(15);
+  for (const name of settings) expect(read('../docs/operations.md')).toContain(`| \`${name}\` |`);
 });

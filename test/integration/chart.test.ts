@@ -122,7 +122,8 @@ test('every value reaches the operator, which takes it', async () => {
 });
 
 test('it installs into another namespace, and keeps its own webhook from that', async () => {
-  const objects = await chart({ prometheusRule: { enabled: true } }, 'elsewhere');
+  const enabled = { enabled: true };
+  const objects = await chart({ prometheusRule: enabled, podMonitor: enabled }, 'elsewhere');
   const namespaces = [...objects.values()].flatMap(({ metadata }) => metadata.namespace ?? []);
   expect(new Set(namespaces)).toEqual(new Set(['elsewhere']));
   const webhook = objects.get('MutatingWebhookConfiguration//jvs-operator') as MutatingWebhookConfiguration;
@@ -130,4 +131,7 @@ test('it installs into another namespace, and keeps its own webhook from that', 
   expect(webhook.webhooks?.[0]?.namespaceSelector?.matchExpressions?.[0]?.values).toContain('elsewhere');
   const rules = JSON.stringify(objects.get('PrometheusRule/elsewhere/jvs-operator'));
   expect(rules).toContain('{{ $value }}');
+  // Alerts are of no use where nothing is scraped.
+  for (const name of ['jvs-operator', 'jvs-agents'])
+    expect(objects.has(`PodMonitor/elsewhere/${name}`)).toBe(true);
 });
