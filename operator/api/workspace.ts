@@ -76,7 +76,7 @@ const juiceFsConfig = z
   })
   .meta({
     description:
-      'The JuiceFS behind the volume. Without storageClassName it is a static volume of the JuiceFS CSI driver; with it, the class makes the volume, and one that is not JuiceFS is a condition, not a failure.',
+      'The JuiceFS behind the volume. Without storageClassName it is a static volume of the JuiceFS CSI driver; with it, the class makes the volume, and one that is not JuiceFS is a condition; a failure only with defaultEngine juicefs-clone.',
     ...rules({
       rule: "!has(self.secretsRef) || !self.source.matches('://[^@]*:[^@]*@|[?&][a-z]*password=')",
       message: 'must hold no password when secretsRef is set: put it into the Secret',
