@@ -118,7 +118,12 @@ test('what an informer keeps is parsed once; what can not be is kept, and is sai
   } as unknown as Workspace);
   expect(bad.metadata).toBe(metadata);
   expect(isReadable(bad)).toBe(false);
-  expect(() => assertReadable(bad)).toThrow('Workspace w can not be read');
+  let told = '';
+  const tell = (message: string) => {
+    told = message;
+  };
+  expect(() => assertReadable(bad, tell)).toThrow('Workspace w can not be read');
+  expect(told).toMatch(/^spec\..*install the operator/);
 });
 
 test('template tags', () => {

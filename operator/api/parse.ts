@@ -55,10 +55,17 @@ export function parsedBy<T extends KubeObject>(parse: (object: unknown) => T): (
 
 export const isReadable = (object: KubeObject): boolean => !unreadable.has(object);
 
-/** @throws TerminalError for an object of an informer that could not be parsed, with InvalidResource as its cause */
-export function assertReadable(object: KubeObject): void {
+/**
+ * `tell`: of what is the matter and what to do.
+ * @throws TerminalError for an object of an informer that could not be parsed, with InvalidResource as its cause
+ */
+export function assertReadable(object: KubeObject, tell: (message: string) => void = () => {}): void {
   const cause = unreadable.get(object);
-  if (cause) throw new TerminalError(`${object.kind} ${object.metadata.name} can not be read`, { cause });
+  if (!cause) return;
+  tell(
+    `${cause.message}. This operator can not read it and does nothing for it: install the operator that it was written for, or correct it`,
+  );
+  throw new TerminalError(`${object.kind} ${object.metadata.name} can not be read`, { cause });
 }
 
 function check<T>(schema: z.ZodType<T>, value: unknown, at: string[]): T {

@@ -63,7 +63,7 @@ export function createRestoreController(dependencies: Dependencies): Controller 
       outdated.delete(key);
       return;
     }
-    assertReadable(restore);
+    assertReadable(restore, (message) => events.emit(restore, 'Warning', 'Unreadable', message));
     const { name, uid, resourceVersion = '' } = restore.metadata;
     // What was written is on its way here, and calls again.
     if (outdated.get(key) === resourceVersion) return;

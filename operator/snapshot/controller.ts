@@ -81,7 +81,7 @@ export function createSnapshotController(dependencies: Dependencies): Controller
       outdated.delete(key);
       return;
     }
-    assertReadable(snapshot);
+    assertReadable(snapshot, (message) => events.emit(snapshot, 'Warning', 'Unreadable', message));
     const { name, uid, resourceVersion = '' } = snapshot.metadata;
     // What was written is on its way here, and calls again.
     if (outdated.get(key) === resourceVersion) return;

@@ -114,7 +114,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       lastWrite.delete(key);
       return;
     }
-    assertReadable(workspace);
+    assertReadable(workspace, (message) => events.emit(workspace, 'Warning', 'Unreadable', message));
     const observed = observe(key, workspace);
     const refusals: Finding[] = [];
     const attempt = async (type: Parameters<typeof refusalOf>[0], work: () => Promise<void>) => {
