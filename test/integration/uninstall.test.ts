@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Snapshot, snapshots } from '../../operator/api/snapshot.ts';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
-import { customResourceDefinitions, pvcs } from '../../operator/runtime/resources.ts';
+import { pvcs } from '../../operator/runtime/resources.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
 import { type Kubectl, root, startWithKubectl } from './kubectl.ts';
 import { operatorKubeconfig } from './operator-client.ts';
@@ -42,6 +42,23 @@ async function commands(): Promise<string[][]> {
     .map((line) => line.replace(/#.*/, '').trim().split(/\s+/).slice(1));
 }
 
+/**
+ * What is left in the cluster that is called as ours are: without what is being deleted, as no controllers run, and
+ * without the operator's namespace, which ends with all in it.
+ */
+async function remains(): Promise<string[]> {
+  const kinds = 'roles,rolebindings,configmaps,secrets,services,deployments,persistentvolumeclaims,leases';
+  const ofCluster = 'clusterroles,clusterrolebindings,priorityclasses,customresourcedefinitions';
+  const webhooks = 'mutatingwebhookconfigurations,validatingwebhookconfigurations';
+  const columns =
+    '-o=custom-columns=:.metadata.namespace,:.kind,:.metadata.name,:.metadata.deletionTimestamp';
+  const found = await kubectl('get', `${kinds},${ofCluster},${webhooks}`, '-A', '--no-headers', columns);
+  const rows = found.split('\n').map((line) => line.trim().split(/\s+/));
+  return rows
+    .filter(([of, , name, deleted]) => of !== 'jvs-system' && name?.includes('jvs') && deleted === '<none>')
+    .map(([of, kind, name]) => `${of} ${kind} ${name}`);
+}
+
 test('the commands of the README leave the claims, and nothing else', async () => {
   const spec = { storage: '1Gi' };
   await admin.create(workspaces, { metadata: { namespace, name: 'w' }, spec } as unknown as Workspace);
@@ -49,6 +66,7 @@ test('the commands of the README leave the claims, and nothing else', async () =
   await admin.create(snapshots, { metadata: { namespace, name: 's' }, spec: asked } as unknown as Snapshot);
   const claim = { namespace, name: 'jvs-w' };
   await vi.waitFor(async () => {
+    expect(await remains()).toContain('default ConfigMap jvs-operator-ca');
     expect(await admin.get(pvcs, claim)).toBeDefined();
     expect((await admin.get(snapshots, { namespace, name: 's' }))?.status?.phase).toBe('Pending');
   }, within);
@@ -59,9 +77,10 @@ test('the commands of the README leave the claims, and nothing else', async () =
   await operator.stop();
   // No controller of namespaces ends jvs-system here.
   for (const command of manifests) await kubectl(...command, '--wait=false');
-  await vi.waitFor(async () => {
-    expect((await admin.list(customResourceDefinitions)).items).toEqual([]);
-  }, within);
+  await vi.waitFor(
+    async () => expect(await remains()).toEqual(['default PersistentVolumeClaim jvs-w']),
+    within,
+  );
   const left = await admin.get(pvcs, claim);
   expect(left?.metadata.deletionTimestamp).toBeUndefined();
   expect(left?.metadata.ownerReferences).toBeUndefined();
