@@ -21,11 +21,11 @@ export function gaugesOf({ volume, upkeep, linked }: GaugeSources): Gauge[] {
     new Gauge('jvs_agent_connected', '1 while there is a stream to the operator', () => (linked() ? 1 : 0)),
     new Gauge(
       'jvs_agent_volume_ready',
-      '1 while the repository can be worked with; left out while its initial snapshot is awaited',
+      '1 while the repository can be worked with; left out while its initial snapshot is copied',
       () => {
-        const { info, problem, awaitsInitial } = volume.state;
-        // Copying it may take hours, and nothing is amiss meanwhile.
-        if (awaitsInitial) return undefined;
+        const { info, problem } = volume.state;
+        // That may take hours, and nothing is amiss meanwhile.
+        if (problem?.reason === 'CopyingInitialSnapshot') return undefined;
         return info && !problem ? 1 : 0;
       },
     ),

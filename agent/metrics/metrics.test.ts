@@ -51,7 +51,7 @@ test('a snapshot is counted with what was copied and what was linked', () => {
   expect(text).toContain('jvs_agent_snapshots_total{result="failure",origin="manual"} 0');
 });
 
-test('whether the volume is ready is not said while its first snapshot is on the way: that may take hours', () => {
+test('whether the volume is ready is not said while its first snapshot is copied: that may take hours', () => {
   const ready = (state: Partial<VolumeState>) => {
     const gauges = gaugesOf({
       volume: { state: { snapshots: [], worktrees: [], ...state } },
@@ -67,8 +67,8 @@ test('whether the volume is ready is not said while its first snapshot is on the
   const info = {} as NonNullable<VolumeState['info']>;
   expect(ready({ problem: { reason: 'Starting', message: 'Being opened' } })).toBe('0');
   expect(ready({ problem, awaitsInitial: true })).toBeUndefined();
-  expect(ready({ info, awaitsInitial: false })).toBe('1');
-  expect(ready({ info, problem, awaitsInitial: false })).toBe('0');
+  expect(ready({ problem: { reason: 'VolumeFull', message: 'm' }, awaitsInitial: true })).toBe('0');
+  expect(ready({ info })).toBe('1');
 });
 
 test('every notice is in the runbook', () => {
