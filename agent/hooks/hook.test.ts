@@ -63,6 +63,16 @@ test('another answer is a failure, with the beginning of what it said', async ()
   await expect(call(port)).rejects.toThrow(/answered 503: not now x{200,256}$/);
 });
 
+test('an answer that breaks off in its body is over, and counts by its head', async () => {
+  const answering = (status: number) =>
+    serve((_, response) => {
+      response.writeHead(status, { 'content-length': 100 });
+      response.write('not now', () => response.destroy());
+    });
+  await expect(call(await answering(503))).rejects.toThrow(/answered 503: not now$/);
+  await call(await answering(200));
+});
+
 test('a redirect is not followed', async () => {
   let followed = false;
   const elsewhere = await serve((_, response) => {

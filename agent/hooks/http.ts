@@ -34,7 +34,8 @@ export function post({ port, path }: { port: number; path: string }, signal: Abo
           text += chunk;
           if (text.length >= mostTold) refuse();
         });
-        answer.on('end', refuse);
+        // Not `end`: that never comes where the connection breaks off.
+        answer.on('close', refuse);
       },
     );
     call.on('error', (cause) => {
