@@ -168,11 +168,15 @@ export class Executor {
     return this.#snapshots.take(shot, { signals: [], last: true });
   }
 
-  /** For retention. Gone from the volume when it resolves. @throws NotPrimary, VolumeUnavailable, RepositoryError */
-  async delete(id: string): Promise<void> {
+  /**
+   * For retention, where it is still `wanted` when its turn comes. Gone from the volume when it resolves.
+   * @throws NotPrimary, VolumeUnavailable, RepositoryError
+   */
+  async delete(id: string, wanted: () => boolean): Promise<void> {
     if (this.#role === 'ROLE_STANDBY') throw new NotPrimary();
-    const subject = { operation: 'delete', uid: '', worktree: '', signals: [this.#demoted.signal] } as const;
-    await this.#turns.take(subject, ({ signal }) => this.#options.volume.repository.delete(id, { signal }));
+    const subject = { operation: 'delete', uid: '', worktree: '' } as const;
+    const turn = { ...subject, signals: [this.#demoted.signal], wanted };
+    await this.#turns.take(turn, ({ signal }) => this.#options.volume.repository.delete(id, { signal }));
   }
 
   /** Runs the post hook that a killed agent or a failure left owing. Never throws. */

@@ -64,7 +64,7 @@ export class Turns {
     try {
       return await this.#exclusive.run(async () => {
         if (this.stopping && !last) throw new RepositoryError('Aborted', 'the agent is shutting down');
-        if (wanted?.() === false) throw new RepositoryError('Aborted', 'the request was withdrawn');
+        if (wanted?.() === false) throw new RepositoryError('Aborted', 'it is not wanted any more');
         return work({ signal, meter: (operation, report) => this.#meter({ ...subject, operation }, report) });
       }, signal);
     } catch (error) {

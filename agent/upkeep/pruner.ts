@@ -54,8 +54,13 @@ export class Pruner {
     }
   }
 
-  /** Deletes one by one until `until` or the signal; whether that was all. */
-  async prune({ doomed }: PrunePlan, until: Date | undefined, signal: AbortSignal): Promise<boolean> {
+  /** Deletes one by one until `until` or the signal, while the plan `stands`; whether that was all. */
+  async prune(
+    { doomed }: PrunePlan,
+    until: Date | undefined,
+    signal: AbortSignal,
+    stands: () => boolean,
+  ): Promise<boolean> {
     if (!doomed.length) return true;
     const { volume, executor, journal, meters, clock, log } = this.#options;
     // Before they go: should this process end now, nobody is to wonder where they are.
@@ -67,7 +72,7 @@ export class Pruner {
       for (const { id, reasons } of doomed) {
         if (signal.aborted || (until && clock.now() >= until)) return false;
         try {
-          await executor.delete(id);
+          await executor.delete(id, stands);
           meters.pruned.add(1);
           log.info({ snapshot: id, reasons }, 'snapshot pruned');
         } catch (error) {

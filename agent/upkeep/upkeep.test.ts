@@ -187,6 +187,58 @@ test('a pinned snapshot stays', async () => {
   expect(repository.disk[0]?.snapshot_id).toBe(pinned);
 });
 
+test('what is pinned, or needed by a Restore, while its deletion waits for its turn stays', async () => {
+  repository.disk.push(...Array.from({ length: 5 }, () => fakeDescriptor()));
+  const [pinned = '', needed = '', doomed] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const { executor, upkeep, volume } = start();
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  repository.gate = promise;
+  const long = executor.create({ worktree: 'main' }, new AbortController().signal);
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
+  executor.setDesired(desired({ retention: keepTwo, allowMassPrune: true }));
+  await vi.waitFor(() => expect(upkeep.view.journal.removed).toHaveLength(3), within);
+  executor.setDesired(
+    desired({
+      ...{ retention: keepTwo, allowMassPrune: true, pinned: [pinned] },
+      restores: [
+        {
+          ...{ uid: 'r', name: 'r', snapshotId: needed },
+          ...{ worktree: '', newWorktree: 'exp', preRestoreSnapshot: false },
+        },
+      ],
+    }),
+  );
+  resolve();
+  await long;
+  await vi.waitFor(
+    () => expect(repository.disk.map(({ snapshot_id }) => snapshot_id)).not.toContain(doomed),
+    within,
+  );
+  expect(repository.disk.slice(0, 2).map(({ snapshot_id }) => snapshot_id)).toEqual([pinned, needed]);
+});
+
+test('what is pinned during the scheduled snapshot before it is not deleted by the rules of before', async () => {
+  repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
+  const [pinned = '', doomed] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ schedule: everyMinute }));
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  repository.gate = promise;
+  const state = desired({ schedule: everyMinute, retention: keepTwo, allowMassPrune: true });
+  executor.setDesired(state);
+  now = new Date('2026-11-24T10:01:10Z');
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
+  executor.setDesired({ ...state, pinned: [pinned] });
+  resolve();
+  await vi.waitFor(
+    () => expect(repository.disk.map(({ snapshot_id }) => snapshot_id)).not.toContain(doomed),
+    within,
+  );
+  expect(repository.disk[0]?.snapshot_id).toBe(pinned);
+});
+
 test('the snapshot of a request that the operator still asks for stays, so that it is not made again', async () => {
   const asked = fakeDescriptor({ tags: ['k8s-uid-1'] });
   repository.disk.push(asked, fakeDescriptor(), fakeDescriptor(), fakeDescriptor());

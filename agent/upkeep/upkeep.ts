@@ -82,7 +82,7 @@ export class Upkeep {
   #reasons: ReadonlyMap<string, readonly string[]> = new Map();
   #decisions: Readonly<Record<'keep' | 'delete' | 'held', number>> = { keep: 0, delete: 0, held: 0 };
   #loaded = false;
-  /** When retention looks again, milliseconds since the epoch. */
+  /** When retention looks again, milliseconds since the epoch; 0 when the plan before is void. */
   #pruneAt = 0;
   #waking = new AbortController();
 
@@ -210,8 +210,7 @@ export class Upkeep {
     show(status);
 
     const now = clock.now().getTime();
-    if (now >= this.#pruneAt || this.#pruneAt - now > retentionIntervalMs)
-      await this.#prune(rules, next, signal);
+    if (now >= this.#pruneAt || this.#pruneAt - now > retentionIntervalMs) await this.#prune(next, signal);
     const soonest = Math.min(next?.getTime() ?? Number.POSITIVE_INFINITY, this.#pruneAt);
     return Math.max(0, soonest - clock.now().getTime());
   }
@@ -256,8 +255,11 @@ export class Upkeep {
     }
   }
 
-  async #prune(rules: Rules, until: Date | undefined, signal: AbortSignal): Promise<void> {
+  async #prune(until: Date | undefined, signal: AbortSignal): Promise<void> {
     this.#pruneAt = this.#now() + retentionIntervalMs;
+    const rules = this.#rules ?? noRules;
+    // While one waits for its turn, a pin may come, say: then what goes is planned anew.
+    const stands = () => this.#pruneAt > 0;
     if (this.#rules && this.#rules !== this.#written) await this.#write(this.#rules);
     const plan = await this.#pruner.tryPlan(rules, this.#verifier.results);
     const { decisions = [], doomed = [], held = 0 } = plan ?? {};
@@ -268,7 +270,7 @@ export class Upkeep {
     };
     this.#reasons = new Map(decisions.flatMap(({ id, keep, reasons }) => (keep ? [[id, reasons]] : [])));
     this.#set({ status: { ...this.#view.status, heldDeletions: held }, notes: this.#annotate() });
-    if (!plan || (await this.#pruner.prune(plan, until, signal))) return;
+    if (!plan || (await this.#pruner.prune(plan, until, signal, stands))) return;
     this.#pruneAt = Math.min(this.#pruneAt, this.#now() + lookAgainMs);
   }
 
