@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -189,7 +189,6 @@ test('requests wait for a volume that does not open, with its reason, and run wh
 test('before the operator has spoken the pod may checkpoint itself; callers do not pile up', async () => {
   const { repository, executor, volume, seen } = start();
   await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
-  await executor.idle(); // it looks whether a post hook is owed
   const { promise, resolve } = Promise.withResolvers<void>();
   repository.gate = promise;
   const { signal } = new AbortController();
@@ -200,6 +199,54 @@ test('before the operator has spoken the pod may checkpoint itself; callers do n
   expect(made.every(({ agent }) => agent?.origin === 'self')).toBe(true);
   expect(repository.disk).toHaveLength(9);
   expect(seen.filter(({ progress }) => progress)).not.toEqual([]);
+});
+
+/** An operation is under way until `resolve`, and a post hook owed since. */
+async function owed({ repository, executor, volume }: ReturnType<typeof start>) {
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  await executor.idle();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  repository.gate = promise;
+  const running = executor.create({ worktree: 'main' }, new AbortController().signal);
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
+  const [marker, thawed] = [join(directory, '.jvs/agent/quiesced.json'), join(directory, 'thawed')];
+  const post = { exec: { command: ['sh', '-c', `echo thawed >> ${thawed}; exit 1`] }, timeout: 5000 };
+  mkdirSync(join(directory, '.jvs/agent'));
+  writeFileSync(
+    marker,
+    JSON.stringify({ since: '2026-11-24T10:00:00Z', pod: 'ml-1', worktree: 'main', post }),
+  );
+  const calls = () => (existsSync(thawed) ? readFileSync(thawed, 'utf8').split('\n').slice(0, -1) : []);
+  return { calls, resolve, running };
+}
+
+test('an owed post hook waits for one turn, however often it is looked for, and takes no place of a caller', async () => {
+  const agent = start();
+  const { executor } = agent;
+  const { calls, resolve, running } = await owed(agent);
+  for (let i = 0; i < 20; i++) executor.thaw();
+  // As it comes to its turn, it may thaw what another pod has left.
+  executor.setDesired(desired([]));
+  const { signal } = new AbortController();
+  const waiting = Array.from({ length: 8 }, () => executor.create({ worktree: 'main' }, signal));
+  await expect(executor.create({ worktree: 'main' }, signal)).rejects.toThrow(QueueFull);
+  resolve();
+  await Promise.all([running, ...waiting]);
+  // Each snapshot tries it too.
+  expect(calls()).toHaveLength(1 + waiting.length);
+});
+
+test('an agent that has become a standby leaves an owed post hook to the primary', async () => {
+  const agent = start();
+  const { executor } = agent;
+  executor.setDesired(desired([]));
+  const { calls, resolve, running } = await owed(agent);
+  executor.thaw();
+  executor.setDesired(desired([], { role: 'ROLE_STANDBY' }));
+  resolve();
+  await running;
+  await executor.idle();
+  expect(calls()).toEqual([]);
 });
 
 test('stopping lets the running one finish within the grace period and starts nothing else', async () => {

@@ -53,6 +53,8 @@ export class Executor {
   #demoted = new AbortController();
   #role: Role = 'ROLE_UNSPECIFIED';
   #engine = '';
+  /** A look for an owed post hook waits for its turn. */
+  #thawing = false;
 
   constructor(options: ExecutorOptions) {
     this.#options = { meters: new Meters(), now: Date.now, random: Math.random, ...options };
@@ -182,11 +184,15 @@ export class Executor {
   /** Runs the post hook that a killed agent or a failure left owing. Never throws. */
   thaw(): void {
     const { volume, log } = this.#options;
-    if (!volume.state.info || this.#role === 'ROLE_STANDBY') return;
-    // Until the operator has spoken, another pod may be at work.
-    const anyPod = this.#role === 'ROLE_PRIMARY';
+    if (!volume.state.info || this.#thawing) return;
+    this.#thawing = true;
     void this.#turns
-      .aside(() => this.hooks.recover(anyPod))
+      .aside(async () => {
+        this.#thawing = false;
+        if (this.#role === 'ROLE_STANDBY') return;
+        // Until the operator has spoken, another pod may be at work.
+        await this.hooks.recover(this.#role === 'ROLE_PRIMARY');
+      })
       .catch((err: unknown) => log.error({ err }, 'hooks'));
   }
 

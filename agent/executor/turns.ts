@@ -40,6 +40,7 @@ export class Turns {
   readonly #exclusive = new Exclusive();
   readonly #stopping = new AbortController();
   readonly #abort = new AbortController();
+  #asides = 0;
   #last: Promise<unknown> | undefined;
 
   constructor({ events, now }: { events: Events; now: () => number }) {
@@ -49,7 +50,7 @@ export class Turns {
 
   /** Operations that run or wait. */
   get pending(): number {
-    return this.#exclusive.pending;
+    return this.#exclusive.pending - this.#asides;
   }
 
   get stopping(): boolean {
@@ -82,7 +83,12 @@ export class Turns {
 
   /** In turn with the operations, but no news. @throws what `work` throws; the reason of an abort where it is not begun */
   async aside(work: () => Promise<void>): Promise<void> {
-    await this.#exclusive.run(work, this.#stopping.signal);
+    this.#asides++;
+    try {
+      await this.#exclusive.run(work, this.#stopping.signal);
+    } finally {
+      this.#asides--;
+    }
   }
 
   /** Resolves when nothing changes the volume, or waits to. */

@@ -73,7 +73,10 @@ export class Quiesce {
         marked && pre !== undefined && (await this.#run('preSnapshot', pre, options, options.signal));
       return await take(quiesced);
     } finally {
-      if (post && (await this.#run('postSnapshot', post, options))) await this.#unmark();
+      if (post) {
+        if (await this.#run('postSnapshot', post, options)) await this.#unmark();
+        else this.#frozen = true;
+      }
     }
   }
 
@@ -94,7 +97,6 @@ export class Quiesce {
     const { store, pod, now } = this.#options;
     try {
       await store.write(markerName, { since: new Date(now()).toISOString(), pod, worktree, post });
-      this.#frozen = true;
       return true;
     } catch (error) {
       this.#failed(
