@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type * as z from 'zod/mini';
 import type { Logger } from '../shared/log.ts';
 
-/** Files of JSON. One that can not be read costs what it held, is set aside, and said. */
+/** Files of JSON. One that is damaged costs what it held, is set aside, and said. */
 export class StateStore {
-  /** Names of files that could not be read, and of where they are now. */
+  /** Names of files that were damaged, and of where they are now. */
   readonly damaged: { name: string; path: string }[] = [];
   readonly #folder: string;
   readonly #log: Logger;
@@ -19,15 +19,22 @@ export class StateStore {
     this.#log = log;
   }
 
-  /** undefined where there is none, or none that can be read. */
+  /** undefined where there is none, or only a damaged one. Rejects where the disk can not tell: ask again later. */
   async load<T>(name: string, schema: z.ZodMiniType<T>): Promise<T | undefined> {
     const path = join(this.#folder, `${name}.json`);
+    let text: string;
     try {
-      return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+      text = await readFile(path, 'utf8');
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+      throw new Error(`${path} can not be read: ${message}`, { cause });
+    }
+    try {
+      return schema.parse(JSON.parse(text));
     } catch (err) {
-      if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       const aside = `${path}.damaged`;
-      this.#log.error({ err, path, aside }, 'a state file can not be read: going on without it');
+      this.#log.error({ err, path, aside }, 'a state file is damaged: going on without it');
       await rename(path, aside).catch(() => {}); // the next save replaces it anyway
       this.damaged.push({ name, path: aside });
       return undefined;

@@ -133,6 +133,16 @@ test('what a killed agent left frozen is thawed by the next one: with the hook o
   expect(traced()).toEqual(['pre', 'post of then']);
 });
 
+test('while it can not be read whether files are frozen, they may be', async () => {
+  mkdirSync(marker(), { recursive: true });
+  const { quiesce } = start();
+  await expect(quiesce.recover(true)).rejects.toThrow('quiesced.json can not be read');
+  expect(quiesce.frozen).toBe(true);
+  rmSync(marker(), { recursive: true });
+  await quiesce.recover(true);
+  expect(quiesce.frozen).toBe(false);
+});
+
 test('what was frozen by HTTP in a pod that has gone is thawed', async () => {
   const first = start();
   const gone = { http: { port: 1, path: '/' }, timeout: 5000 };

@@ -55,7 +55,7 @@ export class Quiesce {
     this.#hooks = hooks ?? {};
   }
 
-  /** A post hook has failed, and has yet to run. */
+  /** A post hook has failed, and has yet to run; or it can not be told. */
   get frozen(): boolean {
     return this.#frozen;
   }
@@ -83,6 +83,7 @@ export class Quiesce {
   /** Runs the post hook that a killed agent owes; `anyPod`: one of another pod too. */
   async recover(anyPod: boolean): Promise<void> {
     const { store, pod, log } = this.#options;
+    this.#frozen = true;
     const marker = await store.load(markerName, markerSchema);
     this.#frozen = marker !== undefined;
     if (!marker || (!anyPod && marker.pod !== pod)) return;

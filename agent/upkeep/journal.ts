@@ -72,9 +72,10 @@ export class Journal {
 
   async #write(entries: JournalEntries): Promise<void> {
     this.#entries = entries;
-    if (!this.#loaded) return;
-    this.#saving = this.#saving.then(() => this.#store.save('journal', this.#entries));
-    await this.#saving;
+    if (this.#loaded) {
+      this.#saving = this.#saving.then(() => this.#store.save('journal', this.#entries));
+      await this.#saving;
+    }
     this.#onChange();
   }
 }

@@ -131,7 +131,7 @@ export class Scheduler {
       log.error({ err, scheduledFor }, 'scheduled snapshot not taken');
       const message = `The snapshot scheduled for ${seconds(scheduledFor)}: ${err instanceof Error ? err.message : err}`;
       await journal.notice(`failed-${scheduledFor.getTime() / 1000}`, 'ScheduledSnapshotFailed', message);
-      if (err instanceof RepositoryError && err.transient) return;
+      if (!(err instanceof RepositoryError) || err.transient) return;
     }
     if (!this.#state) return;
     this.#state = settle(this.#state, scheduledFor);

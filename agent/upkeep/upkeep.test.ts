@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -291,7 +300,22 @@ test('more than half at once is held and said, until it is allowed', async () =>
   await vi.waitFor(() => expect(upkeep.view.status.heldDeletions).toBe(0), within);
 });
 
-test('a state file that can not be read costs only what it held, is set aside and said', async () => {
+test('what the disk can not read for a while is not lost: it is read later', async () => {
+  const rules = join(directory, '.jvs/agent/rules.json');
+  mkdirSync(join(directory, '.jvs/agent'));
+  symlinkSync(directory, rules); // as good as an error of the storage
+  const load = vi.spyOn(StateStore.prototype, 'load');
+  const { upkeep } = start();
+  const reads = () => load.mock.calls.filter(([name]) => name === 'rules').length;
+  await vi.waitFor(() => expect(reads()).toBeGreaterThan(1), within);
+  load.mockRestore();
+  writeFileSync(`${rules}.new`, JSON.stringify({ ...noRules, schedule: everyMinute }));
+  renameSync(`${rules}.new`, rules);
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
+  expect(upkeep.view.journal.notices).toEqual([]);
+});
+
+test('a state file that is damaged costs only what it held, is set aside and said', async () => {
   mkdirSync(join(directory, '.jvs/agent'), { recursive: true });
   const path = join(directory, '.jvs/agent/schedule.json');
   writeFileSync(path, '{"after": 7');
@@ -323,6 +347,20 @@ test('with skipUnchanged, runs go by while nothing changes', async () => {
   now = new Date('2026-11-24T10:04:10Z');
   await vi.waitFor(() => expect(origins()).toEqual(['auto', 'auto']), within);
   expect(noticesOf(upkeep, 'SnapshotMissed')).toEqual([]);
+});
+
+test('a run whose agent can not see whether files are frozen is tried again', async () => {
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ schedule: { ...everyMinute, cron: '0 * * * *' } }));
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
+  const marker = join(directory, '.jvs/agent/quiesced.json');
+  mkdirSync(marker);
+  now = new Date('2026-11-24T11:01:10Z');
+  await vi.waitFor(() => expect(noticesOf(upkeep, 'ScheduledSnapshotFailed')).toHaveLength(1), within);
+  rmSync(marker, { recursive: true });
+  now = new Date('2026-11-24T11:02:20Z');
+  await vi.waitFor(() => expect(origins()).toEqual(['auto']), within);
+  expect(repository.disk[0]?.tags).toContain(`auto-${Date.parse('2026-11-24T11:00:00Z') / 1000}`);
 });
 
 const nextOf = (upkeep: Upkeep) => Number(upkeep.view.status.nextSnapshotTime?.seconds) * 1000;
@@ -559,6 +597,16 @@ test('what a person let go is told as that', async () => {
   expect(upkeep.view.journal.removed.map(({ id, reason }) => [id, reason])).toEqual([
     [first, 'Deleted'],
     [second, 'Deleted'],
+  ]);
+});
+
+test('an agent that stops and can not read whether a final snapshot is asked for says so', async () => {
+  mkdirSync(join(directory, '.jvs/agent/rules.json'), { recursive: true });
+  const { executor, upkeep, volume } = start();
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  await executor.stop(10_000, () => upkeep.takeFinal());
+  expect(noticesOf(upkeep, 'FinalSnapshotFailed')).toMatchObject([
+    { message: expect.stringContaining('rules.json can not be read') },
   ]);
 });
 

@@ -124,13 +124,13 @@ export class Upkeep {
   async takeFinal(): Promise<boolean> {
     const { volume, executor, store, worktree, maintenance, clock, log } = this.#options;
     if (maintenance || !volume.state.info) return false;
-    // It may have been told to stop before it had read them.
-    const rules = this.#rules ?? (await store.load('rules', rulesSchema));
-    if (!rules?.finalSnapshot) return false;
-    // Should nobody wait for it, the next start says so.
-    await store.save('final', { worktree, since: clock.now().toISOString() });
     let news = true;
     try {
+      // It may have been told to stop before it had read them.
+      const rules = this.#rules ?? (await store.load('rules', rulesSchema));
+      if (!rules?.finalSnapshot) return false;
+      // Should nobody wait for it, the next start says so.
+      await store.save('final', { worktree, since: clock.now().toISOString() });
       const before = volume.state.snapshots;
       const note = 'Before the pod stopped';
       const taken = await executor.final({ worktree, note, unlessUnchanged: this.#headIsGood(worktree) });
