@@ -1,38 +1,55 @@
 // What the agent must not forget while no operator tells it: on the volume, in `.jvs/agent/`.
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import type * as z from 'zod/mini';
+import { dirname, join } from 'node:path';
+import * as z from 'zod/mini';
 import type { Logger } from '../shared/log.ts';
+
+const pathOf = (volume: string, name: string) => join(volume, '.jvs/agent', `${name}.json`);
+
+/** undefined where there is none. Rejects where it is damaged, or the disk can not tell: ask again later. */
+export async function readState<T>(
+  volume: string,
+  name: string,
+  schema: z.ZodMiniType<T>,
+): Promise<T | undefined> {
+  const path = pathOf(volume, name);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new Error(`${path} can not be read: ${message}`, { cause });
+  }
+  return schema.parse(JSON.parse(text));
+}
+
+/** Whether what was read is not what was written. */
+export const isDamage = (error: unknown): boolean =>
+  error instanceof SyntaxError || error instanceof z.core.$ZodError;
 
 /** Files of JSON. One that is damaged costs what it held, is set aside, and said. */
 export class StateStore {
   /** Names of files that were damaged, and of where they are now. */
   readonly damaged: { name: string; path: string }[] = [];
-  readonly #folder: string;
+  readonly #volume: string;
   readonly #log: Logger;
   readonly #saved = new Map<string, string>();
   #failing = false;
 
   constructor(volume: string, log: Logger) {
-    this.#folder = join(volume, '.jvs/agent');
+    this.#volume = volume;
     this.#log = log;
   }
 
-  /** undefined where there is none, or only a damaged one. Rejects where the disk can not tell: ask again later. */
+  /** As `readState`, but undefined where there is only a damaged one. */
   async load<T>(name: string, schema: z.ZodMiniType<T>): Promise<T | undefined> {
-    const path = join(this.#folder, `${name}.json`);
-    let text: string;
     try {
-      text = await readFile(path, 'utf8');
-    } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-      throw new Error(`${path} can not be read: ${message}`, { cause });
-    }
-    try {
-      return schema.parse(JSON.parse(text));
+      return await readState(this.#volume, name, schema);
     } catch (err) {
+      if (!isDamage(err)) throw err;
+      const path = pathOf(this.#volume, name);
       const aside = `${path}.damaged`;
       this.#log.error({ err, path, aside }, 'a state file is damaged: going on without it');
       await rename(path, aside).catch(() => {}); // the next save replaces it anyway
@@ -63,11 +80,13 @@ export class StateStore {
   /** As `save`, and rejects where that fails. */
   async write(name: string, value: unknown): Promise<void> {
     // Not more than that: where there is no repository, there is nothing to remember.
-    await mkdir(this.#folder).catch((error: NodeJS.ErrnoException) => {
+    const path = pathOf(this.#volume, name);
+    const folder = dirname(path);
+    await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });
     // Another agent of the volume may be at it too.
-    const temporary = join(this.#folder, `.jvs-tmp-${name}-${randomBytes(4).toString('hex')}`);
+    const temporary = join(folder, `.jvs-tmp-${name}-${randomBytes(4).toString('hex')}`);
     try {
       const file = await open(temporary, 'wx', 0o644);
       try {
@@ -76,7 +95,7 @@ export class StateStore {
       } finally {
         await file.close();
       }
-      await rename(temporary, join(this.#folder, `${name}.json`));
+      await rename(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
@@ -86,7 +105,7 @@ export class StateStore {
   /** Never throws: what could not be removed is found again. */
   async remove(name: string): Promise<void> {
     this.#saved.delete(name);
-    await rm(join(this.#folder, `${name}.json`), { force: true }).catch((err: unknown) => {
+    await rm(pathOf(this.#volume, name), { force: true }).catch((err: unknown) => {
       this.#log.error({ err, name }, 'a state file can not be removed');
     });
   }

@@ -93,7 +93,7 @@ export const commands = {
   retention: {
     operands: [],
     required: 0,
-    help: 'which snapshots a policy keeps, and why',
+    help: "which snapshots the Workspace's policy keeps, or that of --keep-… and --max-auto if given, and why; pins and running Restores count with both",
     options: {
       'keep-min': { type: 'string', value: 'N', help: 'keep the newest N (10)' },
       'keep-age': {
@@ -108,7 +108,8 @@ export const commands = {
         help: 'keep what has this tag; can be repeated',
       },
       'max-auto': { type: 'string', value: 'N', help: 'keep at most N automatic ones' },
-      apply: { type: 'boolean', help: 'delete the others' },
+      apply: { type: 'boolean', help: 'delete the others; without it nothing is deleted' },
+      'allow-mass-prune': { type: 'boolean', help: 'delete them even if they are more than half of all' },
     },
   },
   doctor: {

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { TestVolume } from '../repository/testing/volume.ts';
+import { noRules } from '../upkeep/rules.ts';
 import { runCli } from './cli.ts';
 
 async function cli(volume: TestVolume, ...argv: string[]) {
@@ -108,6 +109,69 @@ test('retention shows its reasons, and deletes only when told to', async () => {
   await json(volume, 'retention', '--keep-min', '0', '--keep-age', '0s', '--keep-tag', 'none', '--apply');
   expect((await json(volume, 'history', '--all')).value).toHaveLength(kept.length);
   expect((await cli(volume, 'verify')).code).toBe(0);
+});
+
+/** What the agent of the volume would have written down. */
+function write(volume: TestVolume, name: string, state: unknown) {
+  mkdirSync(join(volume.path, '.jvs/agent'), { recursive: true });
+  const text = typeof state === 'string' ? state : JSON.stringify(state);
+  writeFileSync(join(volume.path, '.jvs/agent', `${name}.json`), text);
+}
+
+/** Three of main; its head is the last. */
+async function three(volume: TestVolume): Promise<string[]> {
+  await cli(volume, 'init');
+  const ids: string[] = [];
+  for (const text of ['one', 'two', 'three']) {
+    writeFileSync(join(volume.main, 'a'), text);
+    ids.push((await cli(volume, 'snapshot')).stdout.trim());
+  }
+  return ids;
+}
+
+const keepOne = { policy: { keepMinSnapshots: 1, keepMinAge: 0, keepTags: [] } };
+
+test('retention goes by the policy of the Workspace unless told another, and by its pins, Restores and known damage', async () => {
+  using volume = new TestVolume();
+  const [a = '', b = '', c = ''] = await three(volume);
+  write(volume, 'rules', { ...noRules, ...keepOne, pinned: [a] });
+  write(volume, 'verify', {
+    [c]: { verifiedAt: '2026-11-24T10:00:00Z', damage: 'its files hash to another' },
+  });
+  const reasons = async (...argv: string[]) =>
+    (await json(volume, 'retention', ...argv)).value.map((d: { reasons: string[] }) => d.reasons);
+  const best = ['newest Ready snapshot of worktree main', 'one of the newest 1 (keepMinSnapshots)'];
+  expect(await reasons()).toEqual([['head of worktree main'], best, ['pinned']]);
+  write(volume, 'rules', { ...noRules, ...keepOne, restores: [{ uid: 'r', snapshotId: a }] });
+  expect((await reasons())[2]).toEqual(['needed by a running Restore']);
+  expect((await cli(volume, 'retention')).stdout).toMatch(/^by the policy of the Workspace\n/);
+  expect((await reasons('--keep-tag', 'x'))[0]).toContain('younger than 1d (keepMinAge)');
+  expect((await cli(volume, 'retention', '--keep-min', '1', '--keep-age', '0s', '--apply')).code).toBe(0);
+  expect((await json(volume, 'history')).value.map((d: { snapshot_id: string }) => d.snapshot_id)).toEqual([
+    ...[c, b, a],
+  ]);
+});
+
+test('retention that would delete more than half does not, and says how to go on', async () => {
+  using volume = new TestVolume();
+  await three(volume);
+  write(volume, 'rules', { ...noRules, ...keepOne });
+  expect((await cli(volume, 'retention')).stdout).toMatch(/held, for it would delete 2 of 3 .*\n$/);
+  const refused = await cli(volume, 'retention', '--apply');
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('--allow-mass-prune') });
+  expect((await json(volume, 'history')).value).toHaveLength(3);
+  expect((await cli(volume, 'retention', '--apply', '--allow-mass-prune')).code).toBe(0);
+  expect((await json(volume, 'history')).value).toHaveLength(1);
+});
+
+test('retention does nothing without the rules of the volume where they are damaged', async () => {
+  using volume = new TestVolume();
+  await three(volume);
+  write(volume, 'rules', '{"pinned": [');
+  const { code, error } = await json(volume, 'retention', '--keep-min', '2', '--keep-age', '0s', '--apply');
+  expect({ code, error }).toMatchObject({ code: 3, error: { code: 'DamagedRepository' } });
+  expect((await json(volume, 'history')).value).toHaveLength(3);
+  expect(readFileSync(join(volume.path, '.jvs/agent/rules.json'), 'utf8')).toBe('{"pinned": [');
 });
 
 test('errors are one line, or an object, and say what to do', async () => {

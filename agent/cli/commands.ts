@@ -1,3 +1,4 @@
+import type { ZodMiniType } from 'zod/mini';
 import { UsageError, wholeNumber } from '../../shared/command-line.ts';
 import { parseDuration } from '../../shared/duration.ts';
 import type { Control } from '../repository/native/control.ts';
@@ -10,16 +11,19 @@ import {
   listWorktrees,
   snapshotIds,
 } from '../repository/native/reader.ts';
-import type {
-  Change,
-  Compression,
-  Descriptor,
-  Difference,
-  EngineName,
-  Verification,
+import {
+  type Change,
+  type Compression,
+  type Descriptor,
+  type Difference,
+  type EngineName,
+  RepositoryError,
+  type Verification,
 } from '../repository/repository.ts';
-import { planRetention } from '../retention/plan.ts';
-import { validatePolicy } from '../retention/policy.ts';
+import { isDamage, readState } from '../state.ts';
+import { type PrunePlan, planPrune } from '../upkeep/plan.ts';
+import { noRules, type Rules, rulesSchema } from '../upkeep/rules.ts';
+import { resultsOf, resultsSchema } from '../upkeep/verifier.ts';
 import type { Arguments, CommandName } from './arguments.ts';
 
 export interface Opened {
@@ -187,41 +191,64 @@ const RUNS: Record<CommandName, Run> = {
 };
 
 async function retention(args: Arguments, { engine, layout, control }: Opened): Promise<Outcome> {
-  const maxSnapshots = wholeNumber(args, 'max-auto');
-  const rules = {
-    policy: {
-      keepMinSnapshots: wholeNumber(args, 'keep-min') ?? 10,
-      keepMinAge: duration(args.text('keep-age') ?? '24h'),
-      keepTags: args.texts('keep-tag'),
-    },
-    ...(maxSnapshots === undefined ? {} : { maxSnapshots }),
-  };
-  const refused = validatePolicy(rules);
-  if (refused !== undefined) throw new UsageError(refused);
-  const worktrees = (await listWorktrees(layout)).map((w) => ({
-    name: w.name,
-    ...(w.head_snapshot_id ? { head: w.head_snapshot_id } : {}),
-    ...(w.latest_snapshot_id ? { latest: w.latest_snapshot_id } : {}),
-    ...(w.base_snapshot_id ? { base: w.base_snapshot_id } : {}),
-  }));
-  const snapshots = (await listSnapshots(layout)).map((d) => ({
-    id: d.snapshot_id,
-    worktree: d.worktree_name,
-    createdAt: d.created_at,
-    origin: d.agent?.origin ?? 'discovered',
-    tags: d.tags ?? [],
-    ready: true,
-  }));
-  const plan = planRetention(snapshots, rules, { worktrees, pinned: [], restoring: [] }, new Date());
-  if (args.flag('apply')) {
-    await engine.open();
-    for (const { id, keep } of plan) if (!keep) await engine.delete({ id }, control);
+  const rules = await stateOf(layout, 'rules', rulesSchema);
+  const notes = resultsOf(await stateOf(layout, 'verify', resultsSchema));
+  const { by, ...policy } = policyOf(args, rules);
+  const snapshots = await listSnapshots(layout);
+  const allowMassPrune = args.flag('allow-mass-prune') || (rules?.allowMassPrune ?? false);
+  let plan: PrunePlan;
+  try {
+    const asked = { ...(rules ?? noRules), ...policy, allowMassPrune };
+    plan = planPrune(snapshots, await listWorktrees(layout), notes, asked, new Date());
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new UsageError(cause.message, { cause });
   }
-  const deleted = args.flag('apply') ? 'deleted' : 'to delete';
+  const { decisions, doomed, held } = plan;
+  const apply = args.flag('apply');
+  const holding = `it would delete ${held} of ${snapshots.length} snapshots at once: give --allow-mass-prune, or annotate the Workspace with jvs.io/allow-mass-prune=true`;
+  if (apply) {
+    if (held > 0) throw new RepositoryError('InvalidArgument', `nothing is deleted, for ${holding}`);
+    await engine.open();
+    for (const { id } of doomed) await engine.delete({ id }, control);
+  }
+  const lines = decisions.map(
+    ({ id, keep, reasons }) =>
+      `${id}  ${keep ? 'keep' : apply ? 'deleted' : 'to delete'}: ${reasons.join('; ')}\n`,
+  );
   return {
-    json: plan.map(({ id, keep, reasons }) => ({ snapshot_id: id, keep, reasons })),
-    text: plan.map((p) => `${p.id}  ${p.keep ? 'keep' : deleted}: ${p.reasons.join('; ')}\n`).join(''),
+    json: decisions.map(({ id, keep, reasons }) => ({ snapshot_id: id, keep, reasons })),
+    text: `by ${by}\n${lines.join('')}${held > 0 ? `held, for ${holding}\n` : ''}`,
   };
+}
+
+/** What the options say; without any what the volume's rules do; and where there are none the defaults. */
+function policyOf(
+  args: Arguments,
+  rules: Rules | undefined,
+): Pick<Rules, 'policy' | 'maxSnapshots'> & { by: string } {
+  const [keepMin, maxSnapshots] = [wholeNumber(args, 'keep-min'), wholeNumber(args, 'max-auto')];
+  const [keepAge, keepTags] = [args.text('keep-age'), args.texts('keep-tag')];
+  const said = [keepMin, maxSnapshots, keepAge, ...keepTags].some((option) => option !== undefined);
+  if (rules && !said) {
+    return { policy: rules.policy, maxSnapshots: rules.maxSnapshots, by: 'the policy of the Workspace' };
+  }
+  return {
+    policy: { keepMinSnapshots: keepMin ?? 10, keepMinAge: duration(keepAge ?? '24h'), keepTags },
+    maxSnapshots,
+    by: said ? 'the policy of the options' : 'the default policy: the volume has none',
+  };
+}
+
+/** What the agent of the volume has written down. @throws RepositoryError where it is damaged: a pin may be in it */
+async function stateOf<T>({ volume }: Layout, name: string, schema: ZodMiniType<T>): Promise<T | undefined> {
+  try {
+    return await readState(volume, name, schema);
+  } catch (cause) {
+    if (!isDamage(cause)) throw new RepositoryError('Internal', (cause as Error).message, { cause });
+    const message = `.jvs/agent/${name}.json is damaged: an agent sets it aside when it starts; where none runs, move it away`;
+    throw new RepositoryError('DamagedRepository', message, { cause });
+  }
 }
 
 function compressionOf(args: Arguments): { compression?: Compression } {

@@ -32,10 +32,18 @@ export interface VerifierOptions {
 }
 
 type Result = Required<Pick<SnapshotNotes, 'verifiedAt'>> & Pick<SnapshotNotes, 'damage'>;
-const resultsSchema = z.record(
+export const resultsSchema = z.record(
   z.string(),
   z.object({ verifiedAt: z.string(), damage: z.optional(z.string()) }),
 );
+
+export const resultsOf = (stored: z.infer<typeof resultsSchema> | undefined): ReadonlyMap<string, Result> =>
+  new Map(
+    Object.entries(stored ?? {}).map(([id, { verifiedAt, damage }]) => [
+      id,
+      { verifiedAt, ...(damage !== undefined && { damage }) },
+    ]),
+  );
 
 const lookAgainMs = 60_000;
 /** One that could not be verified, for a reason that says nothing about it. */
@@ -61,13 +69,7 @@ export class Verifier {
   }
 
   async load(): Promise<void> {
-    const stored = await this.#options.store.load('verify', resultsSchema);
-    this.#results = new Map(
-      Object.entries(stored ?? {}).map(([id, { verifiedAt, damage }]) => [
-        id,
-        { verifiedAt, ...(damage !== undefined && { damage }) },
-      ]),
-    );
+    this.#results = resultsOf(await this.#options.store.load('verify', resultsSchema));
     this.#loaded = true;
     this.#options.onChange();
   }
