@@ -539,6 +539,35 @@ test('an idle agent verifies what was not for long; what is damaged is said, and
   expect(second.upkeep.view.notes.get(newest)?.damage).toBeUndefined();
 });
 
+test('what a standby verifies is told to who asks, and not written over what the primary has found', async () => {
+  repository.disk.push(fakeDescriptor(), fakeDescriptor());
+  const [a = '', b = ''] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const { executor, upkeep } = start();
+  const state = join(directory, '.jvs/agent');
+  // It was on its own before: it has read what there was.
+  await vi.waitFor(() => expect(existsSync(join(state, 'journal.json'))).toBe(true), within);
+  const began = Promise.withResolvers<void>();
+  const verified = Promise.withResolvers<void>();
+  vi.spyOn(repository, 'verify').mockImplementation(async (snapshotId) => {
+    began.resolve();
+    await verified.promise;
+    return { snapshotId, descriptorValid: true, payloadValid: false, error: 'the files hash to another' };
+  });
+  now = new Date('2026-11-25T12:00:00Z');
+  await began.promise; // by itself
+  executor.setDesired(desired({ role: 'ROLE_STANDBY' }));
+  const found = { [b]: { verifiedAt: now.toISOString(), damage: 'the disk is bad' } };
+  const told = { removed: [], notices: [] };
+  writeFileSync(join(state, 'verify.json'), JSON.stringify(found));
+  writeFileSync(join(state, 'journal.json'), JSON.stringify(told));
+  verified.resolve();
+  const asked = await upkeep.verify(a, new AbortController().signal);
+  expect(asked).toMatchObject({ payloadValid: false });
+  await stop?.();
+  expect(JSON.parse(readFileSync(join(state, 'verify.json'), 'utf8'))).toEqual(found);
+  expect(JSON.parse(readFileSync(join(state, 'journal.json'), 'utf8'))).toEqual(told);
+});
+
 test('verifying gives way to what people wait for, but not for ever', async () => {
   repository.disk.push(fakeDescriptor());
   const signals: AbortSignal[] = [];

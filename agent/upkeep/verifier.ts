@@ -149,7 +149,10 @@ export class Verifier {
     if (!valid && (await isGone(repository.get(id)))) {
       throw new RepositoryError('NotFound', `there is no snapshot ${id} any more`);
     }
-    await this.#record(id, valid ? undefined : (found.error ?? 'it does not match its hash'));
+    // What the primary has found, and what was found before this agent has read it, is not written over.
+    if (this.#loaded && this.#options.executor.role !== 'ROLE_STANDBY') {
+      await this.#record(id, valid ? undefined : (found.error ?? 'it does not match its hash'));
+    }
     return found;
   }
 
