@@ -170,6 +170,33 @@ test('an engine that does not exist fails the request and names it', async () =>
   expect(updates.at(-1)?.[1]?.message).toContain('"zfs"');
 });
 
+test('a clock that is set back holds up no retry, and no word on progress', async () => {
+  let now = Date.parse('2026-11-24T09:00:00Z');
+  const { repository, executor, volume, phases, seen } = start(new MemoryRepository(), () => now);
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  const anHour = 3_600_000;
+  repository.failures.push(new RepositoryError('VolumeFull', 'make room'));
+  executor.setDesired(desired(['a']));
+  await vi.waitFor(() => expect(phases('a')).toContain('PHASE_WAITING'), within);
+  now -= anHour;
+  await vi.waitFor(() => expect(repository.disk).toHaveLength(1), within);
+
+  const told = () => seen.filter(({ progress }) => progress?.requestUid === 'b');
+  vi.spyOn(repository, 'snapshot').mockImplementation(async ({ onProgress }) => {
+    const goOn = () => onProgress?.({ bytesDone: 1, bytesTotal: 2, filesDone: 1 });
+    goOn();
+    now -= anHour;
+    await vi.waitFor(() => {
+      goOn();
+      expect(told().length).toBeGreaterThan(1);
+    }, within);
+    return fakeDescriptor({ tags: ['k8s-b'] });
+  });
+  executor.setDesired(desired(['b']));
+  await vi.waitFor(() => expect(phases('b')).toContain('done'), within);
+  expect(told().length).toBeGreaterThan(1);
+});
+
 test('requests wait for a volume that does not open, with its reason, and run when it does', async () => {
   const repository = new MemoryRepository();
   repository.failures.push(new RepositoryError('Busy', 'another writer holds the lease'));

@@ -20,7 +20,7 @@ export interface RequestState {
   readonly request: Request;
   readonly phase: 'queued' | 'running' | 'waiting' | 'failed' | 'done';
   readonly attempts: number;
-  /** Milliseconds since the epoch; a waiting request is not tried before. */
+  /** Milliseconds of the monotonic clock; a waiting request is not tried before. */
   readonly notBefore: number;
   /** Latest word to the operator; none while queued, and none when done where the inventory is the word. */
   readonly update?: RequestUpdateInput;

@@ -25,7 +25,6 @@ export interface QueueOptions {
   perform: (request: Request, report: Report) => Promise<RequestUpdateInput | undefined>;
   volume: Volume;
   log: Logger;
-  now: () => number;
   random: () => number;
 }
 
@@ -66,11 +65,13 @@ export class Queue {
   #advance(): void {
     clearTimeout(this.#timer);
     if (this.#running || !this.#active) return;
-    const { volume, now } = this.#options;
-    const next = planNext(this.#requests, now());
+    const { volume } = this.#options;
+    // Not the time of day: a clock that is set holds nothing up.
+    const now = performance.now();
+    const next = planNext(this.#requests, now);
     if (!next) return;
     if ('wakeAt' in next) {
-      this.#timer = setTimeout(() => this.#advance(), next.wakeAt - now());
+      this.#timer = setTimeout(() => this.#advance(), next.wakeAt - now);
     } else if (volume.state.info) {
       this.#running = true;
       void this.#execute(next.run).finally(() => {
@@ -125,7 +126,7 @@ export class Queue {
   }
 
   #fail(state: RequestState, error: unknown): void {
-    this.#set(afterFailure(state, error, this.#options.now(), this.#options.random));
+    this.#set(afterFailure(state, error, performance.now(), this.#options.random));
   }
 
   /** Remembers it, unless it is no longer wanted, and tells who listens. */

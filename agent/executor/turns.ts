@@ -36,16 +36,14 @@ export class Turns {
   /** Before each operation, and while it waits for its turn. */
   readonly asked = new Emitter<[]>();
   readonly #events: Events;
-  readonly #now: () => number;
   readonly #exclusive = new Exclusive();
   readonly #stopping = new AbortController();
   readonly #abort = new AbortController();
   #asides = 0;
   #last: Promise<unknown> | undefined;
 
-  constructor({ events, now }: { events: Events; now: () => number }) {
+  constructor({ events }: { events: Events }) {
     this.#events = events;
-    this.#now = now;
   }
 
   /** Operations that run or wait. */
@@ -110,10 +108,11 @@ export class Turns {
   }
 
   #meter({ operation, uid, worktree }: Subject, report?: (progress: Progress) => void) {
-    let reported = 0;
+    let reported = Number.NEGATIVE_INFINITY;
     return (progress: Progress) => {
-      if (this.#now() - reported < progressIntervalMs) return;
-      reported = this.#now();
+      const now = performance.now();
+      if (now - reported < progressIntervalMs) return;
+      reported = now;
       this.#events.publish({ progress: { operation, requestUid: uid, worktree, ...progress } });
       report?.(progress);
     };
