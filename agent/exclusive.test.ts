@@ -24,7 +24,7 @@ test('tasks run one after another, in order, and a failure hurts only its own ca
   expect(trace).toEqual(['a starts', 'a ends', 'b starts', 'b ends', 'c starts', 'c ends']);
 });
 
-test('who gives up while waiting never starts', async () => {
+test('who gives up while waiting never starts, is told at once, and takes no place any more', async () => {
   const exclusive = new Exclusive();
   const { promise, resolve } = Promise.withResolvers<void>();
   const running = exclusive.run(() => promise);
@@ -33,9 +33,18 @@ test('who gives up while waiting never starts', async () => {
   const waiting = exclusive.run(async () => {
     started = true;
   }, controller.signal);
+  const order: string[] = [];
+  const next = exclusive.run(async () => {
+    order.push('next');
+  });
   controller.abort();
-  resolve();
-  await running;
   await expect(waiting).rejects.toThrow();
+  expect(exclusive.pending).toBe(2);
+  order.push('running ends');
+  resolve();
+  await Promise.all([running, next]);
+  expect(order).toEqual(['running ends', 'next']);
   expect(started).toBe(false);
+  await expect(exclusive.run(async () => {}, controller.signal)).rejects.toThrow();
+  expect(exclusive.pending).toBe(0);
 });
