@@ -53,6 +53,13 @@ export class Scheduler {
     this.#state = await this.#options.store.load('schedule', scheduleStateSchema);
   }
 
+  /** There is no schedule: should there be one again, the time without has no runs that were missed. */
+  async forget(): Promise<void> {
+    if (!this.#state) return;
+    this.#state = undefined;
+    await this.#options.store.remove('schedule');
+  }
+
   /** Takes the snapshot that is due, if one is. `headIsGood`: the newest snapshot can stand for an unchanged tree. */
   async turn(
     { schedule }: Rules,

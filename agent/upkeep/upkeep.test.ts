@@ -44,7 +44,7 @@ afterEach(async () => {
 });
 
 /** An agent's inside. Another one on the same directory is what a restarted agent would be. */
-function start(): { executor: Executor; upkeep: Upkeep; volume: Volume } {
+function start({ maintenance = false } = {}): { executor: Executor; upkeep: Upkeep; volume: Volume } {
   const options = {
     connect: () => repository,
     engine: 'copy',
@@ -63,7 +63,7 @@ function start(): { executor: Executor; upkeep: Upkeep; volume: Volume } {
   const verify = { bytesPerSecond: 1e9, intervalMs: 86_400_000 };
   const upkeep = new Upkeep({
     ...{ workspace: 'team/ml', worktree: 'main', store, volume, executor, log },
-    ...{ clock, verify, settleMs: 0 },
+    ...{ clock, verify, settleMs: 0, maintenance },
   });
   const controller = new AbortController();
   const runs = [volume.run(controller.signal), upkeep.run(controller.signal)];
@@ -154,6 +154,32 @@ test('a snapshot that was taken before a crash but not settled is not taken agai
     within,
   );
   expect(repository.disk).toHaveLength(1);
+});
+
+test('a schedule that is taken away and given back has missed nothing meanwhile', async () => {
+  const daily = { ...everyMinute, cron: '0 3 * * *' };
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ schedule: daily }));
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
+  executor.setDesired(desired({}));
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe(''), within);
+  await vi.waitFor(() => expect(existsSync(join(directory, '.jvs/agent/schedule.json'))).toBe(false), within);
+  now = new Date('2026-12-24T10:00:30Z');
+  executor.setDesired(desired({ schedule: daily }));
+  await vi.waitFor(() => expect(nextOf(upkeep)).toBeGreaterThan(now.getTime()), within);
+  expect(repository.disk).toEqual([]);
+  expect(upkeep.view.journal.notices).toEqual([]);
+});
+
+test('a schedule that is taken away while only a maintenance pod runs is forgotten too', async () => {
+  const first = start();
+  first.executor.setDesired(desired({ schedule: everyMinute }));
+  const state = join(directory, '.jvs/agent/schedule.json');
+  await vi.waitFor(() => expect(existsSync(state)).toBe(true), within);
+  await stop?.();
+  const { executor } = start({ maintenance: true });
+  executor.setDesired(desired({}));
+  await vi.waitFor(() => expect(existsSync(state)).toBe(false), within);
 });
 
 test('suspended, nothing is due; a standby keeps still', async () => {

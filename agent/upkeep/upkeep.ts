@@ -203,6 +203,7 @@ export class Upkeep {
     await this.#sayDamage();
     if (executor.hooks.frozen) executor.thaw();
 
+    if (this.#rules && !this.#rules.schedule) await this.#scheduler.forget();
     const show = (status: ScheduleStatus) => this.#set({ status: { ...this.#view.status, ...status } });
     const { status, next } = this.#options.maintenance
       ? stopped
