@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Snapshot as AgentSnapshot } from '../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
-import { entriesOfAgent, entriesOfCluster, marksOf, ofWorktree, worktreesOfAgent } from './history.ts';
+import { entriesOfAgent, entriesOfCluster, marksOf, worktreesOfAgent } from './history.ts';
 import type { Snapshot } from './objects.ts';
 import { timeline } from './render/graph.ts';
 import { historyTable } from './render/history.ts';
@@ -87,22 +87,6 @@ test('wide says more', () => {
   const [titles, rows] = historyTable(entriesOfAgent(fromAgent.slice(1, 2), []), [], { now, wide: true });
   expect(titles).toContain('CONSISTENCY');
   expect(rows[0]).toEqual(expect.arrayContaining(['exp', id(30), 'crash-consistent']));
-});
-
-test('of one worktree: its own, and what it descends from', () => {
-  const ids = (name: string) =>
-    ofWorktree(name, entriesOfAgent(fromAgent, []), worktrees).map((entry) => entry.id);
-  expect(ids('exp')).toEqual([id(40), id(30), id(10)]);
-  expect(ids('main')).toEqual([id(50), id(20), id(10)]);
-  expect(ids('none')).toEqual([]);
-});
-
-test('a circle of parents ends', () => {
-  const circle = [
-    { id: 'a', parent: 'b', worktree: 'x' },
-    { id: 'b', parent: 'a', worktree: 'x' },
-  ];
-  expect(ofWorktree('main', circle, [{ name: 'main', head: 'a' }])).toEqual(circle);
 });
 
 test('the cluster shows what has data', () => {

@@ -80,19 +80,6 @@ export const worktreesOfAgent = (listed: readonly AgentWorktree[]): Worktree[] =
     latest: latestSnapshotId,
   }));
 
-/** What was taken of the worktree, and what its head descends from: a fork's begins elsewhere. */
-export function ofWorktree<T extends Pick<HistoryEntry, 'id' | 'parent' | 'worktree'>>(
-  name: string,
-  entries: readonly T[],
-  worktrees: readonly Worktree[],
-): T[] {
-  const parents = new Map(entries.map(({ id, parent }) => [id, parent]));
-  const lineage = new Set<string>();
-  const head = worktrees.find((worktree) => worktree.name === name)?.head;
-  for (let id = head; id && !lineage.has(id); id = parents.get(id)) lineage.add(id);
-  return entries.filter(({ id, worktree }) => worktree === name || lineage.has(id));
-}
-
 /** Worktrees by the snapshots that they stand at: `main` at its head, `newest of main` where that is another. */
 export function marksOf(worktrees: readonly Worktree[]): Map<string, string[]> {
   const marks = new Map<string, string[]>();

@@ -17,8 +17,6 @@ import {
 import { type Arguments, type CommandName, parseArguments, usage } from './arguments.ts';
 import { run } from './commands.ts';
 
-export { isCommand } from './arguments.ts';
-
 /** Of the process. */
 export const EXIT = { done: 0, failed: 1, usage: 2, integrity: 3 } as const;
 

@@ -1,6 +1,7 @@
 import type { ZodMiniType } from 'zod/mini';
 import { UsageError, wholeNumber } from '../../shared/command-line.ts';
 import { parseDuration } from '../../shared/duration.ts';
+import { ofWorktree } from '../../shared/history.ts';
 import type { Control } from '../repository/native/control.ts';
 import type { Engine } from '../repository/native/engine.ts';
 import type { Layout } from '../repository/native/layout.ts';
@@ -274,12 +275,12 @@ function worktreeOf(args: Arguments): string {
   return args.text('worktree') ?? 'main';
 }
 
-/** What was taken of the worktree, and what its head descends from: a fork's begins elsewhere. */
-function historyOf(worktree: string, head: string | undefined, all: Descriptor[]): Descriptor[] {
-  const parents = new Map(all.map((d) => [d.snapshot_id, d.parent_id]));
-  const lineage = new Set<string>();
-  for (let id = head; id && !lineage.has(id); id = parents.get(id)) lineage.add(id);
-  return all.filter((d) => d.worktree_name === worktree || lineage.has(d.snapshot_id));
+function historyOf(name: string, head: string | undefined, all: Descriptor[]): Descriptor[] {
+  const entries = all.map((descriptor) => {
+    const { snapshot_id: id, parent_id: parent, worktree_name: worktree } = descriptor;
+    return { id, parent, worktree, descriptor };
+  });
+  return ofWorktree(name, head, entries).map(({ descriptor }) => descriptor);
 }
 
 function line(d: Descriptor, head: string | undefined): string {

@@ -10,7 +10,7 @@ import {
   settle,
 } from './plan.ts';
 
-const hourly: ScheduleSpec = { enabled: true, schedule: '0 * * * *', timeZone: 'UTC', suspend: false };
+const hourly: ScheduleSpec = { schedule: '0 * * * *', timeZone: 'UTC', suspend: false };
 const at = (time: string) => new Date(`2026-03-02T${time}Z`);
 /** Its share of the jitter of an hourly schedule is 23 s. */
 const workspace = 'default/ml';
@@ -19,7 +19,7 @@ const jitter = 23;
 function plan(now: Date, input: Partial<ScheduleInput> = {}) {
   const { schedule = '', timeZone } = input.spec ?? hourly;
   const state: ScheduleState = { schedule, timeZone, after: at('08:00:00') };
-  return planSchedule({ workspace, spec: hourly, state, now, running: false, ...input });
+  return planSchedule({ workspace, spec: hourly, state, now, ...input });
 }
 
 test('not yet, now, and done', () => {
@@ -84,15 +84,6 @@ describe('startingDeadlineSeconds', () => {
   });
 });
 
-test('a run waits for the one before', () => {
-  expect(plan(at('09:10:00'), { running: true })).toMatchObject({
-    skipped: 'Running',
-    next: at(`09:00:${jitter}`),
-  });
-  expect(plan(at('09:10:00'), { running: true }).due).toBeUndefined();
-  expect(plan(at('09:10:00')).due).toMatchObject({ scheduledFor: at('09:00:00') });
-});
-
 test('suspended: nothing runs, and what was missed is caught up once, as CronJobs do', () => {
   const suspended = plan(at('11:10:00'), { spec: { ...hourly, suspend: true } });
   expect(suspended).toMatchObject({ skipped: 'Suspended', missed: 0 });
@@ -105,12 +96,10 @@ test('suspended: nothing runs, and what was missed is caught up once, as CronJob
 
 test.each([
   [undefined, 'Disabled'],
-  [{ ...hourly, enabled: false }, 'Disabled'],
-  [{ enabled: true, timeZone: 'UTC', suspend: false }, 'Disabled'],
   [{ ...hourly, schedule: '0 0 31 2 *' }, 'Invalid'],
   [{ ...hourly, timeZone: 'Mars/Olympus' }, 'Invalid'],
 ])('%j', (spec, skipped) => {
-  expect(planSchedule({ workspace, spec, state: undefined, now: at('08:00:00'), running: false })).toEqual({
+  expect(planSchedule({ workspace, spec, state: undefined, now: at('08:00:00') })).toEqual({
     missed: 0,
     skipped,
   });
@@ -165,7 +154,7 @@ test('over any days and clock jumps: each run once at most, in order, started wh
       let state: ScheduleState | undefined;
       let before = now;
       for (const step of steps) {
-        const waiting = planSchedule({ workspace, spec, state, now, running: false });
+        const waiting = planSchedule({ workspace, spec, state, now });
         expect(waiting.due).toBeUndefined();
         // Sooner than said, nothing; at that very time, the run.
         const next = waiting.next ?? now;
@@ -174,14 +163,11 @@ test('over any days and clock jumps: each run once at most, in order, started wh
           spec,
           state: waiting.state,
           now: new Date(next.getTime() - 1),
-          running: false,
         });
         expect(early.due).toBeUndefined();
-        expect(
-          planSchedule({ workspace, spec, state: waiting.state, now: next, running: false }).due,
-        ).toBeDefined();
+        expect(planSchedule({ workspace, spec, state: waiting.state, now: next }).due).toBeDefined();
         now = new Date(next.getTime() + step * 1000);
-        const decision = planSchedule({ workspace, spec, state: waiting.state, now, running: false });
+        const decision = planSchedule({ workspace, spec, state: waiting.state, now });
         const run = decision.due?.scheduledFor ?? new Date(0);
         expect(run > before && run <= now).toBe(true);
         expect(nextRun(schedule, timeZone, new Date(run.getTime() - 1))).toEqual(run);

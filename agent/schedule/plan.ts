@@ -7,8 +7,7 @@ import { nextRun } from './next.ts';
 
 /** spec.autoSnapshot of a Workspace. */
 export interface ScheduleSpec {
-  enabled: boolean;
-  schedule?: string;
+  schedule: string;
   /** IANA name. */
   timeZone: string;
   suspend: boolean;
@@ -30,8 +29,6 @@ export interface ScheduleInput {
   /** As the last decision left it; undefined at first. */
   state: ScheduleState | undefined;
   now: Date;
-  /** Whether a scheduled snapshot is being taken. */
-  running: boolean;
 }
 
 export interface ScheduleDecision {
@@ -48,10 +45,10 @@ export interface ScheduleDecision {
 }
 
 /**
- * Invalid: the schedule or the zone is none. Running: the run waits until the one before has ended. DeadlineExceeded:
- * the newest run came later than startingDeadlineSeconds allows.
+ * Invalid: the schedule or the zone is none. DeadlineExceeded: the newest run came later than startingDeadlineSeconds
+ * allows.
  */
-export type SkipReason = 'Disabled' | 'Invalid' | 'Suspended' | 'Running' | 'DeadlineExceeded';
+export type SkipReason = 'Disabled' | 'Invalid' | 'Suspended' | 'DeadlineExceeded';
 
 const second = 1000;
 const minute = 60 * second;
@@ -61,8 +58,8 @@ const countLimit = 100;
 const lateness = minute;
 const maxJitter = minute;
 
-export function planSchedule({ workspace, spec, state, now, running }: ScheduleInput): ScheduleDecision {
-  if (!spec?.enabled || spec.schedule === undefined) return { missed: 0, skipped: 'Disabled' };
+export function planSchedule({ workspace, spec, state, now }: ScheduleInput): ScheduleDecision {
+  if (!spec) return { missed: 0, skipped: 'Disabled' };
   const { schedule, timeZone } = spec;
   if (validateSchedule(schedule, timeZone) !== undefined) return { missed: 0, skipped: 'Invalid' };
   const calendar = new Calendar(schedule, timeZone, workspace);
@@ -84,7 +81,6 @@ export function planSchedule({ workspace, spec, state, now, running }: ScheduleI
   if (Math.floor(late / second) > (spec.startingDeadlineSeconds ?? Number.POSITIVE_INFINITY)) {
     return { state: { ...kept, after: run.at }, ...next, missed: missed + 1, skipped: 'DeadlineExceeded' };
   }
-  if (running) return { state: kept, next: new Date(run.starts), missed, skipped: 'Running' };
   return {
     state: kept,
     due: { scheduledFor: run.at, catchUp: missed > 0 || late > lateness },

@@ -82,10 +82,9 @@ export class Scheduler {
     const { workspace, store, journal, meters, clock } = this.#options;
     const decision = planSchedule({
       workspace,
-      spec: schedule && { ...schedule, enabled: true, schedule: schedule.cron },
+      spec: schedule && { ...schedule, schedule: schedule.cron },
       state: this.#state,
       now: clock.now(),
-      running: false, // a turn ends when its run has
     });
     const { state, missed } = decision;
     if (missed > 0 && state) {

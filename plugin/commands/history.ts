@@ -1,12 +1,7 @@
 import { wholeNumber } from '../../shared/command-line.ts';
+import { ofWorktree } from '../../shared/history.ts';
 import { explain } from '../errors.ts';
-import {
-  entriesOfAgent,
-  entriesOfCluster,
-  type HistoryEntry,
-  ofWorktree,
-  worktreesOfAgent,
-} from '../history.ts';
+import { entriesOfAgent, entriesOfCluster, type HistoryEntry, worktreesOfAgent } from '../history.ts';
 import type { Kube } from '../kube.ts';
 import type { Snapshot, Workspace, Worktree } from '../objects.ts';
 import { timeline } from '../render/graph.ts';
@@ -28,7 +23,8 @@ export const history: Command = async ({ args, kube, terminal }) => {
   const workspace = await workspaceNamed(kube, name);
   const { entries, worktrees, from } = await lookUp(kube, workspace);
   const worktree = args.text('worktree');
-  const asked = worktree === undefined ? entries : ofWorktree(worktree, entries, worktrees);
+  const head = worktrees.find(({ name }) => name === worktree)?.head;
+  const asked = worktree === undefined ? entries : ofWorktree(worktree, head, entries);
   const snapshots = timeline(asked).slice(0, limit);
   if (terminal.forPrograms) return terminal.document({ workspace: name, ...from, worktrees, snapshots });
   terminal.note(

@@ -4,7 +4,7 @@ import type { Long } from '@grpc/proto-loader';
 
 export interface ProgressInput {
   /**
-   * snapshot, restore, fork, delete, initial
+   * snapshot, restore, fork, delete
    */
   'operation'?: (string);
   'requestUid'?: (string);
@@ -16,7 +16,7 @@ export interface ProgressInput {
 
 export interface Progress {
   /**
-   * snapshot, restore, fork, delete, initial
+   * snapshot, restore, fork, delete
    */
   'operation': (string);
   'requestUid': (string);
