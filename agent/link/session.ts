@@ -78,21 +78,23 @@ export class Session {
       farewell = setTimeout(() => call.cancel(), farewellTimeoutMs);
     };
     signal.addEventListener('abort', hangUp, { once: true });
-    if (signal.aborted) hangUp();
-    else {
-      call.write({ hello });
-      this.#pump();
+    try {
+      if (signal.aborted) hangUp();
+      else {
+        call.write({ hello });
+        this.#pump();
+      }
+      const { code, details } = await promise;
+      const connectedMs = this.#welcomedAt === undefined ? 0 : performance.now() - this.#welcomedAt;
+      return { code, details: details || 'the operator hung up', connectedMs };
+    } finally {
+      this.#open = false;
+      signal.removeEventListener('abort', hangUp);
+      for (const unsubscribe of subscriptions) unsubscribe?.();
+      clearTimeout(this.#silence);
+      clearTimeout(farewell);
+      clearInterval(this.#heartbeat);
     }
-    const { code, details } = await promise;
-
-    this.#open = false;
-    signal.removeEventListener('abort', hangUp);
-    for (const unsubscribe of subscriptions) unsubscribe?.();
-    clearTimeout(this.#silence);
-    clearTimeout(farewell);
-    clearInterval(this.#heartbeat);
-    const connectedMs = this.#welcomedAt === undefined ? 0 : performance.now() - this.#welcomedAt;
-    return { code, details: details || 'the operator hung up', connectedMs };
   }
 
   #receive({ welcome, desired }: OperatorMessage): void {

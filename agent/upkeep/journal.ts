@@ -4,7 +4,12 @@ import * as z from 'zod/mini';
 import type { Clock } from '../clock.ts';
 import type { StateStore } from '../state.ts';
 
-const happening = z.object({ id: z.string(), time: z.string(), reason: z.string(), message: z.string() });
+const happening = z.object({
+  id: z.string(),
+  time: z.iso.datetime(),
+  reason: z.string(),
+  message: z.string(),
+});
 
 /** Oldest first. */
 const journalSchema = z.object({

@@ -352,6 +352,17 @@ test('a state file that is damaged costs only what it held, is set aside and sai
   expect(upkeep.view.journal.notices).toMatchObject([{ reason: 'AgentStateDamaged' }]);
 });
 
+test('a journal with a time that is none is damaged: else it would break every connection', async () => {
+  mkdirSync(join(directory, '.jvs/agent'), { recursive: true });
+  const path = join(directory, '.jvs/agent/journal.json');
+  const removed = [{ id: 'x', time: 'yesterday', reason: 'Pruned', message: 'why' }];
+  writeFileSync(path, JSON.stringify({ removed, notices: [] }));
+  const { upkeep } = start();
+  await vi.waitFor(() => expect(noticesOf(upkeep, 'AgentStateDamaged')).toHaveLength(1), within);
+  expect(upkeep.view.journal.removed).toEqual([]);
+  expect(JSON.parse(readFileSync(`${path}.damaged`, 'utf8'))).toMatchObject({ removed });
+});
+
 const noticesOf = (upkeep: Upkeep, reason: string) =>
   upkeep.view.journal.notices.filter((notice) => notice.reason === reason);
 
