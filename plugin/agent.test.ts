@@ -1,12 +1,15 @@
 import { connect, type Socket } from 'node:net';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { loadAgent } from '../shared/proto/load.ts';
 import { call, withAgent } from './agent.ts';
 import { ApiError } from './errors.ts';
 
 let server: Server | undefined;
-afterEach(() => server?.forceShutdown());
+afterEach(() => {
+  vi.useRealTimers();
+  server?.forceShutdown();
+});
 
 /** A pod whose agent answers so, in reach of a port-forward. */
 async function podWith(
@@ -74,6 +77,20 @@ test('a refused port-forward is the answer, at once', async () => {
   const refused = new ApiError(403, 'you can not');
   const asked = withAgent({ forward: () => Promise.reject(refused) }, 'p', async () => 'done');
   await expect(asked).rejects.toBe(refused);
+});
+
+test('an agent that says nothing is told by its pod', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  const forwarded = Promise.withResolvers<void>();
+  const forward = async () => forwarded.resolve();
+  const asked = withAgent({ forward }, 'p', async () => 'done');
+  const told = expect(asked).rejects.toMatchObject({
+    message: 'the agent in pod p is not reached: it does not answer',
+    hint: 'try again',
+  });
+  await forwarded.promise;
+  await vi.advanceTimersByTimeAsync(15_000);
+  await told;
 });
 
 test('a pod that hangs up while it is asked does not leave anybody waiting', async () => {

@@ -52,7 +52,10 @@ export async function withAgent<T>(
   });
   try {
     const ready = new Promise<void>((resolve, reject) => {
-      client.waitForReady(Date.now() + CONNECT_MS, (error) => (error ? reject(error) : resolve()));
+      client.waitForReady(Date.now() + CONNECT_MS, (cause) => {
+        if (cause) reject(new PluginError(...unreached(pod, 'it does not answer'), { cause }));
+        else resolve();
+      });
     });
     await Promise.race([ready, broken.promise]);
     return await Promise.race([use(client), broken.promise]);

@@ -191,6 +191,7 @@ test('errors are one line, or an object, and say what to do', async () => {
     ['history', '-n', 'many'],
     ['retention', '--keep-age', 'soon'],
     ['verify', 'x', '--all'],
+    ['diff', 'x', 'y', '--worktree', 'main'],
   ]) {
     const { code, stdout, stderr } = await cli(volume, ...argv);
     expect({ argv, code, stdout }).toEqual({ argv, code: 2, stdout: '' });

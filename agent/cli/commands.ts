@@ -91,6 +91,7 @@ const RUNS: Record<CommandName, Run> = {
 
   diff: async (args, { engine, layout, control }) => {
     const [from = '', to] = args.operands;
+    if (to !== undefined && args.text('worktree')) throw new UsageError('diff: give TO or --worktree');
     const found: Record<Difference['how'], Change[]> = { added: [], removed: [], modified: [] };
     const target = to === undefined ? { worktree: worktreeOf(args) } : { snapshotId: to };
     await engine.diff(from, target, control, (how, change) => found[how].push(change));

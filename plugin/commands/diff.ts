@@ -1,3 +1,4 @@
+import { UsageError } from '../../shared/command-line.ts';
 import type { DiffEntry } from '../../shared/proto/gen/jvs/agent/v1/DiffEntry.ts';
 import type { Kube } from '../kube.ts';
 import { printable, type Span } from '../render/table.ts';
@@ -14,11 +15,12 @@ const signs = {
 
 export const diff: Command = async ({ args, kube, terminal }) => {
   const [name = '', from = '', to] = args.operands;
+  const worktree = args.text('worktree');
+  if (to !== undefined && worktree !== undefined) throw new UsageError('diff: give TO or --worktree');
   const workspace = await workspaceNamed(kube, name);
-  const worktree = args.text('worktree') ?? 'main';
   const request = {
     from: await snapshotIdOf(kube, name, from),
-    ...(to === undefined ? { worktree } : { to: await snapshotIdOf(kube, name, to) }),
+    ...(to === undefined ? { worktree: worktree ?? 'main' } : { to: await snapshotIdOf(kube, name, to) }),
   };
   const counts = { CHANGE_ADDED: 0, CHANGE_REMOVED: 0, CHANGE_MODIFIED: 0, CHANGE_UNSPECIFIED: 0 };
   const changes: object[] = [];
