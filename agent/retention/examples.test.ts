@@ -24,7 +24,7 @@ const page = readFileSync(new URL('../../docs/retention.md', import.meta.url), '
 const examples = page.split(/^### /m).slice(1).map(parseExample);
 
 test('the page has its examples', () => {
-  expect(examples).toHaveLength(7);
+  expect(examples).toHaveLength(8);
 });
 
 test.each(examples)('$title', ({ rules, rows }) => {

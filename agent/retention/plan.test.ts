@@ -19,7 +19,7 @@ const snapshot = fc.record({
   ready: fc.boolean(),
 });
 const history = fc
-  .array(snapshot, { maxLength: 40 })
+  .array(snapshot, { maxLength: 40, size: 'max' })
   .map((list): RetentionInput[] => list.map((one, i) => ({ ...one, id: `s${i}` })));
 const id = fc.integer({ min: 0, max: 45 }).map((i) => `s${i}`);
 const protections: fc.Arbitrary<Protections> = fc.record({
@@ -111,8 +111,9 @@ test('never what the policy keeps, never more than asked', () => {
       } else {
         const automatic = (one: RetentionInput) => one.origin === 'auto' && isPast(one);
         expect(list.filter((one) => gone.has(one.id) && !automatic(one))).toEqual([]);
-        const all = list.filter(automatic).length;
-        expect(left.filter(automatic).length).toBeGreaterThanOrEqual(Math.min(maxSnapshots ?? all, all));
+        const good = (one: RetentionInput) => automatic(one) && one.ready;
+        const all = list.filter(good).length;
+        expect(left.filter(good).length).toBeGreaterThanOrEqual(Math.min(maxSnapshots ?? all, all));
       }
     }),
   );
@@ -124,13 +125,16 @@ test('what nothing keeps does go', () => {
       const plan = planRetention(list, rules, none, now);
       const keeps = /newest|createdAt|keepMin|keepTags|no retentionPolicy/;
       for (const { keep, reasons } of plan) if (keep) expect(reasons.every((r) => keeps.test(r))).toBe(true);
-      const automatic = plan.filter(({ id, keep, reasons }) => {
-        const one = list.find((other) => other.id === id);
-        return (
-          keep && one?.origin === 'auto' && isPast(one) && reasons.every((r) => r.includes('maxSnapshots'))
-        );
-      });
-      expect(automatic.length).toBeLessThanOrEqual(rules.maxSnapshots ?? 0);
+      const reasonsOf = new Map(plan.filter(({ keep }) => keep).map(({ id, reasons }) => [id, reasons]));
+      const past = list.filter((one) => one.origin === 'auto' && isPast(one));
+      const automatic = past.filter(({ id }) => reasonsOf.get(id)?.every((r) => r.includes('maxSnapshots')));
+      const { maxSnapshots = 0 } = rules;
+      expect(automatic.filter(({ ready }) => ready).length).toBeLessThanOrEqual(maxSnapshots);
+      // A damaged one is not older than those.
+      for (const damaged of automatic.filter(({ ready }) => !ready)) {
+        const newer = past.filter((one) => one.ready && ageOf(one) < ageOf(damaged));
+        expect(newer.length).toBeLessThan(maxSnapshots);
+      }
       if (rules.policy)
         expect(plan.some(({ reasons }) => reasons.includes('no retentionPolicy is set'))).toBe(false);
     }),

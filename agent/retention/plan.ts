@@ -76,29 +76,28 @@ export function planRetention(
       for (const tag of policy.keepTags) if (tags.includes(tag)) keep(id, `has tag ${tag} (keepTags)`);
     }
   }
-  const beyond = (limit: number | undefined, origin: string) =>
-    limit === undefined ? [] : past.filter((snapshot) => snapshot.origin === origin).slice(limit);
+  // A damaged one takes no good one's place; of the workload's own it does, for their number is a bound.
+  const automatic = beyond(past, maxSnapshots, 'auto', (snapshot) => snapshot.ready);
+  const own = beyond(past, maxSelf, 'self', () => true);
   const surplus = new Map([
-    ...beyond(maxSnapshots, 'auto').map(
+    ...automatic.map(
       ({ id }) => [id, `automatic, beyond the newest ${maxSnapshots} (maxSnapshots)`] as const,
     ),
-    ...beyond(maxSelf, 'self').map(
-      ({ id }) => [id, `by the workload itself, beyond the newest ${maxSelf}`] as const,
-    ),
+    ...own.map(({ id }) => [id, `by the workload itself, beyond the newest ${maxSelf}`] as const),
   ]);
 
-  return all.map(({ id, origin }) => {
+  return all.map(({ id, origin, ready }) => {
     const reasons = kept.get(id);
     if (reasons) return { id, keep: true, reasons };
     const against = [surplus.get(id), policy && 'not kept by retentionPolicy'].filter(
       (why) => why !== undefined,
     );
     if (against.length > 0) return { id, keep: false, reasons: against };
-    const within =
-      origin === 'auto' && maxSnapshots !== undefined
-        ? `one of the newest ${maxSnapshots} automatic ones (maxSnapshots)`
-        : 'no retentionPolicy is set';
-    return { id, keep: true, reasons: [within] };
+    if (origin !== 'auto' || maxSnapshots === undefined) {
+      return { id, keep: true, reasons: ['no retentionPolicy is set'] };
+    }
+    const place = ready ? 'one of' : 'damaged, and not older than';
+    return { id, keep: true, reasons: [`${place} the newest ${maxSnapshots} automatic ones (maxSnapshots)`] };
   });
 }
 
@@ -125,6 +124,22 @@ function newer(a: Timed, b: Timed): number {
   const [x, y] = [a.time.milliseconds, b.time.milliseconds];
   if (Number.isNaN(x) !== Number.isNaN(y)) return Number.isNaN(x) ? 1 : -1;
   return y - x || b.time.nanoseconds - a.time.nanoseconds || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
+}
+
+/** Those of an origin, newest first, that come after the first `limit` that count. */
+function beyond(
+  past: readonly Timed[],
+  limit: number | undefined,
+  origin: string,
+  counts: (snapshot: Timed) => boolean,
+): Timed[] {
+  let places = limit ?? Number.POSITIVE_INFINITY;
+  return past.filter((snapshot) => {
+    if (snapshot.origin !== origin) return false;
+    if (places === 0) return true;
+    if (counts(snapshot)) places--;
+    return false;
+  });
 }
 
 function newestOfEach(ready: readonly Timed[]): Map<string, string> {
