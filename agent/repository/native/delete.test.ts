@@ -123,6 +123,12 @@ test('the next snapshot stands on its own when what its index knew is deleted', 
   expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(manifest(volume.main));
 });
 
+/** Takes all the room that there is. */
+function fill(folder: string): void {
+  const script = 'cat /dev/zero >> "$0/fill" 2>/dev/null; echo x >> "$0/fill 2" || true';
+  execFileSync('sh', ['-c', script, folder], { stdio: 'ignore' });
+}
+
 test('a full volume opens, and gets room by deleting', async () => {
   using volume = new TestVolume();
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', volume.path]);
@@ -133,16 +139,15 @@ test('a full volume opens, and gets room by deleting', async () => {
     const first = await engine.snapshot(ask, quiet);
     writeFileSync(join(volume.main, 'big'), Buffer.alloc(1_000_000, 2));
     const second = await engine.snapshot(ask, quiet);
-    execFileSync(
-      'sh',
-      ['-c', 'cat /dev/zero > "$0/fill" 2>/dev/null; echo x > "$0/fill 2" || true', volume.main],
-      {
-        stdio: 'ignore',
-      },
-    );
+    fill(volume.main);
     await expect(engine.snapshot(ask, quiet)).rejects.toMatchObject({ reason: 'VolumeFull' });
     const next = volume.engine();
     expect(await next.open()).toMatchObject({ formatVersion: 1 });
+    // One that is refused takes nothing from the next.
+    await expect(next.delete({ id: second.snapshot_id }, quiet)).rejects.toMatchObject({
+      reason: 'InvalidArgument',
+    });
+    fill(volume.main);
     await next.delete({ id: first.snapshot_id }, quiet);
     const listed = await listSnapshots(new Layout(volume.path));
     expect(listed.map((d) => [d.snapshot_id, d.parent_id])).toEqual([[second.snapshot_id, undefined]]);

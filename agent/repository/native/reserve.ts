@@ -25,9 +25,12 @@ export async function withReserve<T>(layout: Layout, work: () => Promise<T>): Pr
     const full = hasCode(error, 'ENOSPC', 'EDQUOT') || isVolumeFull(error);
     if (!full || !existsSync(layout.reserve)) throw error;
     rmSync(layout.reserve, { force: true });
-    const done = await work();
-    keepReserve(layout);
-    return done;
+    try {
+      return await work();
+    } finally {
+      // Where the work is refused too, before others take the room.
+      keepReserve(layout);
+    }
   }
 }
 
