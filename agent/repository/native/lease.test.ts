@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +72,20 @@ test('a holder on another node lives until its expiry is long past', async () =>
 test('a lease that is being written is not taken for dead', async () => {
   writeFileSync(file(1), '{"holder":');
   await expect(acquire(0)).rejects.toMatchObject({ reason: 'Busy' });
+});
+
+test('what fails of a filesystem that turned read-only is told, not that the lease can not be released', async () => {
+  execFileSync('mount', ['-t', 'tmpfs', 'none', directory]);
+  try {
+    const work = async () => {
+      await using lease = await acquire(0);
+      execFileSync('mount', ['-o', 'remount,ro', directory]);
+      lease.confirm();
+    };
+    await expect(work()).rejects.toMatchObject({ code: 'EROFS' });
+  } finally {
+    execFileSync('umount', [directory]);
+  }
 });
 
 test('of many who want it, never two have it', async () => {

@@ -127,11 +127,12 @@ export class Lease implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    if (!this.held) return;
     // Stays as the highest number; the next holder removes it. Without room to say so, it is as good as dead.
     try {
-      writeFileSync(this.#file, describe(this.#options.holder, true));
+      if (this.held) writeFileSync(this.#file, describe(this.#options.holder, true));
     } catch (error) {
+      // Where nothing can be written any more it expires; what it was held for has failed of that, and says so.
+      if (hasCode(error, 'EROFS', 'EIO')) return;
       if (!hasCode(error, 'ENOSPC', 'EDQUOT')) throw error;
       rmSync(this.#file, { force: true });
     }
