@@ -39,7 +39,6 @@ export interface LeaseOptions {
   holder: string;
   /** How long to wait for another holder, ms. */
   waitMs: number;
-  signal?: AbortSignal | undefined;
 }
 
 export class Lease implements AsyncDisposable {
@@ -69,7 +68,6 @@ export class Lease implements AsyncDisposable {
     const deadline = performance.now() + options.waitMs;
     let seen: { number: number; text: string; since: number } | undefined;
     for (;;) {
-      options.signal?.throwIfAborted();
       const number = highest(options.directory);
       const text = number === 0 ? undefined : readIfThere(leaseFile(options.directory, number));
       if (text !== undefined && (seen?.number !== number || seen.text !== text)) {
@@ -82,7 +80,7 @@ export class Lease implements AsyncDisposable {
       } else if (performance.now() >= deadline) {
         throw busy(text);
       }
-      await sleep(POLL_MS, undefined, { signal: options.signal });
+      await sleep(POLL_MS);
     }
   }
 
