@@ -66,6 +66,8 @@ export class Lane implements AsyncDisposable {
   readonly #log: RepairLog | undefined;
   readonly #pending = new Map<number, Pending>();
   #child: ChildProcess | undefined;
+  /** Of the child that is being ended, until it is gone. */
+  #stopping: Promise<unknown> | undefined;
   #idle: NodeJS.Timeout | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #lastId = 0;
@@ -92,6 +94,8 @@ export class Lane implements AsyncDisposable {
 
   async #run(name: Name, input: unknown, options: CallOptions): Promise<unknown> {
     const { signal } = options;
+    // One that idled too long and was killed just now still looks as if it could be asked.
+    await this.#stopping;
     if (this.#closed) throw new RepositoryError('Aborted', 'the repository is closed');
     if (signal?.aborted) throw new RepositoryError('Aborted', 'the operation was cancelled');
     const abort = () => void this.#stop();
@@ -132,7 +136,7 @@ export class Lane implements AsyncDisposable {
     });
     child.on('message', (answer: Answer) => this.#answered(answer));
     const ended = (how: string, cause?: unknown) => {
-      if (this.#child === child) this.#child = undefined;
+      if (this.#child === child) this.#child = this.#stopping = undefined;
       const error = child.killed
         ? new RepositoryError('Aborted', 'the operation was cancelled')
         : new RepositoryError('Internal', `the engine's process ended, by ${how}: see its memory limit`, {
@@ -149,9 +153,9 @@ export class Lane implements AsyncDisposable {
     clearTimeout(this.#idle);
     const child = this.#child;
     if (!child) return;
-    const exited = new Promise((resolve) => child.once('exit', resolve));
+    this.#stopping ??= new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
-    await exited;
+    await this.#stopping;
   }
 
   #answered(answer: Answer): void {

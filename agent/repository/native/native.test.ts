@@ -1,6 +1,6 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Progress, RepositoryError } from '../repository.ts';
 import { TestVolume } from '../testing/volume.ts';
 import { openNative } from './native.ts';
@@ -85,6 +85,21 @@ test('a running snapshot can be cancelled, and closing ends everything', async (
   });
   await repository.close();
   await expect(repository.open()).rejects.toMatchObject({ reason: 'Aborted' });
+});
+
+test('a call that comes just when the idle process is ended gets another one', async () => {
+  using volume = new TestVolume();
+  const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    await repository.open();
+    vi.advanceTimersByTime(30_000);
+    const { snapshot_id } = await repository.snapshot({ worktree: 'main', origin: 'manual' });
+    expect(await repository.head('main')).toBe(snapshot_id);
+  } finally {
+    vi.useRealTimers();
+    await repository.close();
+  }
 });
 
 test('verifying reads no faster than it may, and can be cancelled meanwhile', async () => {
