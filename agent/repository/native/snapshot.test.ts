@@ -101,6 +101,37 @@ test('unchanged files are links to the published copy, changed ones are copied, 
   expect(second.agent?.unique_bytes).toBe(3 * 'content a'.length);
 });
 
+test('a hard link that was broken stays broken, though both files are as they were', async () => {
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  const at = (name: string) => join(volume.main, name);
+  for (const name of ['a', 'c', 'e']) writeFileSync(at(name), `content ${name}`);
+  linkSync(at('a'), at('b'));
+  linkSync(at('c'), at('d'));
+  await engine.snapshot(ask, quiet);
+  execFileSync('cp', ['-p', at('b'), at('new b')]);
+  renameSync(at('new b'), at('b'));
+  const { snapshot_id, agent } = await engine.snapshot(ask, quiet);
+  expect(agent).toMatchObject({ hard_links: 1, unique_bytes: 'content b'.length });
+  await engine.restore({ worktree: 'main', snapshotId: snapshot_id }, quiet);
+  const ino = (name: string) => statSync(at(name)).ino;
+  expect(ino('d')).toBe(ino('c'));
+  appendFileSync(at('a'), ', changed');
+  expect(readFileSync(at('b'), 'utf8')).toBe('content a');
+});
+
+test('where there are no hard links, a file that was replaced by the same is not stored again', async () => {
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  writeFileSync(join(volume.main, 'a'), 'content');
+  await engine.snapshot(ask, quiet);
+  execFileSync('cp', ['-p', join(volume.main, 'a'), join(volume.main, 'b')]);
+  renameSync(join(volume.main, 'b'), join(volume.main, 'a'));
+  expect((await engine.snapshot(ask, quiet)).agent?.unique_bytes).toBe(0);
+});
+
 test('a damaged published copy is not linked again', async () => {
   using volume = new TestVolume();
   const engine = volume.engine();

@@ -126,15 +126,17 @@ async function copyPayload(input: SnapshotInput, id: string, index: string): Pro
   const meter = new Meter(control, input.expectedBytes, () => lease.renew());
   using writer = new IndexWriter(index);
   const reflink = effectiveEngine === 'reflink-copy';
+  using known = IndexReader.open(layout.index(config.name));
+  const shared = known && openShared(layout, known.header.snapshotId, config.head_snapshot_id);
+  using previous = shared?.files;
   const copier = new (cloning ? CloneIndexer : TreeCopier)({
     index: writer,
     reflink,
     meter,
     hardLinks: true,
+    previousHasLinks: shared?.hasLinks ?? false,
     ...(input.partial ? { selection: input.partial.selection } : {}),
   });
-  using known = IndexReader.open(layout.index(config.name));
-  using previous = known && openShared(layout, known.header.snapshotId, config.head_snapshot_id);
   copier.copy(source, target, previous, known && new IndexCursor(known));
   writer.finish({ version: 1, snapshotId: id, racyFromMs });
   // The disk works meanwhile: what is left is the last sync's.
@@ -170,14 +172,20 @@ export function openPayload(volume: Directory, layout: Layout, worktree: string)
  * The snapshot to share files with: what the index describes, or, where that is deleted, compressed or a part, the
  * nearest ancestor that is not. Of its files those are shared that are the very ones in the index.
  */
-function openShared(layout: Layout, indexed: string, head: string | undefined): Directory | undefined {
+function openShared(
+  layout: Layout,
+  indexed: string,
+  head: string | undefined,
+): { files: Directory; hasLinks: boolean } | undefined {
   const seen = new Set<string>();
   let next: string | undefined = indexed;
   while (next && !seen.has(next)) {
     seen.add(next);
     const descriptor = tryDescriptor(layout, next);
     const files = descriptor && openSnapshot(layout, next);
-    if (files && !descriptor.compression && !descriptor.partial_paths?.length) return files;
+    if (files && !descriptor.compression && !descriptor.partial_paths?.length) {
+      return { files, hasLinks: (descriptor.agent?.hard_links ?? 0) > 0 };
+    }
     files?.[Symbol.dispose]();
     next = descriptor ? descriptor.parent_id : head;
   }

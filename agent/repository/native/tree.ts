@@ -20,6 +20,8 @@ export interface TreeOptions {
   meter: Meter;
   /** Keep hard links: two entries with one inode in the source become two with one in the copy. */
   hardLinks: boolean;
+  /** The same was done for the snapshot to share files with: one file of it can have several of the names. */
+  previousHasLinks?: boolean;
   /** The copy becomes the payload and the source is a snapshot: the index describes them that way round. */
   restoring?: boolean;
   /** Only this part of the source; undefined is all of it. */
@@ -265,6 +267,9 @@ export class TreeCopier {
     using from = new OpenFile(source, known.name);
     const before = from.stat();
     if (before.kind !== 'file') throw new Replaced();
+    // Replaced since, it is no name of what its old names are names of, though it is the same.
+    const { previousHasLinks, reflink } = this.#options;
+    if (previousHasLinks && !reflink && before.ino !== known.ino) return undefined;
     const { hash } = readContent(from.fd, before.size, () => this.#options.meter.add(0, 0));
     if (!hash.equals(known.hash) || !sameMetadata(known, before)) return undefined;
     if (!from.stat().unchangedSince(before) || !sameAsPublished(from.fd, previous, known.name))
