@@ -51,6 +51,14 @@ export class TestVolume implements Disposable {
   }
 }
 
+/** Runs the code of a module as another user than root, 1000, in a process of its own. What it prints. */
+export function asUser(code: string): string {
+  const become = 'process.setgroups([]); process.setgid(1000); process.setuid(1000);';
+  return execFileSync(process.execPath, ['--input-type=module', '-e', `${become}\n${code}`], {
+    encoding: 'utf8',
+  });
+}
+
 /**
  * One line an entry with all that a snapshot has to keep: type, mode, owner, mtime, content or target. Special
  * files and the marker at the root are left out.

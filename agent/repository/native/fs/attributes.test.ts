@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ensurePackage } from '../../testing/filesystem.ts';
-import { quiet, TestVolume } from '../../testing/volume.ts';
+import { ensurePackage, Mounted } from '../../testing/filesystem.ts';
+import { asUser, manifest, quiet, TestVolume } from '../../testing/volume.ts';
+import { Directory, setGivenMetadata } from './directory.ts';
 
 const ask = { worktree: 'main', origin: 'manual' as const };
 
@@ -55,6 +56,49 @@ test('attributes, ACLs and nanoseconds go into a snapshot and come back', async 
   const packed = await engine.snapshot({ ...ask, compression: { type: 'zstd', level: 1 } }, quiet);
   await engine.fork({ snapshotId: packed.snapshot_id, name: 'exp' }, quiet);
   expect(attributes(join(volume.path, 'worktrees', 'exp'))).toBe(before);
+});
+
+test('as another user than root, attributes of what nobody may write to are kept too', async () => {
+  using volume = new TestVolume();
+  await volume.engine().open();
+  const at = (...path: string[]) => join(volume.main, ...path);
+  mkdirSync(at('dir'));
+  writeFileSync(at('file'), 'x');
+  for (const [name, mode] of [
+    ['dir', 0o555],
+    ['file', 0o440],
+  ] as const) {
+    run('setfattr', '-n', 'user.note', '-v', name, at(name));
+    chmodSync(at(name), mode);
+    run('setfacl', '-m', 'u:1234:r', at(name));
+  }
+  run('chown', '-R', '1000:1000', volume.path);
+  chmodSync(volume.path, 0o755);
+  const before = [attributes(volume.main), manifest(volume.main)];
+  const engine = (work: string) =>
+    asUser(`
+      const { Engine } = await import(${JSON.stringify(new URL('../engine.ts', import.meta.url).href)});
+      const engine = new Engine({ volume: ${JSON.stringify(volume.path)}, engine: 'copy', holder: 'x' });
+      const control = { progress() {}, step() {} };
+      ${work}`);
+  const id = engine(`
+    const { snapshot_id } = await engine.snapshot({ worktree: 'main', origin: 'manual' }, control);
+    process.stdout.write(snapshot_id);`);
+  const copy = volume.snapshotPath(id);
+  expect([attributes(copy), manifest(copy)]).toEqual(before);
+  engine(`await engine.fork({ name: 'exp', snapshotId: ${JSON.stringify(id)} }, control);`);
+  const fork = join(volume.path, 'worktrees', 'exp');
+  expect([attributes(fork), manifest(fork)]).toEqual(before);
+});
+
+test('an attribute that there is no room for is an error, and named', async () => {
+  using disk = Mounted.loop('ext4', 16);
+  using to = Directory.open(disk.path);
+  const fd = to.createFile('file');
+  const attributes = new Map([['user.large', Buffer.alloc(60_000)]]);
+  const given = { uid: 0, gid: 0, mode: 0o444, mtimeNs: 0n, attributes };
+  expect(() => setGivenMetadata(fd, given)).toThrow(/ENOSPC.*user\.large/);
+  closeSync(fd);
 });
 
 test('times before 1970 are times too', async () => {

@@ -1,10 +1,15 @@
 // Extended attributes (ACLs and capabilities are such) and times to the nanosecond: Node has no function for them. Where
 // libc's can not be called, they are not kept.
+import { getSystemErrorName } from 'node:util';
 import { type Libc, libc } from './libc.ts';
 
 const LARGEST = 64 * 1024;
 const LARGEST_SIZE = BigInt(LARGEST);
+const OF_USER = /^user\./;
 const KEPT = /^(user\.|system\.posix_acl_(access|default)$|security\.capability$)/;
+
+/** What a filesystem or a process says of an attribute that it can not keep, or may not. */
+const UNABLE = ['EPERM', 'EINVAL', 'ENOTSUP'];
 
 let list: Buffer | undefined;
 
@@ -23,23 +28,29 @@ function attributesOf(c: Libc, fd: number): Map<string, Buffer> {
   return found;
 }
 
-export function readAttributes(fd: number): ReadonlyMap<string, Buffer> {
+export type Attributes = ReadonlyMap<string, Buffer>;
+
+export function readAttributes(fd: number): Attributes {
   const c = libc();
   return c ? attributesOf(c, fd) : new Map();
 }
 
-/** Those of names that a snapshot keeps, where filesystem and process may. After owner and mode are set. */
-export function writeAttributes(fd: number, attributes: ReadonlyMap<string, Buffer>): void {
+/** Those that need leave to write, by the mode; ACLs and capabilities do not, and have to be set after the mode. */
+export function hasUserAttributes(attributes: Attributes): boolean {
+  return [...attributes.keys()].some((name) => OF_USER.test(name));
+}
+
+/** Those of users, or the others that a snapshot keeps, where filesystem and process may. @throws system errors */
+export function writeAttributes(fd: number, attributes: Attributes, ofUser: boolean): void {
   const c = libc();
   if (!c) return;
   for (const [name, value] of attributes) {
-    if (KEPT.test(name)) c.fsetxattr(fd, terminated(name), value, BigInt(value.length), 0);
+    if (!KEPT.test(name) || OF_USER.test(name) !== ofUser) continue;
+    if (c.fsetxattr(fd, terminated(name), value, BigInt(value.length), 0) === 0) continue;
+    const code = getSystemErrorName(-c.errno());
+    if (UNABLE.includes(code)) continue;
+    throw Object.assign(new Error(`${code}: the attribute ${name} can not be set`), { code });
   }
-}
-
-/** As `writeAttributes`. */
-export function copyAttributes(from: number, to: number): void {
-  writeAttributes(to, readAttributes(from));
 }
 
 export function sameAttributes(a: number, b: number): boolean {

@@ -24,7 +24,13 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { copyTimesOpen, isAscii, linkAt, openAt, statAt, statOpen } from './at.ts';
-import { copyAttributes, writeAttributes, writeTimes } from './attributes.ts';
+import {
+  type Attributes,
+  hasUserAttributes,
+  readAttributes,
+  writeAttributes,
+  writeTimes,
+} from './attributes.ts';
 import { hasCode } from './errors.ts';
 
 export type Kind = 'dir' | 'file' | 'symlink' | 'fifo' | 'socket' | 'device';
@@ -94,6 +100,8 @@ const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK
 const FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+
+const OWNER_WRITES = 0o200;
 
 const self = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
 
@@ -247,16 +255,16 @@ export function statOf(fd: number): Entry {
  * umask; chown clears setuid), then attributes, then times.
  */
 export function setMetadata(fd: number, entry: Entry, from: number): void {
-  setOwnerAndMode(fd, entry);
-  copyAttributes(from, fd);
-  // Node's own loses up to 0.25 µs. What gets its own back was changed since.
-  if (from === fd || !copyTimesOpen(from, fd)) futimesSync(fd, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
+  // What gets its own back was changed since, but for its attributes.
+  const own = from === fd;
+  setAccess(fd, entry, own ? NONE : readAttributes(from));
+  // Node's own loses up to 0.25 µs.
+  if (own || !copyTimesOpen(from, fd)) futimesSync(fd, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
 }
 
 /** The same where what it is of is not at hand. */
 export function setGivenMetadata(fd: number, given: GivenMetadata): void {
-  setOwnerAndMode(fd, given);
-  writeAttributes(fd, given.attributes);
+  setAccess(fd, given, given.attributes);
   const seconds = Number(given.mtimeNs) / 1e9;
   futimesSync(fd, seconds, seconds);
   writeTimes(fd, given.mtimeNs);
@@ -267,17 +275,32 @@ export interface GivenMetadata {
   gid: number;
   mode: number;
   mtimeNs: bigint;
-  attributes: ReadonlyMap<string, Buffer>;
+  attributes: Attributes;
 }
 
-function setOwnerAndMode(fd: number, { uid, gid, mode }: Pick<Entry, 'uid' | 'gid' | 'mode'>): void {
+const NONE: Attributes = new Map();
+
+function setAccess(
+  fd: number,
+  { uid, gid, mode }: Pick<Entry, 'uid' | 'gid' | 'mode'>,
+  attributes: Attributes,
+): void {
   if (uid !== self.uid || gid !== self.gid) {
     if (!whereAllowed(() => fchownSync(fd, uid, gid))) {
       whereAllowed(() => fchownSync(fd, self.uid, gid));
     }
   }
   // Setting it costs several times what looking costs.
-  if (statOf(fd).mode !== mode) fchmodSync(fd, mode);
+  let { mode: now } = statOf(fd);
+  if (hasUserAttributes(attributes)) {
+    if ((now & OWNER_WRITES) === 0) {
+      now |= OWNER_WRITES;
+      fchmodSync(fd, now);
+    }
+    writeAttributes(fd, attributes, true);
+  }
+  if (now !== mode) fchmodSync(fd, mode);
+  writeAttributes(fd, attributes, false);
 }
 
 function whereAllowed(change: () => void): boolean {

@@ -1,5 +1,6 @@
 // What Node has no function for, or one that takes paths only: reaching an entry by /proc/self/fd/N/name doubles what
 // stat and link cost. Called through node:ffi, which Node 26 has.
+import { constants } from 'node:os';
 
 export interface Libc {
   flistxattr(fd: number, list: Buffer, size: bigint): bigint;
@@ -11,6 +12,8 @@ export interface Libc {
   sync_file_range(fd: number, offset: bigint, length: bigint, flags: number): number;
   syncfs(fd: number): number;
   statx(directory: number, name: string, flags: number, mask: number, buffer: Buffer): number;
+  /** Why the call just before failed. */
+  errno(): number;
 }
 
 let functions: Libc | undefined;
@@ -25,7 +28,7 @@ export function libc(): Libc | undefined {
   process.emitWarning = () => {};
   try {
     const ffi = process.getBuiltinModule('node:ffi');
-    functions = ffi?.dlopen(null, {
+    const library = ffi?.dlopen(null, {
       flistxattr: { return: 'int64', arguments: ['int32', 'buffer', 'uint64'] },
       fgetxattr: { return: 'int64', arguments: ['int32', 'buffer', 'buffer', 'uint64'] },
       fsetxattr: { return: 'int32', arguments: ['int32', 'buffer', 'buffer', 'uint64', 'int32'] },
@@ -36,8 +39,18 @@ export function libc(): Libc | undefined {
       sync_file_range: { return: 'int32', arguments: ['int32', 'int64', 'int64', 'uint32'] },
       syncfs: { return: 'int32', arguments: ['int32'] },
       statx: { return: 'int32', arguments: ['int32', 'string', 'int32', 'uint32', 'buffer'] },
-    }).functions as unknown as Libc | undefined;
-    if (functions?.flistxattr(-1, Buffer.alloc(8), 0n) !== -1n) functions = undefined;
+      __errno_location: { return: 'pointer', arguments: [] },
+    }).functions;
+    if (ffi && library) {
+      // Looked at where it is: another call would set it anew.
+      const last = new Int32Array(ffi.toArrayBuffer(library.__errno_location(), 4, false));
+      functions = { ...(library as unknown as Libc), errno: () => last[0] ?? 0 };
+      if (
+        functions.flistxattr(-1, Buffer.alloc(8), 0n) !== -1n ||
+        functions.errno() !== constants.errno.EBADF
+      )
+        functions = undefined;
+    }
   } catch {
     functions = undefined;
   } finally {
