@@ -15,6 +15,7 @@ import { ensureDirectory, readIfThere } from './fs/files.ts';
 
 /** A record is far shorter: notes are limited. */
 const TAIL = 256 * 1024;
+const PIECE = 1024 * 1024;
 
 /** Appends a record, durably, and returns how to take it back. */
 export function appendAudit(path: string, event: AuditEvent): { undo(): void } {
@@ -40,7 +41,7 @@ export function appendAudit(path: string, event: AuditEvent): { undo(): void } {
   }
 }
 
-/** Whether one of the last records is of this event and snapshot, where one is given, and mentions `text`. */
+/** Whether a record is of this event and snapshot, where one is given, and mentions `text`. */
 export function auditHas(
   path: string,
   type: AuditEvent['event_type'],
@@ -54,11 +55,28 @@ export function auditHas(
     return false;
   }
   try {
-    const lines = readTail(fd, fstatSync(fd).size).split('\n');
-    const snapshot = snapshotId === undefined ? '' : `"snapshot_id":"${snapshotId}"`;
-    return lines.some((line) => line.includes(`"${type}"`) && line.includes(snapshot) && line.includes(text));
+    const wanted = [`"${type}"`, snapshotId === undefined ? '' : `"snapshot_id":"${snapshotId}"`, text];
+    for (const lines of piecesFromEnd(fd)) {
+      // All of a long log is looked through, most of it only for what few records mention.
+      if (!wanted.slice(1).every((part) => lines.includes(part))) continue;
+      const found = lines.toString().split('\n');
+      if (found.some((line) => wanted.every((part) => line.includes(part)))) return true;
+    }
+    return false;
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Whole lines, the last ones first. */
+function* piecesFromEnd(fd: number): Generator<Buffer> {
+  for (let end = fstatSync(fd).size; end > 0; ) {
+    const start = Math.max(0, end - PIECE);
+    const piece = readAt(fd, start, end - start);
+    // A line that begins before is the next piece's.
+    const cut = start === 0 ? 0 : piece.subarray(0, -1).indexOf('\n') + 1;
+    yield piece.subarray(cut);
+    end = start + cut;
   }
 }
 
@@ -87,7 +105,10 @@ function truncate(path: string, size: number): void {
 
 function readTail(fd: number, size: number): string {
   const length = Math.min(size, TAIL);
+  return readAt(fd, size - length, length).toString();
+}
+
+function readAt(fd: number, position: number, length: number): Buffer {
   const buffer = Buffer.alloc(length);
-  const read = length === 0 ? 0 : readSync(fd, buffer, 0, length, size - length);
-  return buffer.toString('utf8', 0, read);
+  return buffer.subarray(0, length === 0 ? 0 : readSync(fd, buffer, 0, length, position));
 }

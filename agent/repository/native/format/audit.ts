@@ -14,8 +14,24 @@ export interface AuditEvent {
 const record = z.looseObject({ prev_hash: z.string(), record_hash: z.string() });
 const link = z.object({ record_hash: z.string() });
 
-/** The record's line without its newline. `details` is written in byte order of its keys, as a Go map is. */
+/** The jvs binary never appends to a log with a line beyond 64 KiB. */
+const LINE_BYTES = 64_000;
+/** So many UTF-16 units take no more than six times as many bytes. */
+const SHORT_NOTE = 8 * 1024;
+
+/**
+ * The record's line without its newline. `details` is written in byte order of its keys, as a Go map is. A note that
+ * is too long for it, of a snapshot that another program made, is cut there: the descriptor has the whole.
+ */
 export function auditLine(event: AuditEvent, previousHash: string): string {
+  const line = lineOf(event, previousHash);
+  const { note } = event.details;
+  if (typeof note !== 'string' || Buffer.byteLength(line) <= LINE_BYTES) return line;
+  const details = { ...event.details, note: `${note.slice(0, SHORT_NOTE)}…` };
+  return lineOf({ ...event, details }, previousHash);
+}
+
+function lineOf(event: AuditEvent, previousHash: string): string {
   const record = {
     timestamp: event.timestamp,
     event_type: event.event_type,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { auditLine, lastRecordHash } from './audit.ts';
+import { auditLine, checkAuditLine, lastRecordHash } from './audit.ts';
 import { descriptorChecksum, parseDescriptor, sealed, serializeDescriptor } from './descriptor.ts';
 import { canonicalJson, indentedJson } from './json.ts';
 import { checkNote, checkSnapshotId, checkTags, checkWorktree, idTime, newSnapshotId } from './names.ts';
@@ -73,4 +73,26 @@ test('names that reach paths are checked', () => {
   expect(checkTags(['a', 'b', 'a'])).toEqual(['a', 'b']);
   expect(() => checkTags(['a,b'])).toThrow(/tag/);
   expect(() => checkNote('x'.repeat(40_000))).toThrow(/32768/);
+});
+
+test('no note makes an audit line that ends the log for the jvs binary; what is kept, it has whole', () => {
+  const previous = 'f'.repeat(64);
+  const isKept = (note: string) => {
+    try {
+      return checkNote(note) === note;
+    } catch {
+      return false;
+    }
+  };
+  expect(['<'.repeat(10_000), 'x\n'.repeat(16_384)].map(isKept)).toEqual([true, true]);
+  for (const text of ['<', '\u0001', '\n', 'ä', '💾', 'x']) {
+    for (const times of [5_000, 10_000, 15_000, 30_000, 100_000]) {
+      const note = text.repeat(times);
+      const line = auditLine({ timestamp: 't', event_type: 'snapshot_create', details: { note } }, previous);
+      expect(Buffer.byteLength(line)).toBeLessThan(65_536);
+      expect(checkAuditLine(line, previous).valid).toBe(true);
+      if (isKept(note)) expect(JSON.parse(line).details.note).toBe(note);
+    }
+  }
+  expect(() => checkNote('<'.repeat(20_000))).toThrow(/^note: 120002 bytes as JSON/);
 });

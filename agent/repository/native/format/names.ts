@@ -1,12 +1,14 @@
 // Names that become paths: everything that reaches the filesystem as a path component passes one of these first.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { RepositoryError } from '../../repository.ts';
+import { canonicalJson } from './json.ts';
 
 const ID = /^\d{13}-[0-9a-f]{8}$/;
 const NAME = /^(?!\.{1,2}$)(?!.*\.\.)[a-zA-Z0-9._-]{1,255}$/;
 const TAG = /^[a-zA-Z0-9._-]{1,255}$/;
-/** An audit line beyond 64 KiB stops the jvs binary from ever writing another one. */
 const NOTE_BYTES = 32 * 1024;
+/** As JSON. An audit line beyond 64 KiB, and it has more, stops the jvs binary from ever writing another one. */
+const NOTE_JSON_BYTES = 60 * 1024;
 
 /** Unix milliseconds and 32 random bits, as the jvs binary makes them. */
 export function newSnapshotId(now: number): string {
@@ -58,6 +60,13 @@ export function checkTags(tags: readonly string[]): string[] {
 /** @throws RepositoryError InvalidArgument */
 export function checkNote(note: string): string {
   const bytes = Buffer.byteLength(note);
-  if (bytes <= NOTE_BYTES) return note.toWellFormed();
-  throw new RepositoryError('InvalidArgument', `note: ${bytes} bytes; at most ${NOTE_BYTES} are kept`);
+  if (bytes > NOTE_BYTES)
+    throw new RepositoryError('InvalidArgument', `note: ${bytes} bytes; at most ${NOTE_BYTES} are kept`);
+  const jsonBytes = Buffer.byteLength(canonicalJson(note));
+  if (jsonBytes <= NOTE_JSON_BYTES) return note.toWellFormed();
+  throw new RepositoryError(
+    'InvalidArgument',
+    `note: ${jsonBytes} bytes as JSON, where each <, >, & and control character takes 6; at most ${NOTE_JSON_BYTES} ` +
+      'are kept: shorten it',
+  );
 }
