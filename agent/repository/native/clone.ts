@@ -11,7 +11,7 @@ export class CloneIndexer {
   readonly result: TreeResult = emptyResult();
   readonly #options: TreeOptions;
   /** Where in the clone the first name of each payload file with several is. */
-  readonly #links = new Map<number, { path: string[]; seen: Entry; record: FileRecord }>();
+  readonly #links = new Map<number | bigint, { path: string[]; seen: Entry; record: FileRecord }>();
   readonly #trail: string[] = [];
   #root: Directory | undefined;
 
@@ -99,8 +99,9 @@ export class CloneIndexer {
     copy: Entry,
   ): FileRecord {
     const source = payload?.lstat(name);
-    const several = source !== undefined && source.kind === 'file' && source.nlink > 1;
-    const first = several ? this.#links.get(source.ino) : undefined;
+    const several = source?.kind === 'file' && source.nlink > 1;
+    const inode = several ? payload?.inode(name, source) : undefined;
+    const first = inode === undefined ? undefined : this.#links.get(inode);
     if (first && source?.unchangedSince(first.seen)) return this.#linkAgain(clone, name, first);
     const trusted =
       known?.trusted && source && matchesFile(known.record, source) && copy.mtimeMs === source.mtimeMs;
@@ -121,9 +122,9 @@ export class CloneIndexer {
       copyMtimeMs: copy.mtimeMs,
       hash,
     };
-    if (several && same) {
+    if (inode !== undefined && same) {
       const kept = { ...record, hash: Buffer.from(hash) };
-      this.#links.set(source.ino, { path: [...this.#trail], seen: source, record: kept });
+      this.#links.set(inode, { path: [...this.#trail], seen: source, record: kept });
     }
     return record;
   }

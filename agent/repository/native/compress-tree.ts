@@ -13,7 +13,7 @@ const NAME_BYTES = 255;
  */
 export function compressTree(root: Directory, compression: Compression, meter: Meter): number {
   const { suffix } = codecOf(compression.type);
-  const links = new Map<number, string[]>();
+  const links = new Map<number | bigint, string[]>();
   let written = 0;
 
   const replace = (directory: Directory, path: string[], name: string): void => {
@@ -27,7 +27,8 @@ export function compressTree(root: Directory, compression: Compression, meter: M
     }
     using from = new OpenFile(directory, name);
     const entry = from.stat();
-    const first = links.get(entry.ino);
+    const inode = directory.inode(name, entry);
+    const first = links.get(inode);
     if (first) {
       using other = openPath(root, first.slice(0, -1));
       directory.link(other, first.at(-1) ?? '', stored);
@@ -39,7 +40,7 @@ export function compressTree(root: Directory, compression: Compression, meter: M
       } finally {
         closeSync(to);
       }
-      if (entry.nlink > 1) links.set(entry.ino, [...path, stored]);
+      if (entry.nlink > 1) links.set(inode, [...path, stored]);
     }
     directory.unlink(name);
   };

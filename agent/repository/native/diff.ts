@@ -46,6 +46,8 @@ function list({ root, compression }: Side, isRoot: boolean): Listed[] {
   return listed.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
+const inode = ({ root }: Side, { stored, entry }: Listed): number | bigint => root.inode(stored, entry);
+
 function sizeOf(directory: Directory, stored: string, compression: string): number {
   using file = new OpenFile(directory, stored);
   return contentSize(file.fd, compression);
@@ -97,7 +99,7 @@ class Comparison {
     if (a.entry.kind !== b.entry.kind || (a.entry.mode & 0o777) !== (b.entry.mode & 0o777)) return true;
     if (!from || !to || a.entry.kind === 'dir') return false;
     // Trees of one volume: an inode that both have is a hard link.
-    if (a.entry.ino === b.entry.ino && a.entry.ctimeMs === b.entry.ctimeMs) return false;
+    if (a.entry.ctimeMs === b.entry.ctimeMs && inode(from, a) === inode(to, b)) return false;
     if (a.entry.kind === 'file' && a.size !== b.size) return true;
     try {
       return !this.#content(from, a).equals(this.#content(to, b));

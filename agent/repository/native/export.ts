@@ -24,14 +24,15 @@ export function* exportSnapshot(
 
 /** What the snapshot's files take on disk, bytes, a file of several names counted once. */
 export function storedBytes(layout: Layout, descriptor: Descriptor): number {
-  const counted = (descriptor.agent?.hard_links ?? 0) > 0 ? new Set<number>() : undefined;
+  const counted = (descriptor.agent?.hard_links ?? 0) > 0 ? new Set<number | bigint>() : undefined;
   let bytes = 0;
   const walk = (directory: Directory, prefix: string): void => {
     for (const name of namesOf(directory, prefix)) {
       const entry = directory.lstat(name);
-      if (entry?.kind === 'file' && !counted?.has(entry.ino)) {
-        bytes += Math.min(entry.allocated, entry.size);
-        if (entry.nlink > 1) counted?.add(entry.ino);
+      if (entry?.kind === 'file') {
+        const inode = counted && entry.nlink > 1 ? directory.inode(name, entry) : undefined;
+        if (inode === undefined || !counted?.has(inode)) bytes += Math.min(entry.allocated, entry.size);
+        if (inode !== undefined) counted?.add(inode);
       }
       if (entry?.kind !== 'dir') continue;
       using below = directory.openDirectory(name);
@@ -46,7 +47,7 @@ export function storedBytes(layout: Layout, descriptor: Descriptor): number {
 class Walk {
   readonly #from: Position;
   /** Path of the first name by inode, where the snapshot has several names of one file. */
-  readonly #links: Map<number, string> | undefined;
+  readonly #links: Map<number | bigint, string> | undefined;
   #next = 0;
 
   constructor(from: Position, hardLinks: boolean) {
@@ -97,14 +98,15 @@ class Walk {
     directory: Directory,
     name: string,
     path: string,
-    { ino, nlink }: Entry,
+    entry: Entry,
   ): Generator<TransferItem, void, undefined> {
-    const first = nlink > 1 ? this.#links?.get(ino) : undefined;
+    const inode = this.#links && entry.nlink > 1 ? directory.inode(name, entry) : undefined;
+    const first = inode === undefined ? undefined : this.#links?.get(inode);
     if (first !== undefined) {
       if (this.#begin()) yield { entry: { kind: 'link', path, first } };
       return;
     }
-    if (nlink > 1) this.#links?.set(ino, path);
+    if (inode !== undefined) this.#links?.set(inode, path);
     const resumed = this.#next === this.#from.entry;
     if (!this.#begin()) return;
     using file = new OpenFile(directory, name);

@@ -58,14 +58,15 @@ function uncompressed({ agent }: Descriptor): number {
 
 /** Bytes on disk of the snapshot's files, each counted once. */
 function allocated(layout: Layout, { snapshot_id, agent }: Descriptor): number {
-  const several = agent?.hard_links !== 0 ? new Set<number>() : undefined;
+  const several = agent?.hard_links !== 0 ? new Set<number | bigint>() : undefined;
   let bytes = 0;
   const walk = (directory: Directory): void => {
     for (const name of directory.names()) {
       const entry = directory.lstat(name);
-      if (entry?.kind === 'file' && !several?.has(entry.ino)) {
-        bytes += entry.allocated;
-        if (entry.nlink > 1) several?.add(entry.ino);
+      if (entry?.kind === 'file') {
+        const inode = several && entry.nlink > 1 ? directory.inode(name, entry) : undefined;
+        if (inode === undefined || !several?.has(inode)) bytes += entry.allocated;
+        if (inode !== undefined) several?.add(inode);
       }
       if (entry?.kind !== 'dir') continue;
       using below = directory.openDirectory(name);

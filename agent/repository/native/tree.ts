@@ -67,7 +67,10 @@ export class TreeCopier {
   readonly result: TreeResult = emptyResult();
   readonly #options: TreeOptions;
   /** First copy of each payload file with several names: its directory, relative to the target's root. */
-  readonly #links = new Map<number, { path: string[]; record: FileRecord; left: number; seen: Entry }>();
+  readonly #links = new Map<
+    number | bigint,
+    { path: string[]; record: FileRecord; left: number; seen: Entry }
+  >();
   readonly #trail: string[] = [];
   #target: Directory | undefined;
 
@@ -200,17 +203,18 @@ export class TreeCopier {
     name: string,
     entry: Entry,
   ): FileRecord {
-    const several = this.#options.hardLinks && entry.nlink > 1;
-    if (several) {
-      const linked = this.#linkWithin(target, name, entry);
+    const inode =
+      this.#options.hardLinks && entry.nlink > 1 ? source.inode(this.#stored(name), entry) : undefined;
+    if (inode !== undefined) {
+      const linked = this.#linkWithin(target, name, entry, inode);
       if (linked) return linked;
     }
     const record =
       this.#reuse(source, target, previous, known, name, entry) ?? this.#copy(source, target, name, entry);
-    if (several && Number.isFinite(record.ctimeMs)) {
+    if (inode !== undefined && Number.isFinite(record.ctimeMs)) {
       // The hash is a view of a whole block of the index: not to be kept.
       const kept = { ...record, hash: Buffer.from(record.hash) };
-      this.#links.set(entry.ino, {
+      this.#links.set(inode, {
         path: [...this.#trail],
         record: kept,
         left: entry.nlink - 1,
@@ -221,11 +225,11 @@ export class TreeCopier {
   }
 
   /** A further name of a file that is in this snapshot already becomes a further name of its copy. */
-  #linkWithin(target: Directory, name: string, entry: Entry): FileRecord | undefined {
-    const first = this.#links.get(entry.ino);
+  #linkWithin(target: Directory, name: string, entry: Entry, inode: number | bigint): FileRecord | undefined {
+    const first = this.#links.get(inode);
     const firstName = first?.path.at(-1);
     if (!first || !firstName || !this.#target || !entry.unchangedSince(first.seen)) return undefined;
-    if (--first.left === 0) this.#links.delete(entry.ino);
+    if (--first.left === 0) this.#links.delete(inode);
     using directory = openPath(this.#target, first.path.slice(0, -1));
     try {
       target.link(directory, firstName, name);
@@ -306,9 +310,14 @@ export class TreeCopier {
     }
   }
 
-  #copy(source: Directory, target: Directory, name: string, seen: Entry): FileRecord {
+  /** The name of a file in the source. */
+  #stored(name: string): string {
     const { decompress } = this.#options;
-    using from = new OpenFile(source, decompress ? name + codecOf(decompress).suffix : name);
+    return decompress ? name + codecOf(decompress).suffix : name;
+  }
+
+  #copy(source: Directory, target: Directory, name: string, seen: Entry): FileRecord {
+    using from = new OpenFile(source, this.#stored(name));
     for (let attempt = 1; ; attempt++) {
       const before = from.stat();
       if (before.kind !== 'file') throw new Replaced();

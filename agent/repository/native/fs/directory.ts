@@ -47,6 +47,7 @@ export class Entry {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** About, beyond 2^53: see `Directory.inode`. */
   readonly ino: number;
   readonly nlink: number;
   readonly size: number;
@@ -154,6 +155,12 @@ export class Directory implements Disposable {
 
   stat(): Entry {
     return statOf(this.fd);
+  }
+
+  /** What tells two files apart: beyond 2^53, where `entry`, of that name, has only about the number, it looks again. */
+  inode(name: string, { ino }: Entry): number | bigint {
+    if (Number.isSafeInteger(ino)) return ino;
+    return lstatSync(this.path(name), { bigint: true, throwIfNoEntry: false })?.ino ?? ino;
   }
 
   /** `mode` without the umask, and where others can not reach it only. */

@@ -1,0 +1,58 @@
+// Filesystems like Lustre have inode numbers beyond 2^53, where neighbours are the same number to JavaScript.
+import { linkSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { quiet, TestVolume } from '../testing/volume.ts';
+import { exportSnapshot, storedBytes } from './export.ts';
+import { Layout } from './layout.ts';
+import { start } from './transfer.ts';
+
+vi.mock('./fs/at.ts', async (load) => {
+  const real = await load<typeof import('./fs/at.ts')>();
+  const rounded = <T extends object>(stats: T | undefined) => stats && { ...stats, ino: 2 ** 60, ctimeMs: 1 };
+  return {
+    ...real,
+    statAt: (directory: number, name: string) => rounded(real.statAt(directory, name)),
+    statOpen: (fd: number) => rounded(real.statOpen(fd)),
+  };
+});
+
+const NAMES = ['a', 'b', 'c', 'd'];
+
+test.for([undefined, { type: 'gzip', level: 1 } as const])(
+  'files with the same rounded inode number are not mixed up, compressed by %o',
+  async (compression) => {
+    using volume = new TestVolume();
+    const engine = volume.engine();
+    await engine.open();
+    const at = (name: string) => join(volume.main, name);
+    for (const [first, second] of [NAMES.slice(0, 2), NAMES.slice(2)] as [string, string][]) {
+      writeFileSync(at(first), `content ${first}`);
+      linkSync(at(first), at(second));
+    }
+    for (const name of NAMES) utimesSync(at(name), 1000, 1000);
+    const ask = { worktree: 'main', origin: 'manual' as const, ...(compression && { compression }) };
+    const made = await engine.snapshot(ask, quiet);
+    expect(await engine.verify(made.snapshot_id, quiet)).toMatchObject({ payloadValid: true });
+    const layout = new Layout(volume.path);
+    const sent = [...exportSnapshot(layout, made, start)].flatMap((item) =>
+      'entry' in item && item.entry.kind === 'link' ? `${item.entry.path} is ${item.entry.first}` : [],
+    );
+    const suffix = compression ? '.gz' : '';
+    expect(sent).toEqual([`b${suffix} is a${suffix}`, `d${suffix} is c${suffix}`]);
+    if (!compression) expect(storedBytes(layout, made)).toBe(2 * 'content a'.length);
+    await engine.fork({ name: 'exp', snapshotId: made.snapshot_id }, quiet);
+    const fork = (name: string) => join(volume.path, 'worktrees', 'exp', name);
+    expect(NAMES.map((name) => readFileSync(fork(name), 'utf8'))).toEqual([
+      ...['content a', 'content a', 'content c', 'content c'],
+    ]);
+    expect(statSync(fork('b')).ino).toBe(statSync(fork('a')).ino);
+    writeFileSync(at('a'), 'other');
+    const { snapshot_id } = await engine.snapshot(ask, quiet);
+    const changed: string[] = [];
+    await engine.diff(made.snapshot_id, { snapshotId: snapshot_id }, quiet, (_, { path }) =>
+      changed.push(path),
+    );
+    expect(changed).toEqual(['a', 'b']);
+  },
+);
