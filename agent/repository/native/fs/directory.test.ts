@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { TestVolume } from '../../testing/volume.ts';
+import { asUser, TestVolume } from '../../testing/volume.ts';
 import { Directory, removeTree } from './directory.ts';
 
 test('entries are what lstat says of them, to the bit, whatever their names, kinds and times', () => {
@@ -91,4 +91,35 @@ test('a tree is removed from under a program that goes on writing into it', asyn
     writer.kill('SIGKILL');
     await ended;
   }
+});
+
+test('as another user than root, what can not be read is removed, and a link in its place changes nothing', () => {
+  using volume = new TestVolume();
+  const at = (name: string) => join(volume.path, name);
+  for (const name of ['unreadable', 'swapped', 'outside']) mkdirSync(at(name));
+  for (const name of ['unreadable', 'swapped']) writeFileSync(join(at(name), 'file'), '');
+  for (const name of ['unreadable', 'swapped', 'outside']) chmodSync(at(name), 0);
+  execFileSync('chown', ['-R', '1000:1000', volume.path]);
+  const said = asUser(`
+    import { renameSync, symlinkSync } from 'node:fs';
+    const { Directory, removeTree } = await import(${JSON.stringify(new URL('./directory.ts', import.meta.url).href)});
+    process.chdir(${JSON.stringify(volume.path)});
+    const parent = Directory.open('.');
+    removeTree(parent, 'unreadable');
+    parent.openDirectory = (name) => {
+      try {
+        return Directory.prototype.openDirectory.call(parent, name);
+      } finally {
+        renameSync(name, 'away');
+        symlinkSync('outside', name);
+      }
+    };
+    try {
+      removeTree(parent, 'swapped');
+    } catch ({ code }) {
+      process.stdout.write(code);
+    }`);
+  expect(existsSync(at('unreadable'))).toBe(false);
+  expect(lstatSync(at('outside')).mode & 0o777).toBe(0);
+  expect(said).toBe('ENOTDIR');
 });

@@ -98,6 +98,8 @@ function kindOf(mode: number): Kind {
 }
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
+/** Of Linux, on all that Node runs on. */
+const O_PATH = 0o10000000;
 const FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
@@ -132,6 +134,17 @@ export class Directory implements Disposable {
 
   openDirectory(name: string): Directory {
     return new Directory(openAt(this.fd, name, FOLDER) ?? openSync(this.path(name), FOLDER));
+  }
+
+  /** A directory of that name, which can not be opened, gets mode 0700. @throws ENOTDIR for a link to one */
+  makeReadable(name: string): void {
+    const fd = openSync(this.path(name), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    try {
+      // The very directory that is open: for a path, another entry could be swapped in.
+      chmodSync(`/proc/self/fd/${fd}`, 0o700);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** Undefined where the entry vanished or is no directory (any more). */
@@ -338,7 +351,7 @@ export function removeTree(parent: Directory, name: string): void {
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return;
     if (!hasCode(error, 'EACCES')) throw error;
-    chmodSync(parent.path(name), 0o700);
+    parent.makeReadable(name);
     directory = parent.openDirectory(name);
   }
   using opened = directory;
