@@ -1,5 +1,6 @@
 // Filesystems like Lustre have inode numbers beyond 2^53, where neighbours are the same number to JavaScript.
-import { linkSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { linkSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { quiet, TestVolume } from '../testing/volume.ts';
@@ -7,9 +8,11 @@ import { exportSnapshot, storedBytes } from './export.ts';
 import { Layout } from './layout.ts';
 import { start } from './transfer.ts';
 
+const faked = vi.hoisted(() => ({ ino: 2 ** 60, ctimeMs: 1 }) as { ino: number; ctimeMs?: number });
+
 vi.mock('./fs/at.ts', async (load) => {
   const real = await load<typeof import('./fs/at.ts')>();
-  const rounded = <T extends object>(stats: T | undefined) => stats && { ...stats, ino: 2 ** 60, ctimeMs: 1 };
+  const rounded = <T extends object>(stats: T | undefined) => stats && { ...stats, ...faked };
   return {
     ...real,
     statAt: (directory: number, name: string) => rounded(real.statAt(directory, name)),
@@ -56,3 +59,19 @@ test.for([undefined, { type: 'gzip', level: 1 } as const])(
     expect(changed).toEqual(['a', 'b']);
   },
 );
+
+test('a hard link that was broken stays broken', async () => {
+  delete faked.ctimeMs;
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  const at = (name: string) => join(volume.main, name);
+  writeFileSync(at('a'), 'content');
+  linkSync(at('a'), at('b'));
+  await engine.snapshot({ worktree: 'main', origin: 'manual' }, quiet);
+  execFileSync('cp', ['-p', at('b'), at('c')]);
+  renameSync(at('c'), at('b'));
+  const { snapshot_id } = await engine.snapshot({ worktree: 'main', origin: 'manual' }, quiet);
+  const [a, b] = ['a', 'b'].map((name) => statSync(join(volume.snapshotPath(snapshot_id), name)).ino);
+  expect(a).not.toBe(b);
+});

@@ -273,7 +273,8 @@ export class TreeCopier {
     if (before.kind !== 'file') throw new Replaced();
     // Replaced since, it is no name of what its old names are names of, though it is the same.
     const { previousHasLinks, reflink } = this.#options;
-    if (previousHasLinks && !reflink && before.ino !== known.ino) return undefined;
+    const isReplaced = before.ino !== known.ino || !Number.isSafeInteger(known.ino);
+    if (previousHasLinks && !reflink && isReplaced) return undefined;
     const { hash } = readContent(from.fd, before.size, () => this.#options.meter.add(0, 0));
     if (!hash.equals(known.hash) || !sameMetadata(known, before)) return undefined;
     if (!from.stat().unchangedSince(before) || !sameAsPublished(from.fd, previous, known.name))
