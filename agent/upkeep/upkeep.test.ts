@@ -605,6 +605,21 @@ test('what a standby verifies is told to who asks, and not written over what the
   expect(JSON.parse(readFileSync(join(state, 'journal.json'), 'utf8'))).toEqual(told);
 });
 
+test('a snapshot that is deleted while it is verified is no failure', async () => {
+  repository.disk.push(fakeDescriptor(), fakeDescriptor());
+  const [older, newer] = repository.disk.map(({ snapshot_id }) => snapshot_id) as [string, string];
+  vi.spyOn(repository, 'verify').mockImplementation(async (snapshotId) => {
+    if (snapshotId === older) throw new RepositoryError('NotFound', 'gone');
+    return { snapshotId, descriptorValid: true, payloadValid: true };
+  });
+  const warned = vi.spyOn(log, 'warn');
+  now = new Date('2026-11-25T12:00:00Z');
+  const { upkeep } = start();
+  await vi.waitFor(() => expect(upkeep.view.notes.get(newer)?.verifiedAt).toBeDefined(), within);
+  expect(repository.verify).toHaveBeenCalledWith(older, expect.anything());
+  expect(warned).not.toHaveBeenCalledWith(expect.objectContaining({ snapshot: older }), expect.anything());
+});
+
 test('verifying gives way to what people wait for, but not for ever', async () => {
   repository.disk.push(fakeDescriptor());
   const signals: AbortSignal[] = [];

@@ -95,9 +95,11 @@ export class Verifier {
         });
       } catch (err) {
         if (!controller.signal.aborted && !signal.aborted) {
-          log.warn({ err, snapshot: id }, 'a snapshot could not be verified');
-          this.#options.meters.verified('failure');
           this.#postponed.set(id, clock.now().getTime() + retryMs);
+          if (!isGone(err)) {
+            log.warn({ err, snapshot: id }, 'a snapshot could not be verified');
+            this.#options.meters.verified('failure');
+          }
         }
       } finally {
         this.#running = undefined;
@@ -145,10 +147,6 @@ export class Verifier {
       found = { snapshotId: id, descriptorValid: false, payloadValid: false, error: error.message };
     }
     const valid = found.descriptorValid && found.payloadValid;
-    // One that was being deleted meanwhile looks damaged.
-    if (!valid && (await isGone(repository.get(id)))) {
-      throw new RepositoryError('NotFound', `there is no snapshot ${id} any more`);
-    }
     // What the primary has found, and what was found before this agent has read it, is not written over.
     if (this.#loaded && this.#options.executor.role !== 'ROLE_STANDBY') {
       await this.#record(id, valid ? undefined : (found.error ?? 'it does not match its hash'));
@@ -177,9 +175,7 @@ export class Verifier {
   }
 }
 
-async function isGone(found: Promise<unknown>): Promise<boolean> {
-  return found.then(
-    () => false,
-    (error: unknown) => error instanceof RepositoryError && error.reason === 'NotFound',
-  );
+/** It was deleted meanwhile. */
+function isGone(error: unknown): boolean {
+  return error instanceof RepositoryError && error.reason === 'NotFound';
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type Descriptor, RepositoryError, type Verification } from '../repository.ts';
 import { codecOf, decompressContent } from './compression.ts';
 import type { Meter } from './control.ts';
@@ -17,6 +17,8 @@ import {
 import { Directory, OpenFile } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import type { Layout } from './layout.ts';
+import { isPublished } from './publish.ts';
+import { noSnapshot } from './reader.ts';
 
 /** Whether entries of this name are hashed, below the root, where the marker never is. */
 type NameFilter = (name: string) => boolean;
@@ -25,11 +27,14 @@ export function hashedNames(layout: Layout): NameFilter {
   return layout.generation === '0.4' ? () => true : isHashedBy8;
 }
 
-/** Hashes a snapshot's descriptor and files again. */
+/** Hashes a snapshot's descriptor and files again. @throws RepositoryError NotFound where it was deleted meanwhile */
 export function verifySnapshot(layout: Layout, descriptor: Descriptor, meter: Meter): Verification {
   const id = descriptor.snapshot_id;
   const descriptorValid = isDescriptorValid(layout, descriptor);
   const problem = payloadProblem(layout, descriptor, meter);
+  // When it is deleted, the descriptor goes before the first file.
+  const isThere = existsSync(layout.descriptor(id)) && isPublished(layout, id);
+  if (problem && !isThere) throw noSnapshot(id);
   const error = descriptorValid ? problem : 'the descriptor does not match its checksum';
   return { snapshotId: id, descriptorValid, payloadValid: !problem, ...(error ? { error } : {}) };
 }
@@ -51,7 +56,7 @@ function payloadProblem(layout: Layout, descriptor: Descriptor, meter: Meter): s
   } catch (error) {
     if (error instanceof RepositoryError && error.reason === 'DamagedRepository') return error.message;
     // What the storage can not give back is lost to who needs it, whatever it once was.
-    if (hasCode(error, 'EIO', 'EUCLEAN', 'EBADMSG')) return `its files can not be read: ${error}`;
+    if (hasCode(error, 'EIO', 'EUCLEAN', 'EBADMSG', 'ENOENT')) return `its files can not be read: ${error}`;
     throw error;
   }
 }
