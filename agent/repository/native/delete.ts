@@ -12,6 +12,7 @@ import { READY } from './format/payload.ts';
 import { rfc3339 } from './format/time.ts';
 import { serializeWorktree } from './format/worktree.ts';
 import { Directory, removeTree } from './fs/directory.ts';
+import { hasCode } from './fs/errors.ts';
 import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
 import type { Layout } from './layout.ts';
@@ -69,14 +70,15 @@ export async function deleteSnapshot(
   await finish(layout, entry, control);
 }
 
-/** The same for what is left of a snapshot whose files are gone; a crash leaves it as it is. */
+/** The same for what is left of a snapshot whose files are gone. */
 export async function dropBrokenSnapshot(
   layout: Layout,
-  target: Descriptor,
+  id: string,
   all: readonly (Descriptor | undefined)[],
 ): Promise<void> {
   const known = all.filter((d) => d !== undefined);
-  await deleteSnapshot(layout, target, known, { step: () => {} });
+  const target = known.find((d) => d.snapshot_id === id);
+  if (target) await deleteSnapshot(layout, target, known, { step: () => {} });
 }
 
 export function interruptedDeletions(layout: Layout): string[] {
@@ -149,11 +151,16 @@ function reparent(layout: Layout, child: string, entry: Journal): void {
   const { parent_id, ...rest } = parseDescriptor(text, child);
   if (parent_id !== entry.snapshot_id) return;
   const moved = sealed({ ...rest, ...(entry.parent_id ? { parent_id: entry.parent_id } : {}) });
-  // The marker first: nobody checks it, but the descriptor tells that this step is done.
+  // The marker first: the descriptor tells that this step is done.
   const marker = join(layout.snapshot(child), READY);
-  // Nothing half-written among the snapshot's files: it would count as one of them.
-  writeAtomic(marker, readyMarker(moved, moved.agent?.completed_at ?? moved.created_at), {
-    folder: layout.deletions,
-  });
+  try {
+    // Nothing half-written among the snapshot's files: it would count as one of them.
+    writeAtomic(marker, readyMarker(moved, moved.agent?.completed_at ?? moved.created_at), {
+      folder: layout.deletions,
+    });
+  } catch (error) {
+    // Nobody checks it: not worth more than a child whose files are gone, or whose top is read-only.
+    if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error;
+  }
   writeAtomic(layout.descriptor(child), serializeDescriptor(moved));
 }

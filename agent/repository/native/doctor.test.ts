@@ -2,6 +2,7 @@ import {
   appendFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -125,6 +126,28 @@ test('a directory without descriptor goes; a descriptor without directory gives 
       payloadValid: true,
     });
   }
+});
+
+test('of snapshots in a row whose files are gone, the child of the last gets the parent of the first', async () => {
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  const ids: string[] = [];
+  for (const content of ['1', '2', '3', '4']) {
+    writeFileSync(join(volume.main, 'file'), content);
+    ids.push((await engine.snapshot({ worktree: 'main', origin: 'manual' }, quiet)).snapshot_id);
+  }
+  const [first, second, third, fourth] = ids as [string, string, string, string];
+  for (const id of [second, third]) rmSync(volume.snapshotPath(id), { recursive: true });
+  const { after } = await repaired(volume);
+  expect(after).toEqual([]);
+  const layout = new Layout(volume.path);
+  expect(readdirSync(layout.descriptors).sort()).toEqual([`${first}.json`, `${fourth}.json`]);
+  expect((await listSnapshots(layout)).map((d) => [d.snapshot_id, d.parent_id])).toEqual([
+    [fourth, first],
+    [first, undefined],
+  ]);
+  await engine.delete({ id: first }, quiet);
 });
 
 test('what can not be repaired is said, and stays as it is', async () => {

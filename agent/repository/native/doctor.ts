@@ -178,7 +178,8 @@ function* halves(
         severity: 'critical',
         description: `the files of snapshot ${id} are gone${used ? '' : '; its children get its parent'}`,
         path,
-        ...(used ? {} : { fix: () => dropBrokenSnapshot(layout, descriptor, [...descriptors.values()]) }),
+        // Read again: another fix may have given it another parent.
+        ...(used ? {} : { fix: () => dropBrokenSnapshot(layout, id, [...readDescriptors(layout).values()]) }),
       };
     } else if (descriptorChecksum(descriptor) !== descriptor.descriptor_checksum) {
       const description = `the descriptor of ${id} does not match its checksum: it was changed by hand`;
