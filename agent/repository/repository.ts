@@ -63,6 +63,8 @@ export interface RepositoryInfo {
   effectiveEngine: EngineName;
   /** Why `effectiveEngine` is not `engine`, for a person. */
   fallback?: string;
+  /** Why what a crash left could not be put right. Until it is, everything can be read, and nothing be changed. */
+  unrepaired?: { reason: RepositoryErrorReason; message: string };
 }
 
 export interface SnapshotOptions {
@@ -192,7 +194,7 @@ export interface Verification {
 export interface Repository {
   /**
    * Opens the volume's repository and makes one where there is none; never re-initialises an existing one.
-   * Repairs what a crash left behind, under the lease.
+   * Repairs what a crash left behind, under the lease, or says why it can not.
    * @throws RepositoryError ForeignRepository, UnsupportedFormat, VolumeFull, ReadOnlyVolume
    */
   open(signal?: AbortSignal): Promise<RepositoryInfo>;

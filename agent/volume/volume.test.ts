@@ -93,6 +93,21 @@ test('a repository that cannot be opened says why, and is tried again', async ()
   expect(volume.state.problem).toBeUndefined();
 });
 
+test('what could not be repaired is a problem until it is, while the repository can be read', async () => {
+  const repository = new MemoryRepository();
+  const unrepaired = { reason: 'PermissionDenied', message: 'data belongs to user 0' } as const;
+  const info = { ...(await repository.open()), unrepaired };
+  const open = vi.spyOn(repository, 'open').mockImplementation(async () => info);
+  const { volume, opened } = start(repository);
+  await opened();
+  expect(volume.state.problem).toEqual(unrepaired);
+  expect(await volume.repository.list()).toEqual([]);
+  await volume.refresh();
+  expect(volume.state.problem).toEqual(unrepaired);
+  open.mockRestore();
+  await vi.waitFor(() => expect(volume.state.problem).toBeUndefined(), within);
+});
+
 test('a terminal problem stays, and the volume can still be stopped', async () => {
   const repository = new MemoryRepository();
   repository.failures.push(new RepositoryError('UnsupportedFormat', 'format_version 7 is newer'));

@@ -26,7 +26,7 @@ export interface Problem {
 
 /** Replaced, never changed. */
 export interface VolumeState {
-  /** Absent until the repository is open and crash debris is repaired. */
+  /** Absent until the repository is open, and crash debris repaired as far as it can be. */
   readonly info?: RepositoryInfo;
   /** Newest first; the same array as long as nothing in it changed. */
   readonly snapshots: readonly Descriptor[];
@@ -202,7 +202,8 @@ export class Volume {
       const snapshots = await this.#list();
       const [head, usage] = await Promise.all([repository.head('main'), repository.usage()]);
       const worktrees = await this.#listWorktrees();
-      this.#update({ info, snapshots, head, worktrees, usage, problem: undefined, awaitsInitial: false });
+      const problem = info.unrepaired;
+      this.#update({ info, snapshots, head, worktrees, usage, problem, awaitsInitial: false });
       log.info({ ...info, snapshots: snapshots.length, head }, 'repository open');
       return true;
     } catch (error) {
@@ -245,7 +246,8 @@ export class Volume {
     const repository = this.#repository;
     try {
       const now = Date.now();
-      if (this.#engine !== this.#state.info?.engine) await this.#probe(this.#engine);
+      const { info } = this.#state;
+      if (this.#engine !== info?.engine || info.unrepaired) await this.#probe(this.#engine);
       const usage = await repository.usage();
       const names = this.#state.worktrees.map(({ name }) => name);
       const mark = await fingerprint(path, names, now);
@@ -265,7 +267,7 @@ export class Volume {
         snapshots: withThese(listed, this.#recorded),
         head: ours?.snapshot_id ?? head,
         worktrees: movedBy(worktrees, this.#recorded),
-        problem: undefined,
+        problem: this.#state.info?.unrepaired,
       });
     } catch (error) {
       const problem = toProblem(error);

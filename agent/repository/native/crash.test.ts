@@ -162,6 +162,7 @@ test.for([
   ['restore-staged', 'old'],
   ['restore-placing', 'new'],
   ['restore-entry', 'new'],
+  ['restore-moved', 'new'],
   ['restore-placed', 'new'],
   ['restore-advanced', 'new'],
   ['restore-done', 'new'],
@@ -178,6 +179,7 @@ test.for([
   ['restore-staged', 'old'],
   ['restore-placing', 'new'],
   ['restore-entry', 'new'],
+  ['restore-moved', 'new'],
   ['restore-placed', 'new'],
   ['restore-done', 'new'],
 ])(
@@ -205,22 +207,24 @@ test.for([
   },
 );
 
-test.for(['restore-staged', 'restore-placing', 'restore-placed', 'restore-advanced', 'restore-done'])(
-  'killed at %s, a fork is there as a whole or not at all',
-  async (step) => {
-    const { volume: made, layout, first } = await withHistory();
-    using volume = made;
-    expect(await crash(volume, { fork: { name: 'exp', snapshotId: first.snapshot_id } }, step)).toBe(
-      'SIGKILL',
-    );
-    await whole(volume);
-    const path = join(volume.path, 'worktrees', 'exp');
-    const there = (await listWorktrees(layout)).some((w) => w.name === 'exp');
-    expect(existsSync(path)).toBe(there);
-    expect(there).toBe(step !== 'restore-staged');
-    if (there) expect(manifest(path)).toEqual(manifest(volume.snapshotPath(first.snapshot_id)));
-  },
-);
+test.for([
+  'restore-staged',
+  'restore-placing',
+  'restore-moved',
+  'restore-placed',
+  'restore-advanced',
+  'restore-done',
+])('killed at %s, a fork is there as a whole or not at all', async (step) => {
+  const { volume: made, layout, first } = await withHistory();
+  using volume = made;
+  expect(await crash(volume, { fork: { name: 'exp', snapshotId: first.snapshot_id } }, step)).toBe('SIGKILL');
+  await whole(volume);
+  const path = join(volume.path, 'worktrees', 'exp');
+  const there = (await listWorktrees(layout)).some((w) => w.name === 'exp');
+  expect(existsSync(path)).toBe(there);
+  expect(there).toBe(step !== 'restore-staged');
+  if (there) expect(manifest(path)).toEqual(manifest(volume.snapshotPath(first.snapshot_id)));
+});
 
 test.for(['delete-intended', 'delete-reparented', 'delete-unlisted', 'delete-renamed', 'delete-removed'])(
   'killed at %s, a deletion is finished, and the child has its new parent',

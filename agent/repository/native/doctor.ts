@@ -24,6 +24,7 @@ export async function examine(layout: Layout, repair: boolean, now: number): Pro
   const worktrees = readWorktrees(layout);
   const problems = [
     ...leftovers(layout, now),
+    ...replaced(layout),
     ...payloads(layout, worktrees, now),
     ...halves(layout, descriptors, worktrees, now),
     ...references(layout, descriptors, worktrees),
@@ -102,6 +103,20 @@ function* leftovers(layout: Layout, now: number): Generator<Problem> {
       path,
       fix,
     };
+  }
+}
+
+/** What every writer removes first is there still: the agent may not. */
+function* replaced(layout: Layout): Generator<Problem> {
+  for (const folder of [layout.restores, layout.removals]) {
+    for (const name of namesIn(folder)) {
+      yield {
+        category: 'debris',
+        severity: 'warning',
+        description: 'has parts that the agent may not remove as its user: remove it as root',
+        path: join(folder, name),
+      };
+    }
   }
 }
 

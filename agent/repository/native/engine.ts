@@ -73,6 +73,13 @@ export type DeleteRequest = Plain<DeleteOptions> & { id: string };
 /** A dead holder is given up after 15 s; a live one may finish something small. */
 const LEASE_WAIT_MS = 20_000;
 
+/** While it is so, nothing else is begun: a snapshot would be of a tree that is half another. */
+class Unrepaired extends RepositoryError {
+  constructor(cause: RepositoryError) {
+    super(cause.reason, `what was begun before can not be finished: ${cause.message}`, { cause });
+  }
+}
+
 export class Engine {
   readonly #options: EngineOptions;
   readonly #layout: Layout;
@@ -105,8 +112,13 @@ export class Engine {
         throw new RepositoryError('Internal', 'the repository vanished while it was made; try again');
       for (const folder of [layout.intents, layout.agent, layout.leases, layout.indexes])
         ensureDirectory(folder);
-      await this.#repairIfPossible();
-      return { ...identity, ...(await probe(layout, this.#options.engine)), engine: this.#options.engine };
+      const unrepaired = await this.#repairIfPossible();
+      return {
+        ...identity,
+        ...(await probe(layout, this.#options.engine)),
+        engine: this.#options.engine,
+        ...(unrepaired ? { unrepaired } : {}),
+      };
     });
   }
 
@@ -355,7 +367,13 @@ export class Engine {
     const { holder, log } = this.#options;
     await using lease = await Lease.acquire({ directory: this.#layout.leases, holder, waitMs });
     if (this.#is04) repair04(this.#layout);
-    if (hasDebris(this.#layout)) await repair(this.#layout, Date.now(), log);
+    if (hasDebris(this.#layout)) {
+      try {
+        await repair(this.#layout, Date.now(), log);
+      } catch (error) {
+        throw new Unrepaired(asRepositoryError(error, 'repairing the repository'));
+      }
+    }
     try {
       return await work(lease);
     } catch (error) {
@@ -365,17 +383,24 @@ export class Engine {
     }
   }
 
-  /** A live writer repairs for itself; on a full volume what is there can be read, and deleted. */
-  async #repairIfPossible(): Promise<void> {
+  /**
+   * A live writer repairs for itself; on a full volume what is there can be read, and deleted. What can not be repaired
+   * is told: everything can be read, and nothing be changed.
+   */
+  async #repairIfPossible(): Promise<RepositoryInfo['unrepaired']> {
     try {
       await this.#change(0, async () => {
         removeTemporaryFiles(this.#layout);
         keepReserve(this.#layout);
       });
+      return undefined;
     } catch (error) {
       const known = asRepositoryError(error, 'repairing the repository');
-      if (known.reason !== 'Busy' && known.reason !== 'VolumeFull') throw known;
+      const { reason, message } = known;
+      const expected = reason === 'Busy' || reason === 'VolumeFull';
+      if (!expected && !(known instanceof Unrepaired)) throw known;
       this.#options.log?.info({ err: known }, 'nothing was repaired');
+      return expected ? undefined : { reason, message };
     }
   }
 

@@ -15,6 +15,7 @@ import { hasCode } from './fs/errors.ts';
 import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
 import type { Layout } from './layout.ts';
+import { checkMovable, checkWritable, notRemovable, tryRemove, widen } from './movable.ts';
 import { pinSideBranches } from './pins.ts';
 import { listSnapshots } from './reader.ts';
 
@@ -41,6 +42,7 @@ export async function removeWorktree(
     ...(head_snapshot_id ? { head_snapshot_id } : {}),
   };
   ensureDirectory(layout.removals);
+  checkPlaces(layout, name);
   writeAtomic(journalOf(layout, name), JSON.stringify(entry));
   await syncFilesystem(layout.volume);
   control.step('remove-intended');
@@ -59,6 +61,18 @@ export async function repairRemoval(layout: Layout, worktree: string): Promise<v
   const entry = journal.parse(JSON.parse(text));
   checkWorktree(entry.worktree);
   await finish(layout, entry, { step: () => {} });
+}
+
+/** Asked before anything is touched. @throws RepositoryError PermissionDenied */
+function checkPlaces(layout: Layout, worktree: string): void {
+  using removals = Directory.open(layout.removals);
+  if (!tryRemove(removals, `${worktree}.d`)) throw notRemovable(`remove/${worktree}.d`);
+  using volume = Directory.open(layout.volume);
+  using folder = volume.tryOpenDirectory('worktrees');
+  const entry = folder?.lstat(worktree);
+  if (!folder || !entry) return;
+  checkWritable(folder, 'worktrees');
+  checkMovable(folder, worktree, entry, `worktrees/${worktree}`);
 }
 
 function journalOf(layout: Layout, worktree: string): string {
@@ -80,7 +94,7 @@ async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'st
   control.step('remove-unlisted');
   {
     using removals = Directory.open(layout.removals);
-    removeTree(removals, `${worktree}.d`);
+    tryRemove(removals, `${worktree}.d`);
   }
   control.step('remove-removed');
   if (!auditHas(layout.audit, 'worktree_remove', undefined, entry.operation)) {
@@ -98,10 +112,12 @@ async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'st
 /** Out of the workload's reach, whatever is there by now: a link, too, is moved, not followed. */
 function setAside(layout: Layout, worktree: string): void {
   using removals = Directory.open(layout.removals);
-  removeTree(removals, `${worktree}.d`);
+  tryRemove(removals, `${worktree}.d`);
   using volume = Directory.open(layout.volume);
   try {
     using folder = openPath(volume, layout.payload(worktree).slice(0, -1));
+    // Its mode does not matter any more.
+    widen(folder, worktree);
     folder.rename(worktree, removals, `${worktree}.d`);
   } catch (cause) {
     if (hasCode(cause, 'ENOENT', 'ENOTDIR', 'ELOOP')) return;

@@ -37,7 +37,11 @@ export async function repair(layout: Layout, now: number, log?: RepairLog): Prom
   repairSnapshots(layout, now, log);
   for (const worktree of interruptedRestores(layout)) {
     const outcome = await repairRestore(layout, worktree);
-    log?.info({ worktree }, `${outcome} a restore that a crash interrupted`);
+    const text =
+      outcome === 'left'
+        ? 'the agent may not remove all that a restore replaced: remove it from .jvs/agent/restore'
+        : `${outcome} a restore that a crash interrupted`;
+    log?.info({ worktree }, text);
   }
   for (const worktree of interruptedRemovals(layout)) {
     await repairRemoval(layout, worktree);

@@ -10,13 +10,25 @@ import { appendAudit, auditHas } from './audit-log.ts';
 import { type Control, Meter } from './control.ts';
 import { rfc3339 } from './format/time.ts';
 import { serializeWorktree } from './format/worktree.ts';
-import { Directory, openPath, removeTree } from './fs/directory.ts';
+import { Directory, openPath } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
 import { IndexWriter, payloadHashOfIndex } from './index-file.ts';
 import type { Layout } from './layout.ts';
 import type { Lease } from './lease.ts';
+import {
+  checkMovable,
+  checkWritable,
+  type Mode,
+  narrowMode,
+  notMovable,
+  notRemovable,
+  setModes,
+  tryRemove,
+  widen,
+  widenAll,
+} from './movable.ts';
 import { type Selection, selectPaths } from './partial.ts';
 import { readConfig } from './publish.ts';
 import { TreeCopier } from './tree.ts';
@@ -36,6 +48,8 @@ const journal = z.object({
   names: z.array(z.string()),
   /** Of a partial snapshot: only these are replaced, and the rest of the worktree is left alone. */
   paths: z.optional(z.array(z.string())),
+  /** What was made writable to be moved gets these when all is in place. */
+  modes: z.optional(z.array(z.tuple([z.string(), z.number()]))),
 });
 type Journal = z.infer<typeof journal>;
 
@@ -60,7 +74,11 @@ export async function bringBack(input: RestoreInput): Promise<void> {
   const { layout, descriptor, kind, worktree, control, lease } = input;
   const places = placesOf(layout, worktree);
   const paths = kind === 'restore' && descriptor.partial_paths?.length ? descriptor.partial_paths : undefined;
-  if (paths) checkWay(layout, worktree, selectPaths(paths).selection);
+  const check = () => {
+    if (kind === 'restore') checkWay(layout, worktree, paths && selectPaths(paths).selection);
+    else checkFolder(layout);
+  };
+  check();
   const entry: Journal = {
     operation: randomBytes(8).toString('hex'),
     kind,
@@ -73,14 +91,19 @@ export async function bringBack(input: RestoreInput): Promise<void> {
     ...(paths ? { paths } : {}),
   };
   ensureDirectory(layout.restores);
+  if (!removeStaging(places)) throw notRemovable(`restore/${worktree}.d`);
   writeJournal(places, entry);
   try {
     control.step('restore-staging');
     stage(input, places, paths !== undefined);
+    const names = readdirSync(places.fresh, 'latin1');
+    const modes = widenStaged(layout, places, entry, names);
     await syncFilesystem(layout.volume);
     control.step('restore-staged');
     lease.confirm();
-    writeJournal(places, { ...entry, phase: 'placing', names: readdirSync(places.fresh, 'latin1') });
+    // Copying took its time.
+    check();
+    writeJournal(places, { ...entry, phase: 'placing', names, modes });
     await syncFilesystem(layout.volume);
     control.step('restore-placing');
   } catch (error) {
@@ -111,13 +134,13 @@ export function interruptedRestores(layout: Layout): string[] {
 }
 
 /** Finishes a restore whose new tree was complete, removes what there is of any other. */
-export async function repairRestore(layout: Layout, worktree: string): Promise<'finished' | 'removed'> {
+export async function repairRestore(
+  layout: Layout,
+  worktree: string,
+): Promise<'finished' | 'removed' | 'left'> {
   const places = placesOf(layout, worktree);
   const entry = readJournal(places);
-  if (entry?.phase !== 'placing') {
-    discardStaging(places);
-    return 'removed';
-  }
+  if (entry?.phase !== 'placing') return discardStaging(places) ? 'removed' : 'left';
   try {
     await complete(layout, places, { step: () => {} });
     return 'finished';
@@ -170,15 +193,16 @@ function readJournal(places: Places): Journal | undefined {
   return text === undefined ? undefined : journal.parse(JSON.parse(text));
 }
 
-function removeStaging(places: Places): void {
-  if (!existsSync(places.folder)) return;
+/** Whether nothing is left of it. */
+function removeStaging(places: Places): boolean {
+  if (!existsSync(places.folder)) return true;
   using folder = Directory.open(places.folder);
-  removeTree(folder, lastPart(places.staging));
+  return tryRemove(folder, lastPart(places.staging));
 }
 
-function discardStaging(places: Places): void {
-  removeStaging(places);
+function discardStaging(places: Places): boolean {
   rmSync(places.journal, { force: true });
+  return removeStaging(places);
 }
 
 const lastPart = (path: string) => path.slice(path.lastIndexOf('/') + 1);
@@ -187,7 +211,6 @@ const lastPart = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 function stage(input: RestoreInput, places: Places, partial: boolean): void {
   const { layout, descriptor, control, lease } = input;
   if (input.kind === 'restore') checkMount(layout, input.worktree, places);
-  removeStaging(places);
   for (const path of [places.staging, places.fresh, places.replaced]) mkdirSync(path, { mode: 0o700 });
   using source = Directory.open(layout.snapshot(descriptor.snapshot_id));
   using target = Directory.open(places.fresh);
@@ -237,6 +260,8 @@ function mountOf(directory: Directory): string | undefined {
 function finish(layout: Layout, entry: Journal, places: Places, control: Pick<Control, 'step'>): void {
   if (entry.kind === 'fork') placeTree(layout, entry, places);
   else placeEntries(layout, entry, places, control);
+  control.step('restore-moved');
+  setModes(layout, entry.worktree, entry.modes ?? []);
   control.step('restore-placed');
   if (existsSync(places.index)) {
     ensureDirectory(layout.indexes);
@@ -305,6 +330,7 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
   using root = openOrMake(volume, layout.payload(entry.worktree));
   using fresh = Directory.open(places.fresh);
   using replaced = Directory.open(places.replaced);
+  widenAll(layout, entry.worktree, ['', ...(entry.modes ?? []).map(([path]) => path)]);
   let aside = replaced.names().length;
   const setAside: SetAside = (directory, name) => {
     for (;;) {
@@ -313,6 +339,11 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
         return;
       } catch (error) {
         if (hasCode(error, 'ENOENT')) return;
+        if (hasCode(error, 'EACCES', 'EPERM')) {
+          // It is removed then: its mode does not matter any more.
+          if (widen(directory, name) !== undefined) continue;
+          throw notMovable(`${Buffer.from(name, 'latin1')}`, directory.lstat(name)?.uid, error);
+        }
         if (!hasCode(error, 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'ENOTDIR')) throw error;
       }
     }
@@ -329,6 +360,41 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
   for (const name of root.names()) if (!names.has(name)) setAside(root, name);
   root.setMetadata(fresh.stat(), fresh.fd);
 }
+
+/**
+ * What is renamed, and what it is renamed out of, writable; and the modes of those that are in the worktree in the
+ * end, above before below.
+ */
+function widenStaged(layout: Layout, places: Places, entry: Journal, names: readonly string[]): Mode[] {
+  using folder = Directory.open(places.staging);
+  const root = widen(folder, lastPart(places.fresh));
+  const modes: Mode[] = [];
+  const note = (path: string, mode: number | undefined) => {
+    if (mode !== undefined) modes.push([path, mode]);
+  };
+  if (!entry.paths) note('', root);
+  if (entry.kind === 'fork') return modes;
+  using volume = Directory.open(layout.volume);
+  using worktree = openOrMake(volume, layout.payload(entry.worktree));
+  using fresh = folder.openDirectory(lastPart(places.fresh));
+  const walk = (from: Directory, to: Directory, selection: Selection, path: string): void => {
+    for (const [name, below] of selection) {
+      const mode = widen(from, name);
+      using inner = below === 'all' ? undefined : from.tryOpenDirectory(name);
+      using there = inner && to.tryOpenDirectory(name);
+      if (below === 'all' || !inner || !there) note(path + name, mode);
+      else {
+        note(path + name, narrowMode(there));
+        walk(inner, there, below, `${path}${name}/`);
+      }
+    }
+  };
+  if (entry.paths) note('', narrowMode(worktree));
+  walk(fresh, worktree, entry.paths ? selectPaths(entry.paths).selection : all(names), '');
+  return modes;
+}
+
+const all = (names: readonly string[]): Selection => new Map(names.map((name) => [name, 'all']));
 
 type SetAside = (directory: Directory, name: string) => void;
 
@@ -349,16 +415,24 @@ function placePart(
   }
 }
 
-/** Nothing that the snapshot does not hold gives way to it. @throws RepositoryError InvalidArgument */
-function checkWay(layout: Layout, worktree: string, selection: Selection): void {
+/**
+ * Nothing that the snapshot does not hold gives way to it, and what has to move can be moved: asked before anything is
+ * touched. `part` is what gives way, all where not given. @throws RepositoryError InvalidArgument, PermissionDenied
+ */
+function checkWay(layout: Layout, worktree: string, part: Selection | undefined): void {
   using volume = Directory.open(layout.volume);
   using root = openOrMake(volume, layout.payload(worktree));
+  const top = layout.payload(worktree).join('/');
   const walk = (directory: Directory, at: Selection, path: string): void => {
+    checkWritable(directory, `${top}/${path}`);
     for (const [name, below] of at) {
-      if (below === 'all') continue;
       const there = directory.lstat(name);
       if (!there) continue;
       const place = `${path}${Buffer.from(name, 'latin1')}`;
+      if (below === 'all') {
+        checkMovable(directory, name, there, `${top}/${place}`);
+        continue;
+      }
       using next = directory.tryOpenDirectory(name);
       if (next) walk(next, below, `${place}/`);
       else {
@@ -369,7 +443,14 @@ function checkWay(layout: Layout, worktree: string, selection: Selection): void 
       }
     }
   };
-  walk(root, selection, '');
+  walk(root, part ?? all(root.names()), '');
+}
+
+/** Where a new worktree goes. @throws RepositoryError PermissionDenied */
+function checkFolder(layout: Layout): void {
+  ensureDirectory(join(layout.volume, 'worktrees'));
+  using folder = Directory.open(join(layout.volume, 'worktrees'));
+  checkWritable(folder, 'worktrees');
 }
 
 const ATTEMPTS = 100;

@@ -5,6 +5,8 @@ import { Worker } from 'node:worker_threads';
 import { Engine, type ForkRequest, type RestoreRequest, type SnapshotRequest } from '../native/engine.ts';
 
 export type Operation =
+  | { open: true }
+  | { doctor: true }
   | { snapshot: SnapshotRequest }
   | { restore: RestoreRequest }
   | { fork: ForkRequest }
@@ -13,6 +15,8 @@ export type Operation =
 
 async function run(engine: Engine, operation: Operation, step: (point: string) => void): Promise<void> {
   const control = { progress: () => {}, step };
+  if ('open' in operation) console.log(JSON.stringify(await engine.open()));
+  if ('doctor' in operation) console.log(JSON.stringify(await engine.doctor(true)));
   if ('snapshot' in operation) await engine.snapshot(operation.snapshot, control);
   if ('restore' in operation) await engine.restore(operation.restore, control);
   if ('fork' in operation) await engine.fork(operation.fork, control);

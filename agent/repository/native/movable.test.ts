@@ -1,0 +1,215 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import type { Operation } from '../testing/crash.ts';
+import { manifest, TestVolume } from '../testing/volume.ts';
+import { Layout } from './layout.ts';
+import { headOf, listSnapshots, listWorktrees } from './reader.ts';
+
+const PROGRAM = fileURLToPath(new URL('../testing/crash.ts', import.meta.url));
+const snapshot: Operation = { snapshot: { worktree: 'main', origin: 'manual' } };
+
+/** As the agent's user, who is not root and owns all that the test does not give to others. */
+function run(volume: TestVolume, operation: Operation, step = '') {
+  const user = ['--reuid', '1000', '--regid', '1000', '--clear-groups', process.execPath];
+  return spawnSync('setpriv', [...user, PROGRAM, volume.path, JSON.stringify(operation), step], {
+    encoding: 'utf8',
+  });
+}
+
+function done(volume: TestVolume, operation: Operation): string {
+  const { status, stdout, stderr } = run(volume, operation);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return stdout;
+}
+
+function refused(volume: TestVolume, operation: Operation, message: RegExp): void {
+  const { status, stderr } = run(volume, operation);
+  expect(stderr).toMatch(message);
+  expect(stderr).toMatch(/reason: 'PermissionDenied'/);
+  expect(status).not.toBe(0);
+}
+
+/** A snapshot of main after `prepare`, with `data/f` in it, which has changed since. */
+async function saved(prepare: (at: (...path: string[]) => string) => void = () => {}) {
+  const volume = new TestVolume();
+  const at = (...path: string[]) => join(volume.main, ...path);
+  mkdirSync(at('data'), { recursive: true });
+  for (const name of ['top', 'data/f']) writeFileSync(at(name), 'old');
+  execFileSync('chown', ['-R', '1000:1000', volume.path]);
+  prepare(at);
+  done(volume, { open: true });
+  done(volume, snapshot);
+  const layout = new Layout(volume.path);
+  const id = (await headOf(layout, 'main')) ?? '';
+  for (const name of ['top', 'data/f']) writeFileSync(at(name), 'new');
+  return { volume, at, layout, id, restore: { restore: { worktree: 'main', snapshotId: id } } };
+}
+
+/** The worktree has all of the snapshot, its top included, and nothing is left of what led there. */
+function expectRestored(volume: TestVolume, id: string, path = volume.main): void {
+  const root = volume.snapshotPath(id);
+  expect(manifest(path)).toEqual(manifest(root));
+  expect(statSync(path).mode).toBe(statSync(root).mode);
+  const { restores } = new Layout(volume.path);
+  expect(existsSync(restores) ? readdirSync(restores) : []).toEqual([]);
+}
+
+test('a directory that became read-only gives way to a restore', async () => {
+  const { volume: made, at, id, restore } = await saved();
+  using volume = made;
+  execFileSync('chmod', ['-R', 'a-w', at()]);
+  done(volume, restore);
+  expectRestored(volume, id);
+  done(volume, snapshot);
+});
+
+const readOnly = (at: (...path: string[]) => string) => {
+  for (const path of [at('data'), at()]) chmodSync(path, 0o555);
+};
+
+test.for(['', 'restore-staged', 'restore-placing', 'restore-entry', 'restore-moved', 'restore-placed'])(
+  'read-only directories are brought back, read-only in the end, whether or not killed at a step: "%s"',
+  async (step) => {
+    const { volume: made, at, id, restore } = await saved(readOnly);
+    using volume = made;
+    for (const path of [at(), at('data')]) chmodSync(path, 0o755);
+    expect(run(volume, restore, step).signal).toBe(step ? 'SIGKILL' : null);
+    done(volume, { open: true });
+    if (step === 'restore-staged') {
+      expect(readFileSync(at('top'), 'utf8')).toBe('new');
+      done(volume, restore);
+    }
+    expectRestored(volume, id);
+    done(volume, snapshot);
+  },
+);
+
+test.for(['', 'restore-placing', 'restore-moved'])(
+  'a worktree is forked from what is read-only, and removed, whether or not killed at a step: "%s"',
+  async (step) => {
+    const { volume: made, layout, id } = await saved(readOnly);
+    using volume = made;
+    const path = join(volume.path, 'worktrees', 'exp');
+    run(volume, { fork: { name: 'exp', snapshotId: id } }, step);
+    done(volume, { open: true });
+    expectRestored(volume, id, path);
+    done(volume, { removeWorktree: 'exp' });
+    expect(existsSync(path)).toBe(false);
+    expect((await listWorktrees(layout)).map((w) => w.name)).toEqual(['main']);
+  },
+);
+
+test('a snapshot goes whose child is read-only at its top', async () => {
+  const { volume: made, at, layout, id } = await saved();
+  using volume = made;
+  chmodSync(at(), 0o555);
+  done(volume, snapshot);
+  done(volume, { delete: id });
+  const [child, ...more] = await listSnapshots(layout);
+  expect(more).toEqual([]);
+  expect(child?.parent_id).toBeUndefined();
+  done(volume, snapshot);
+});
+
+test.for(['', 'restore-placing', 'restore-moved'])(
+  'a part is brought back through read-only directories, which stay so, whether or not killed at a step: "%s"',
+  async (step) => {
+    const {
+      volume: made,
+      at,
+      layout,
+    } = await saved((at) => {
+      mkdirSync(at('way', 'part'), { recursive: true });
+      writeFileSync(at('way', 'part', 'f'), 'old');
+      execFileSync('chown', ['-R', '1000:1000', at('way')]);
+      execFileSync('chmod', ['-R', 'a-w', at('way')]);
+    });
+    using volume = made;
+    done(volume, { snapshot: { worktree: 'main', origin: 'manual', paths: ['way/part'] } });
+    const snapshotId = (await headOf(layout, 'main')) ?? '';
+    writeFileSync(at('way', 'part', 'f'), 'new');
+    chmodSync(at(), 0o555);
+    run(volume, { restore: { worktree: 'main', snapshotId } }, step);
+    done(volume, { open: true });
+    const modes = [at(), at('way'), at('way', 'part'), at('way', 'part', 'f')].map(
+      (p) => statSync(p).mode & 0o777,
+    );
+    expect(modes).toEqual([0o555, 0o555, 0o555, 0o444]);
+    expect(readFileSync(at('way', 'part', 'f'), 'utf8')).toBe('old');
+    expect(readFileSync(at('top'), 'utf8')).toBe('new');
+  },
+);
+
+/** As an init container that runs as root makes it. */
+function makeOthers(path: string): void {
+  mkdirSync(path);
+  writeFileSync(join(path, 'file'), 'of root');
+}
+
+test('what belongs to another is not moved: said before anything is touched, and all else goes on', async () => {
+  const { volume: made, at, restore } = await saved();
+  using volume = made;
+  makeOthers(at('theirs'));
+  const before = manifest(volume.main);
+  refused(volume, restore, /main\/theirs belongs to user 0.*user 1000.*agent-run-as/);
+  rmSync(at('theirs'), { recursive: true });
+  chmodSync(at(), 0o1777);
+  chownSync(at(), 0, 0);
+  writeFileSync(at('theirs'), '');
+  refused(volume, restore, /main\/theirs belongs to user 0/);
+  rmSync(at('theirs'));
+  chmodSync(at(), 0o755);
+  refused(volume, restore, /main\/ belongs to user 0/);
+  expect(manifest(volume.main)).toEqual(before.filter((line) => !line.startsWith('theirs')));
+  done(volume, snapshot);
+});
+
+test('what can not be finished is told by who opens the volume, and nothing is built on it until it can', async () => {
+  const { volume: made, at, layout, id, restore } = await saved();
+  using volume = made;
+  expect(run(volume, restore, 'restore-placing').signal).toBe('SIGKILL');
+  makeOthers(at('theirs'));
+  const { unrepaired } = JSON.parse(done(volume, { open: true }));
+  expect(unrepaired).toMatchObject({ reason: 'PermissionDenied', message: expect.stringMatching(/theirs/) });
+  refused(volume, snapshot, /what was begun before can not be finished: theirs belongs to user 0/);
+  expect(await listSnapshots(layout)).toHaveLength(1);
+  chmodSync(at('theirs'), 0o777);
+  expect(JSON.parse(done(volume, { open: true })).unrepaired).toBeUndefined();
+  expectRestored(volume, id);
+  done(volume, snapshot);
+});
+
+test('what a restore replaced and the agent may not remove stops neither it nor what comes after', async () => {
+  const { volume: made, at, layout, id, restore } = await saved();
+  using volume = made;
+  makeOthers(at('data', 'theirs'));
+  done(volume, restore);
+  expect(manifest(volume.main)).toEqual(manifest(volume.snapshotPath(id)));
+  expect(readdirSync(layout.restores)).toEqual(['main.d']);
+  expect(JSON.parse(done(volume, { doctor: true }))).toMatchObject([
+    { severity: 'warning', path: join(layout.restores, 'main.d'), repaired: false },
+  ]);
+  done(volume, snapshot);
+  refused(volume, restore, /main\.d.*has parts that the agent may not remove/);
+  done(volume, { fork: { name: 'exp', snapshotId: id } });
+  makeOthers(join(volume.path, 'worktrees', 'exp', 'data', 'theirs'));
+  done(volume, { removeWorktree: 'exp' });
+  done(volume, snapshot);
+  for (const folder of [layout.restores, layout.removals])
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+  done(volume, restore);
+  expectRestored(volume, id);
+});
