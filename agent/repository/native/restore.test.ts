@@ -220,6 +220,40 @@ test('a fork is a worktree of its own', async () => {
   await engine.snapshot(ask, quiet);
 });
 
+test.for([
+  ['a link', (path: string) => symlinkSync('../main', path)],
+  ['a file', (path: string) => writeFileSync(path, 'in the way')],
+] as const)(
+  '%s in the place of a worktree is refused at first, and gives way once its tree is exchanged',
+  async ([, put]) => {
+    const { volume: made, engine, first } = await changedSince();
+    using volume = made;
+    const fork = join(volume.path, 'worktrees', 'exp');
+    await engine.fork({ snapshotId: first.snapshot_id, name: 'exp' }, quiet);
+    const main = manifest(volume.main);
+    const restore = { worktree: 'exp', snapshotId: first.snapshot_id };
+    const swap = () => {
+      rmSync(fork, { recursive: true });
+      put(fork);
+    };
+    for (const at of ['restore-staging', 'restore-staged']) {
+      const swapping = { ...quiet, step: (point: string) => point === at && swap() };
+      await expect(engine.restore(restore, swapping)).rejects.toMatchObject({
+        reason: 'InvalidArgument',
+        message: expect.stringMatching(/worktrees\/exp is no directory/),
+      });
+      rmSync(fork);
+      mkdirSync(fork);
+    }
+    const swapping = { ...quiet, step: (point: string) => point === 'restore-placing' && swap() };
+    await engine.restore(restore, swapping);
+    expect(manifest(fork)).toEqual(manifest(volume.snapshotPath(first.snapshot_id)));
+    expect(manifest(volume.main)).toEqual(main);
+    expect(readdirSync(join(volume.jvs, 'agent', 'restore'))).toEqual([]);
+    await engine.snapshot(ask, quiet);
+  },
+);
+
 test('unknown snapshots and worktrees are named', async () => {
   const { volume: made, engine, first } = await changedSince();
   using volume = made;

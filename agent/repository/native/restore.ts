@@ -244,7 +244,7 @@ function stage(input: RestoreInput, places: Places, partial: boolean): void {
 /** Entries are renamed into the worktree, which no two mounts of one volume allow. */
 function checkMount(layout: Layout, worktree: string, places: Places): void {
   using volume = Directory.open(layout.volume);
-  using root = openOrMake(volume, layout.payload(worktree));
+  using root = openWorktree(volume, layout, worktree);
   using folder = Directory.open(places.folder);
   if (mountOf(root) === mountOf(folder)) return;
   throw new RepositoryError(
@@ -327,10 +327,8 @@ function placeTree(layout: Layout, entry: Journal, places: Places): void {
  */
 function placeEntries(layout: Layout, entry: Journal, places: Places, control: Pick<Control, 'step'>): void {
   using volume = Directory.open(layout.volume);
-  using root = openOrMake(volume, layout.payload(entry.worktree));
   using fresh = Directory.open(places.fresh);
   using replaced = Directory.open(places.replaced);
-  widenAll(layout, entry.worktree, ['', ...(entry.modes ?? []).map(([path]) => path)]);
   let aside = replaced.names().length;
   const setAside: SetAside = (directory, name) => {
     for (;;) {
@@ -348,6 +346,8 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
       }
     }
   };
+  using root = openInPlace(volume, layout.payload(entry.worktree), setAside);
+  widenAll(layout, entry.worktree, ['', ...(entry.modes ?? []).map(([path]) => path)]);
   if (entry.paths) {
     placePart(fresh, root, selectPaths(entry.paths).selection, setAside, control);
     return;
@@ -375,7 +375,7 @@ function widenStaged(layout: Layout, places: Places, entry: Journal, names: read
   if (!entry.paths) note('', root);
   if (entry.kind === 'fork') return modes;
   using volume = Directory.open(layout.volume);
-  using worktree = openOrMake(volume, layout.payload(entry.worktree));
+  using worktree = openWorktree(volume, layout, entry.worktree);
   using fresh = folder.openDirectory(lastPart(places.fresh));
   const walk = (from: Directory, to: Directory, selection: Selection, path: string): void => {
     for (const [name, below] of selection) {
@@ -421,7 +421,7 @@ function placePart(
  */
 function checkWay(layout: Layout, worktree: string, part: Selection | undefined): void {
   using volume = Directory.open(layout.volume);
-  using root = openOrMake(volume, layout.payload(worktree));
+  using root = openWorktree(volume, layout, worktree);
   const top = layout.payload(worktree).join('/');
   const walk = (directory: Directory, at: Selection, path: string): void => {
     checkWritable(directory, `${top}/${path}`);
@@ -469,6 +469,32 @@ function place(fresh: Directory, root: Directory, name: string, setAside: SetAsi
       // A running program made the name again in between.
       if (attempt === ATTEMPTS || !hasCode(error, 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'ENOTDIR')) throw error;
     }
+  }
+}
+
+/** @throws RepositoryError InvalidArgument where it is no directory */
+function openWorktree(volume: Directory, layout: Layout, worktree: string): Directory {
+  const path = layout.payload(worktree);
+  try {
+    return openOrMake(volume, path);
+  } catch (cause) {
+    if (!hasCode(cause, 'ENOTDIR', 'ELOOP')) throw cause;
+    const message = `${path.join('/')} is no directory on the volume: move it away`;
+    throw new RepositoryError('InvalidArgument', message, { cause });
+  }
+}
+
+/** What a workload put in the worktree's place by now goes aside. */
+function openInPlace(volume: Directory, path: string[], setAside: SetAside): Directory {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return openOrMake(volume, path);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !hasCode(error, 'ENOTDIR', 'ELOOP', 'EEXIST')) throw error;
+    }
+    using above = openPath(volume, path.slice(0, -1));
+    const name = path.at(-1) ?? '';
+    if (above.lstat(name)?.kind !== 'dir') setAside(above, name);
   }
 }
 
