@@ -108,6 +108,37 @@ test('a payload that a killed restore moved away is moved back', async () => {
   expect(after).toEqual([]);
 });
 
+test('a payload that was made again, empty, gives way to the one that a killed restore moved away', async () => {
+  using volume = TestVolume.golden();
+  const before = manifest(volume.main);
+  renameSync(volume.main, `${volume.main}.restore-backup-01234567`);
+  mkdirSync(volume.main);
+  const { findings, after } = await repaired(volume);
+  expect(findings).toMatchObject([{ category: 'worktree', severity: 'critical', repaired: true }]);
+  expect(manifest(volume.main)).toEqual(before);
+  expect(after).toEqual([]);
+});
+
+test('of several backups of an empty payload none is removed', async () => {
+  using volume = TestVolume.golden();
+  const backups = ['01234567', '89abcdef'].map((id) => `${volume.main}.restore-backup-${id}`) as [
+    string,
+    string,
+  ];
+  renameSync(volume.main, backups[0]);
+  for (const path of [volume.main, backups[1]]) mkdirSync(path);
+  const before = manifest(volume.path).filter((line) => !line.startsWith('.jvs'));
+  const { findings } = await repaired(volume);
+  expect(findings).toMatchObject([
+    {
+      category: 'worktree',
+      description: expect.stringMatching(/are in one of main\S+, main\S+:/),
+      repaired: false,
+    },
+  ]);
+  expect(manifest(volume.path).filter((line) => !line.startsWith('.jvs'))).toEqual(before);
+});
+
 test('a directory without descriptor goes; a descriptor without directory gives its children away', async () => {
   using volume = TestVolume.golden();
   rmSync(volume.snapshotPath(SECOND), { recursive: true });

@@ -123,30 +123,31 @@ function* replaced(layout: Layout): Generator<Problem> {
 /** A restore by the jvs binary moves the payload away, moves the new one in, and deletes the old. */
 function* payloads(layout: Layout, worktrees: Worktree[], now: number): Generator<Problem> {
   for (const { name } of worktrees) {
-    const path = layout.payload(name);
-    const payload = path.at(-1) ?? name;
-    const folder = join(layout.volume, ...path.slice(0, -1));
+    const location = layout.payload(name);
+    const payload = location.at(-1) ?? name;
+    const folder = join(layout.volume, ...location.slice(0, -1));
+    const path = join(folder, payload);
     const siblings = namesIn(folder).filter((n) => settled(join(folder, n), now));
     const backups = siblings.filter((n) => n.startsWith(`${payload}.restore-backup-`));
-    const missing = !lstatSync(join(folder, payload), { throwIfNoEntry: false });
-    if (missing) {
+    // Empty, it was made again by who mounts it: the backup is the only copy.
+    const lost = isMissing(path) || (backups.length > 0 && isEmpty(path));
+    if (lost) {
       const [backup, ...more] = backups;
-      const fix =
-        backup && more.length === 0
-          ? () => renameSync(join(folder, backup), join(folder, payload))
-          : undefined;
+      const fix = backup && more.length === 0 ? () => renameSync(join(folder, backup), path) : undefined;
       yield {
         category: 'worktree',
         severity: 'critical',
         description: fix
           ? `the files of worktree ${name} were moved to ${backup} by a restore that was stopped`
-          : `the files of worktree ${name} are gone: restore a snapshot into it`,
-        path: join(folder, payload),
+          : more.length > 0
+            ? `the files of worktree ${name} are in one of ${backups.join(', ')}: move that to ${payload}`
+            : `the files of worktree ${name} are gone: restore a snapshot into it`,
+        path,
         ...(fix ? { fix } : {}),
       };
     }
     const copies = siblings.filter((n) => n.startsWith(`${payload}.restore-tmp-`));
-    for (const debris of missing ? copies : [...copies, ...backups]) {
+    for (const debris of lost ? copies : [...copies, ...backups]) {
       yield {
         category: 'debris',
         severity: 'warning',
@@ -155,6 +156,16 @@ function* payloads(layout: Layout, worktrees: Worktree[], now: number): Generato
         fix: remove(folder, debris),
       };
     }
+  }
+}
+
+const isMissing = (path: string): boolean => !lstatSync(path, { throwIfNoEntry: false });
+
+function isEmpty(path: string): boolean {
+  try {
+    return lstatSync(path).isDirectory() && readdirSync(path).length === 0;
+  } catch {
+    return false;
   }
 }
 
