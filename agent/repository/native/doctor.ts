@@ -10,9 +10,7 @@ import { isSnapshotId } from './format/names.ts';
 import { Directory, removeTree } from './fs/directory.ts';
 import { readIfThere } from './fs/files.ts';
 import type { Layout } from './layout.ts';
-
-/** Younger traces can be of a program that is still at work. */
-const SETTLED_MS = 60_000;
+import { FOREIGN_MS } from './repair.ts';
 
 interface Problem extends Omit<Finding, 'repaired'> {
   fix?: () => void | Promise<void>;
@@ -53,9 +51,10 @@ function readDescriptors(layout: Layout): Map<string, Descriptor | undefined> {
   return found;
 }
 
+/** Whether no program is at work there any more. */
 function settled(path: string, now: number): boolean {
   const stats = lstatSync(path, { throwIfNoEntry: false });
-  return stats !== undefined && now - Math.max(stats.mtimeMs, stats.ctimeMs) > SETTLED_MS;
+  return stats !== undefined && now - Math.max(stats.mtimeMs, stats.ctimeMs) > FOREIGN_MS;
 }
 
 function remove(parent: string, name: string): () => void {
@@ -127,10 +126,14 @@ function* payloads(layout: Layout, worktrees: Worktree[], now: number): Generato
     const payload = location.at(-1) ?? name;
     const folder = join(layout.volume, ...location.slice(0, -1));
     const path = join(folder, payload);
+    const missing = isMissing(path);
     const siblings = namesIn(folder).filter((n) => settled(join(folder, n), now));
-    const backups = siblings.filter((n) => n.startsWith(`${payload}.restore-backup-`));
+    // Moved back at once, it is where the restore found it.
+    const backups = (missing ? namesIn(folder) : siblings).filter((n) =>
+      n.startsWith(`${payload}.restore-backup-`),
+    );
     // Empty, it was made again by who mounts it: the backup is the only copy.
-    const lost = isMissing(path) || (backups.length > 0 && isEmpty(path));
+    const lost = missing || (backups.length > 0 && isEmpty(path));
     if (lost) {
       const [backup, ...more] = backups;
       const fix = backup && more.length === 0 ? () => renameSync(join(folder, backup), path) : undefined;

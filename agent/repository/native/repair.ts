@@ -12,7 +12,7 @@ import { interruptedRemovals, repairRemoval } from './remove.ts';
 import { interruptedRestores, repairRestore } from './restore.ts';
 
 /** The jvs binary takes no lease: its traces are debris only when nothing can be at work on them any more. */
-const FOREIGN_MS = 3_600_000;
+export const FOREIGN_MS = 3_600_000;
 
 export type RepairLog = Pick<Logger, 'info'>;
 
