@@ -15,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { manifest, quiet, TestVolume } from '../testing/volume.ts';
+import { IndexReader } from './index-file.ts';
 import { Layout } from './layout.ts';
 import { headOf, listSnapshots, listWorktrees } from './reader.ts';
 
@@ -112,6 +113,25 @@ test('writing to restored files does not reach the snapshot', async () => {
   expect(await engine.verify(first.snapshot_id, quiet)).toMatchObject({ payloadValid: true });
   const next = await engine.snapshot(ask, quiet);
   expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(manifest(volume.main));
+});
+
+test('the files that a restore brought back are known up to when its tree was whole, and not read again', async () => {
+  const { volume: made, engine, first } = await changedSince();
+  using volume = made;
+  const begun = join(volume.jvs, 'agent', 'restore', 'main.json');
+  const probe = join(volume.path, 'probe');
+  const step = (point: string) => {
+    if (point !== 'restore-staging') return;
+    // Until the volume's clock has ticked.
+    do writeFileSync(probe, '');
+    while (statSync(probe).ctimeMs <= statSync(begun).ctimeMs);
+  };
+  await engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, { ...quiet, step });
+  using index = IndexReader.open(join(volume.jvs, 'agent', 'index', 'main'));
+  const tickMs = 50;
+  expect(index?.header.racyFromMs).toBeGreaterThanOrEqual(
+    statSync(join(volume.main, 'dir/a')).ctimeMs - tickMs,
+  );
 });
 
 test('a damaged snapshot is not restored, and nothing changes', async () => {

@@ -2,7 +2,7 @@
 // repository first, checked against the snapshot's hash and synced; only then the worktree is touched, by
 // renames that a crash anywhere is repaired forward from.
 import { randomBytes } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { type Descriptor, RepositoryError } from '../repository.ts';
@@ -227,8 +227,9 @@ function stage(input: RestoreInput, places: Places, partial: boolean): void {
     ...(compression ? { decompress: compression.type } : {}),
   }).copy(source, target);
   target.setMetadata(source.stat(), source.fd);
-  // Until the tree is in place nobody else can write to it: its records are good up to now.
-  const racyFromMs = lstatSync(places.journal).ctimeMs - input.clockTickMs;
+  // Until the tree is in place nobody else can write to it, and this was the last change to it: its records are good
+  // up to now.
+  const racyFromMs = target.stat().ctimeMs - input.clockTickMs;
   index.finish({ version: 1, snapshotId: descriptor.snapshot_id, racyFromMs });
   const found = payloadHashOfIndex(places.index, hashedNames(layout));
   // The index of a part would make the rest be copied again.
