@@ -167,12 +167,14 @@ test.for([
   ['restore-advanced', 'new'],
   ['restore-done', 'new'],
 ])('killed at %s, a restore leaves the %s tree', async ([step = '', outcome]) => {
-  const { volume: made, first } = await withHistory();
+  const { volume: made, layout, first, second } = await withHistory();
   using volume = made;
   const before = manifest(volume.main);
   const restore = { worktree: 'main', snapshotId: first.snapshot_id };
   expect(await crash(volume, { restore }, step)).toBe('SIGKILL');
   expect(await oldOrNew(volume, before, first.snapshot_id)).toBe(outcome);
+  const pins = existsSync(layout.pins) ? readdirSync(layout.pins) : [];
+  expect(pins).toEqual(outcome === 'new' ? [`agent-${second.snapshot_id}.json`] : []);
 });
 
 test.for([

@@ -15,7 +15,7 @@ import {
 } from '../repository.ts';
 import { checkCompression } from './compression.ts';
 import { type Control, Meter } from './control.ts';
-import { deleteSnapshot, interruptedDeletions, readWorktrees } from './delete.ts';
+import { deleteSnapshot, interruptedDeletions } from './delete.ts';
 import { compareTrees, type Found } from './diff.ts';
 import { examine } from './doctor.ts';
 import { probe } from './engines.ts';
@@ -40,7 +40,7 @@ import {
 import { Layout } from './layout.ts';
 import { Lease } from './lease.ts';
 import { selectPaths } from './partial.ts';
-import { pinSideBranches } from './pins.ts';
+import { pin } from './pins.ts';
 import { readConfig } from './publish.ts';
 import { findByTag, getSnapshot, listSnapshots, noSnapshot, noWorktree } from './reader.ts';
 import { interruptedRemovals, removeWorktree } from './remove.ts';
@@ -173,7 +173,7 @@ export class Engine {
           control: lease.guard(control),
         });
         // What is newer than a restored snapshot is no ancestor of this one.
-        if (made !== before && parent !== config.latest_snapshot_id) await this.#pin();
+        if (made !== before && parent !== config.latest_snapshot_id) await pin(this.#layout);
         return made;
       }),
     );
@@ -247,7 +247,6 @@ export class Engine {
       lease,
       control: lease.guard(control),
     });
-    await this.#pin();
   }
 
   /** A snapshot of another volume becomes the first of this one, with the id and the files that it has there. */
@@ -286,7 +285,7 @@ export class Engine {
           if (!target) throw noSnapshot(id);
           begun = true;
           await deleteSnapshot(layout, target, all, lease.guard(control), evenHeads);
-          await this.#pin();
+          await pin(this.#layout);
         }),
       ),
     );
@@ -310,20 +309,13 @@ export class Engine {
     );
   }
 
-  /** In 0.4, history is a line: there are no side branches. */
-  async #pin(): Promise<void> {
-    if (this.#is04) return;
-    const heads = readWorktrees(this.#layout).flatMap((w) => w.head_snapshot_id ?? []);
-    pinSideBranches(this.#layout, await listSnapshots(this.#layout), heads);
-  }
-
   /** Without `repair` nothing is changed but what every writer repairs first. */
   async doctor(repairing: boolean): Promise<Finding[]> {
     return this.#attempt('examining the repository', () =>
       this.#change(LEASE_WAIT_MS, async () => {
         if (this.#is04) return examine04(this.#layout, this.#binary);
         const findings = await examine(this.#layout, repairing, Date.now());
-        if (repairing) await this.#pin();
+        if (repairing) await pin(this.#layout);
         return findings;
       }),
     );
@@ -370,6 +362,7 @@ export class Engine {
     if (hasDebris(this.#layout)) {
       try {
         await repair(this.#layout, Date.now(), log);
+        await pin(this.#layout);
       } catch (error) {
         throw new Unrepaired(asRepositoryError(error, 'repairing the repository'));
       }

@@ -3,10 +3,12 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Descriptor } from '../repository.ts';
+import { readWorktrees } from './delete.ts';
 import { indentedJson } from './format/json.ts';
 import { rfc3339 } from './format/time.ts';
 import { ensureDirectory, writeAtomic } from './fs/files.ts';
 import type { Layout } from './layout.ts';
+import { listSnapshots } from './reader.ts';
 
 const PREFIX = 'agent-';
 
@@ -38,4 +40,11 @@ export function pinSideBranches(layout: Layout, all: readonly Descriptor[], head
     };
     writeAtomic(join(layout.pins, file), indentedJson(pin));
   }
+}
+
+/** The same for what is on the volume now. In 0.4, history is a line: there are no side branches. */
+export async function pin(layout: Layout): Promise<void> {
+  if (layout.generation === '0.4') return;
+  const heads = readWorktrees(layout).flatMap((w) => w.head_snapshot_id ?? []);
+  pinSideBranches(layout, await listSnapshots(layout), heads);
 }
