@@ -10,6 +10,7 @@ import { appendAudit, auditHas } from './audit-log.ts';
 import { type Control, Meter } from './control.ts';
 import { rfc3339 } from './format/time.ts';
 import { serializeWorktree } from './format/worktree.ts';
+import { removeOtherAttributes } from './fs/attributes.ts';
 import { Directory, openPath } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
@@ -362,6 +363,8 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
     control.step('restore-entry');
   }
   for (const name of root.names()) if (!names.has(name)) setAside(root, name);
+  // First: what is read-only in the end keeps its attributes.
+  removeOtherAttributes(fresh.fd, root.fd);
   root.setMetadata(fresh.stat(), fresh.fd);
 }
 

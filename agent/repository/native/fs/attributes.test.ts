@@ -50,8 +50,12 @@ test('attributes, ACLs and nanoseconds go into a snapshot and come back', async 
   expect(attributes(volume.snapshotPath(second.snapshot_id))).toBe(attributes(volume.main));
   expect(attributes(copy)).toBe(before);
 
+  // The worktree's root stays, but not what it had no attribute of then.
+  run('setfattr', '-n', 'user.since', '-v', 'x', volume.main);
+  run('setfacl', '-m', 'u:1234:rwx,d:u:1234:rwx', volume.main);
   await engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, quiet);
   expect(attributes(volume.main)).toBe(before);
+  expect(statSync(volume.main).mode).toBe(statSync(copy).mode);
   expect(nanoseconds(at('file')) % 1_000_000_000n).toBe(123456789n);
   const packed = await engine.snapshot({ ...ask, compression: { type: 'zstd', level: 1 } }, quiet);
   await engine.fork({ snapshotId: packed.snapshot_id, name: 'exp' }, quiet);

@@ -53,6 +53,13 @@ export function writeAttributes(fd: number, attributes: Attributes, ofUser: bool
   }
 }
 
+/** Of those that a snapshot keeps, the ones that `from` has not. */
+export function removeOtherAttributes(from: number, to: number): void {
+  const kept = readAttributes(from);
+  for (const name of readAttributes(to).keys())
+    if (!kept.has(name)) libc()?.fremovexattr(to, terminated(name));
+}
+
 export function sameAttributes(a: number, b: number): boolean {
   const c = libc();
   if (!c) return true;

@@ -5,6 +5,7 @@ import { constants } from 'node:os';
 export interface Libc {
   flistxattr(fd: number, list: Buffer, size: bigint): bigint;
   fgetxattr(fd: number, name: Buffer, value: Buffer, size: bigint): bigint;
+  fremovexattr(fd: number, name: Buffer): number;
   fsetxattr(fd: number, name: Buffer, value: Buffer, size: bigint, flags: number): number;
   futimens(fd: number, times: Buffer): number;
   linkat(from: number, fromName: string, to: number, toName: string, flags: number): number;
@@ -31,6 +32,7 @@ export function libc(): Libc | undefined {
     const library = ffi?.dlopen(null, {
       flistxattr: { return: 'int64', arguments: ['int32', 'buffer', 'uint64'] },
       fgetxattr: { return: 'int64', arguments: ['int32', 'buffer', 'buffer', 'uint64'] },
+      fremovexattr: { return: 'int32', arguments: ['int32', 'buffer'] },
       fsetxattr: { return: 'int32', arguments: ['int32', 'buffer', 'buffer', 'uint64', 'int32'] },
       futimens: { return: 'int32', arguments: ['int32', 'buffer'] },
       linkat: { return: 'int32', arguments: ['int32', 'string', 'int32', 'string', 'int32'] },
