@@ -127,23 +127,22 @@ function* payloads(layout: Layout, worktrees: Worktree[], now: number): Generato
     const folder = join(layout.volume, ...location.slice(0, -1));
     const path = join(folder, payload);
     const missing = isMissing(path);
-    const siblings = namesIn(folder).filter((n) => settled(join(folder, n), now));
-    // Moved back at once, it is where the restore found it.
-    const backups = (missing ? namesIn(folder) : siblings).filter((n) =>
-      n.startsWith(`${payload}.restore-backup-`),
-    );
+    const siblings = namesIn(folder);
+    const backups = siblings.filter((n) => n.startsWith(`${payload}.restore-backup-`));
     // Empty, it was made again by who mounts it: the backup is the only copy.
     const lost = missing || (backups.length > 0 && isEmpty(path));
     if (lost) {
       const [backup, ...more] = backups;
-      const fix = backup && more.length === 0 ? () => renameSync(join(folder, backup), path) : undefined;
+      // A restore of nothing leaves an empty payload too, and may be at work.
+      const certain = backup && more.length === 0 && (missing || settled(join(folder, backup), now));
+      const fix = certain ? () => renameSync(join(folder, backup), path) : undefined;
       yield {
         category: 'worktree',
         severity: 'critical',
         description: fix
           ? `the files of worktree ${name} were moved to ${backup} by a restore that was stopped`
-          : more.length > 0
-            ? `the files of worktree ${name} are in one of ${backups.join(', ')}: move that to ${payload}`
+          : backup
+            ? `the files of worktree ${name} are in ${backups.join(' or ')}: move that to ${payload} if no restore is at work`
             : `the files of worktree ${name} are gone: restore a snapshot into it`,
         path,
         ...(fix ? { fix } : {}),
@@ -151,6 +150,7 @@ function* payloads(layout: Layout, worktrees: Worktree[], now: number): Generato
     }
     const copies = siblings.filter((n) => n.startsWith(`${payload}.restore-tmp-`));
     for (const debris of lost ? copies : [...copies, ...backups]) {
+      if (!settled(join(folder, debris), now)) continue;
       yield {
         category: 'debris',
         severity: 'warning',
