@@ -161,6 +161,28 @@ test('a full volume opens, and gets room by deleting', async () => {
   }
 });
 
+test('why an operation failed is told on a volume that takes nothing any more, too', async () => {
+  using volume = new TestVolume();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', volume.path]);
+  try {
+    const engine = volume.engine();
+    await engine.open();
+    const { snapshot_id: id } = await engine.snapshot(ask, quiet);
+    const step = (point: string) => {
+      if (point !== 'delete-intended') return;
+      execFileSync('sh', ['-c', 'cat /dev/zero > "$0/fill" 2>/dev/null || true', volume.main]);
+      throw new Error('the reason');
+    };
+    const failing = engine.delete({ id, evenHeads: true }, { ...quiet, step });
+    await expect(failing).rejects.toMatchObject({
+      reason: 'Internal',
+      message: expect.stringMatching(/the reason/),
+    });
+  } finally {
+    execFileSync('umount', [volume.path]);
+  }
+});
+
 // The whole of snapshot, restore, fork and delete against a model of what each snapshot held.
 type Step =
   | { do: 'write'; name: string; text: string }

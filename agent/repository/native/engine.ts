@@ -371,7 +371,7 @@ export class Engine {
       return await work(lease);
     } catch (error) {
       // What another repairs vanishes under our hands: its taking over is the reason, not that.
-      lease.confirm();
+      if (!lease.held) lease.confirm();
       throw error;
     }
   }
