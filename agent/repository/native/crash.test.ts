@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Operation } from '../testing/crash.ts';
+import { crashProgram } from '../testing/program.ts';
 import { manifest, quiet, TestVolume } from '../testing/volume.ts';
 import { Layout } from './layout.ts';
 import { headOf, listSnapshots, listWorktrees } from './reader.ts';
@@ -15,17 +13,7 @@ const RUNS = Number(process.env.JVS_CRASH_RUNS ?? 100);
 /** Most of a run is waiting for the disk. */
 const AT_ONCE = 4;
 
-// As one file it starts in half the time.
-const folder = mkdtempSync(join(tmpdir(), 'jvs-crash-'));
-const PROGRAM = join(folder, 'crash.mjs');
-await build({
-  entryPoints: [fileURLToPath(new URL('../testing/crash.ts', import.meta.url))],
-  outfile: PROGRAM,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-});
-afterAll(() => rmSync(folder, { recursive: true }));
+const PROGRAM = await crashProgram();
 
 /** Runs it so many times, a few at once. */
 async function repeatedly(times: number, run: () => Promise<void>): Promise<void> {

@@ -11,14 +11,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { Operation } from '../testing/crash.ts';
+import { crashProgram } from '../testing/program.ts';
 import { manifest, TestVolume } from '../testing/volume.ts';
 import { Layout } from './layout.ts';
 import { headOf, listSnapshots, listWorktrees } from './reader.ts';
 
-const PROGRAM = fileURLToPath(new URL('../testing/crash.ts', import.meta.url));
+const PROGRAM = await crashProgram();
 const snapshot: Operation = { snapshot: { worktree: 'main', origin: 'manual' } };
 
 /** As the agent's user, who is not root and owns all that the test does not give to others. */
@@ -153,6 +153,21 @@ test.for(['', 'restore-placing', 'restore-moved'])(
   },
 );
 
+test('a worktree whose root is of another who lets the agent write there is restored, and keeps its own mode', async () => {
+  const { volume: made, at, layout, id, restore } = await saved();
+  using volume = made;
+  done(volume, { snapshot: { worktree: 'main', origin: 'manual', paths: ['data/f'] } });
+  const part = (await headOf(layout, 'main')) ?? '';
+  chownSync(at(), 0, 0);
+  // Not even that is needed for a part further down.
+  done(volume, { restore: { worktree: 'main', snapshotId: part } });
+  chmodSync(at(), 0o777);
+  done(volume, restore);
+  expect(manifest(volume.main)).toEqual(manifest(volume.snapshotPath(id)));
+  expect(statSync(at()).mode & 0o777).toBe(0o777);
+  done(volume, snapshot);
+});
+
 /** As an init container that runs as root makes it. */
 function makeOthers(path: string): void {
   mkdirSync(path);
@@ -184,7 +199,11 @@ test('what can not be finished is told by who opens the volume, and nothing is b
   makeOthers(at('theirs'));
   const { unrepaired } = JSON.parse(done(volume, { open: true }));
   expect(unrepaired).toMatchObject({ reason: 'PermissionDenied', message: expect.stringMatching(/theirs/) });
-  refused(volume, snapshot, /what was begun before can not be finished: theirs belongs to user 0/);
+  refused(
+    volume,
+    snapshot,
+    /what was begun before can not be finished: theirs in worktree main belongs to user 0/,
+  );
   expect(await listSnapshots(layout)).toHaveLength(1);
   chmodSync(at('theirs'), 0o777);
   expect(JSON.parse(done(volume, { open: true })).unrepaired).toBeUndefined();

@@ -345,7 +345,8 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
         if (hasCode(error, 'EACCES', 'EPERM')) {
           // It is removed then: its mode does not matter any more.
           if (widen(directory, name) !== undefined) continue;
-          throw notMovable(`${Buffer.from(name, 'latin1')}`, directory.lstat(name)?.uid, error);
+          const place = `${Buffer.from(name, 'latin1')} in worktree ${entry.worktree}`;
+          throw notMovable(place, directory.lstat(name)?.uid, error);
         }
         if (!hasCode(error, 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'ENOTDIR')) throw error;
       }
@@ -365,7 +366,12 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
   for (const name of root.names()) if (!names.has(name)) setAside(root, name);
   // First: what is read-only in the end keeps its attributes.
   removeOtherAttributes(fresh.fd, root.fd);
-  root.setMetadata(fresh.stat(), fresh.fd);
+  try {
+    root.setMetadata(fresh.stat(), fresh.fd);
+  } catch (error) {
+    // Another's root keeps what it has.
+    if (!hasCode(error, 'EPERM')) throw error;
+  }
 }
 
 /**
@@ -431,7 +437,8 @@ function checkWay(layout: Layout, worktree: string, part: Selection | undefined)
   using root = openWorktree(volume, layout, worktree);
   const top = layout.payload(worktree).join('/');
   const walk = (directory: Directory, at: Selection, path: string): void => {
-    checkWritable(directory, `${top}/${path}`);
+    const moves = !part || [...at].some(([name, below]) => below === 'all' || !directory.lstat(name));
+    if (moves) checkWritable(directory, `${top}/${path}`);
     for (const [name, below] of at) {
       const there = directory.lstat(name);
       if (!there) continue;
