@@ -1,6 +1,6 @@
 // Extended attributes (ACLs and capabilities are such) and times to the nanosecond: Node has no function for them. Where
 // libc's can not be called, they are not kept.
-import { getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
 import { type Libc, libc } from './libc.ts';
 
 const LARGEST = 64 * 1024;
@@ -9,7 +9,7 @@ const OF_USER = /^user\./;
 const KEPT = /^(user\.|system\.posix_acl_(access|default)$|security\.capability$)/;
 
 /** What a filesystem or a process says of an attribute that it can not keep, or may not. */
-const UNABLE = ['EPERM', 'EINVAL', 'ENOTSUP'];
+const UNABLE = [constants.errno.EPERM, constants.errno.EINVAL, constants.errno.EOPNOTSUPP];
 
 let list: Buffer | undefined;
 
@@ -47,8 +47,11 @@ export function writeAttributes(fd: number, attributes: Attributes, ofUser: bool
   for (const [name, value] of attributes) {
     if (!KEPT.test(name) || OF_USER.test(name) !== ofUser) continue;
     if (c.fsetxattr(fd, terminated(name), value, BigInt(value.length), 0) === 0) continue;
-    const code = getSystemErrorName(-c.errno());
-    if (UNABLE.includes(code)) continue;
+    const errno = c.errno();
+    if (UNABLE.includes(errno)) continue;
+    const [code] = Object.entries(constants.errno).find(([, number]) => number === errno) ?? [
+      `errno ${errno}`,
+    ];
     throw Object.assign(new Error(`${code}: the attribute ${name} can not be set`), { code });
   }
 }
