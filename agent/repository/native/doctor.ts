@@ -109,6 +109,7 @@ function* leftovers(layout: Layout, now: number): Generator<Problem> {
 function* replaced(layout: Layout): Generator<Problem> {
   for (const folder of [layout.restores, layout.removals]) {
     for (const name of namesIn(folder)) {
+      if (!name.endsWith('.d')) continue;
       yield {
         category: 'debris',
         severity: 'warning',

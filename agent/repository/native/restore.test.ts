@@ -156,6 +156,19 @@ test('a snapshot whose descriptor was changed by hand is not restored', async ()
   expect(manifest(volume.main)).toEqual(before);
 });
 
+test('a restore that fails in the exchange says that it is half done, and is finished by the next operation', async () => {
+  const { volume: made, engine, first, tree } = await changedSince();
+  using volume = made;
+  const step = (point: string) => {
+    if (point === 'restore-entry') throw new Error('the reason');
+  };
+  const restore = engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, { ...quiet, step });
+  await expect(restore).rejects.toMatchObject({ message: expect.stringMatching(/in part only.*the reason/) });
+  const next = await engine.snapshot(ask, quiet);
+  expect(next.parent_id).toBe(first.snapshot_id);
+  expect(manifest(volume.main)).toEqual(tree);
+});
+
 test('a repeated request restores once', async () => {
   const { volume: made, engine, first, tree } = await changedSince();
   using volume = made;

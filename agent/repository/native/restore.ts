@@ -12,7 +12,7 @@ import { rfc3339 } from './format/time.ts';
 import { serializeWorktree } from './format/worktree.ts';
 import { removeOtherAttributes } from './fs/attributes.ts';
 import { Directory, openPath } from './fs/directory.ts';
-import { hasCode } from './fs/errors.ts';
+import { asRepositoryError, hasCode } from './fs/errors.ts';
 import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
 import { IndexWriter, payloadHashOfIndex } from './index-file.ts';
@@ -113,7 +113,15 @@ export async function bringBack(input: RestoreInput): Promise<void> {
     if (lease.held) discardStaging(places);
     throw error;
   }
-  await complete(layout, places, control);
+  try {
+    await complete(layout, places, control);
+  } catch (cause) {
+    // Another who took over finishes it.
+    if (!lease.held || !existsSync(places.journal)) throw cause;
+    const { reason, message } = asRepositoryError(cause, 'exchanging the files');
+    const text = `worktree ${worktree} is restored in part only, and the rest follows when it can: ${message}`;
+    throw new RepositoryError(reason, text, { cause });
+  }
 }
 
 const eventOf = { restore: 'restore', fork: 'worktree_fork' } as const;
