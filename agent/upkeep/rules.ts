@@ -34,7 +34,7 @@ export const rulesSchema = z.object({
   finalSnapshot: z._default(z.boolean(), false),
   allowMassPrune: z.boolean(),
   /** Only on the volume: of what was asked for since, nothing is in `requests`. */
-  writtenAt: z.optional(z.string()),
+  writtenAt: z.optional(z.iso.datetime()),
 });
 export type Rules = z.infer<typeof rulesSchema>;
 

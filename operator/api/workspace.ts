@@ -230,7 +230,7 @@ export const workspaceSpecSchema = z
     }),
     finalSnapshot: z.boolean().default(false).meta({
       description:
-        'Takes a snapshot when your containers have exited, before the pod goes, and when one was killed for its memory or crashed.',
+        'Takes a snapshot when your containers have exited, before the pod goes, and when one was killed for its memory or crashed. Of several pods only the primary takes one.',
     }),
     reclaimPolicy: z
       .enum(['Retain', 'Delete'])
