@@ -29,6 +29,11 @@ export async function readState<T>(
 export const isDamage = (error: unknown): boolean =>
   error instanceof SyntaxError || error instanceof z.core.$ZodError;
 
+/** An error of the disk may pass. One that does not is damage too: the agent is not to stand still for it. */
+const PATIENCE_MS = 5 * 60_000;
+/** That is no error of the file's. */
+const OF_PROCESS = ['EMFILE', 'ENFILE', 'ENOMEM'];
+
 /** Files of JSON. One that is damaged costs what it held, is set aside, and said. */
 export class StateStore {
   /** Names of files that were damaged, and of where they are now. */
@@ -36,26 +41,48 @@ export class StateStore {
   readonly #volume: string;
   readonly #log: Logger;
   readonly #saved = new Map<string, string>();
+  /** Since when they can not be read, by name; monotonic ms. */
+  readonly #unreadable = new Map<string, number>();
+  readonly #patienceMs: number;
   #failing = false;
 
-  constructor(volume: string, log: Logger) {
+  constructor(volume: string, log: Logger, { patienceMs = PATIENCE_MS } = {}) {
     this.#volume = volume;
     this.#log = log;
+    this.#patienceMs = patienceMs;
   }
 
-  /** As `readState`, but undefined where there is only a damaged one. */
+  /** As `readState`, but undefined where there is only a damaged one, and one that can not be read for minutes is. */
   async load<T>(name: string, schema: z.ZodMiniType<T>): Promise<T | undefined> {
     try {
-      return await readState(this.#volume, name, schema);
+      const state = await readState(this.#volume, name, schema);
+      this.#unreadable.delete(name);
+      return state;
     } catch (err) {
-      if (!isDamage(err)) throw err;
+      const damaged = isDamage(err);
+      if (!damaged && this.#mayPass(name, err)) throw err;
       const path = pathOf(this.#volume, name);
       const aside = `${path}.damaged`;
+      try {
+        await rename(path, aside);
+      } catch {
+        // The next save replaces what is damaged. Of a disk that does nothing at all nothing is known.
+        if (!damaged) throw err;
+      }
       this.#log.error({ err, path, aside }, 'a state file is damaged: going on without it');
-      await rename(path, aside).catch(() => {}); // the next save replaces it anyway
+      this.#unreadable.delete(name);
       this.damaged.push({ name, path: aside });
       return undefined;
     }
+  }
+
+  #mayPass(name: string, error: unknown): boolean {
+    const { code = '' } = (error as Error).cause as NodeJS.ErrnoException;
+    if (OF_PROCESS.includes(code)) return true;
+    const now = performance.now();
+    const since = this.#unreadable.get(name) ?? now;
+    this.#unreadable.set(name, since);
+    return now - since < this.#patienceMs;
   }
 
   /**

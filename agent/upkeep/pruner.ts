@@ -54,12 +54,27 @@ export class Pruner {
     }
   }
 
-  /** Deletes one by one until `until` or the signal, while the plan `stands`; whether that was all. */
+  /** Whether it would go by these rules too, as far as the volume is known. */
+  dooms(id: string, rules: Rules, notes: Notes): boolean {
+    const { snapshots, worktrees } = this.#options.volume.state;
+    try {
+      const { doomed } = planPrune(snapshots, worktrees, notes, rules, this.#options.clock.now());
+      return doomed.some((one) => one.id === id);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return false;
+    }
+  }
+
+  /**
+   * Deletes one by one until `until` or the signal, those that still go when their turn comes; whether that was all.
+   * `prepare` is run before each.
+   */
   async prune(
     { doomed }: PrunePlan,
     until: Date | undefined,
     signal: AbortSignal,
-    stands: () => boolean,
+    { prepare, goes }: { prepare: () => Promise<void>; goes: (id: string) => boolean },
   ): Promise<boolean> {
     if (!doomed.length) return true;
     const { volume, executor, journal, meters, clock, log } = this.#options;
@@ -71,8 +86,9 @@ export class Pruner {
     try {
       for (const { id, reasons } of doomed) {
         if (signal.aborted || (until && clock.now() >= until)) return false;
+        await prepare();
         try {
-          await executor.delete(id, stands);
+          await executor.delete(id, () => goes(id));
           meters.pruned.add(1);
           log.info({ snapshot: id, reasons }, 'snapshot pruned');
         } catch (error) {
@@ -80,6 +96,7 @@ export class Pruner {
           if (!(error instanceof RepositoryError)) throw error;
           if (error.reason === 'NotFound') continue;
           all = false;
+          if (error.reason === 'Aborted' && !goes(id)) continue;
           log.warn({ err: error, snapshot: id }, 'snapshot not pruned');
           if (error.reason === 'Aborted' || error.transient) return false;
           // Somebody has just restored it, say: the others can go all the same.

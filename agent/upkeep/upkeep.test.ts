@@ -253,6 +253,18 @@ test('what is pinned, or needed by a Restore, while its deletion waits for its t
   expect(repository.disk.slice(0, 2).map(({ snapshot_id }) => snapshot_id)).toEqual([pinned, needed]);
 });
 
+test('rules that change all the time, and say nothing of what goes, hold nothing up', async () => {
+  repository.disk.push(...Array.from({ length: 5 }, () => fakeDescriptor()));
+  const kept = repository.disk.slice(-2);
+  const { executor } = start();
+  const change = (pin: string) =>
+    executor.setDesired(desired({ retention: keepTwo, allowMassPrune: true, pinned: [pin] }));
+  let changes = 0;
+  executor.asked.subscribe(() => change(`${changes++}`));
+  change('first');
+  await vi.waitFor(() => expect(repository.disk).toEqual(kept), within);
+});
+
 test('what is pinned during the scheduled snapshot before it is not deleted by the rules of before', async () => {
   repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
   const [pinned = '', doomed] = repository.disk.map(({ snapshot_id }) => snapshot_id);

@@ -199,7 +199,7 @@ export class Upkeep {
     }
     if (!this.#loaded) await this.#load();
     const rules = this.#rules ?? noRules;
-    if (this.#rules && !isSame(this.#rules, this.#written)) await this.#write(this.#rules);
+    await this.#keepRules();
     await this.#sayDamage();
     if (executor.hooks.frozen) executor.thaw();
 
@@ -227,6 +227,10 @@ export class Upkeep {
     await this.#scheduler.load();
     await this.#verifier.load();
     this.#loaded = true;
+  }
+
+  async #keepRules(): Promise<void> {
+    if (this.#rules && !isSame(this.#rules, this.#written)) await this.#write(this.#rules);
   }
 
   async #write(rules: Rules): Promise<void> {
@@ -259,8 +263,6 @@ export class Upkeep {
   async #prune(until: Date | undefined, signal: AbortSignal): Promise<void> {
     this.#pruneAt = this.#now() + retentionIntervalMs;
     const rules = this.#rules ?? noRules;
-    // While one waits for its turn, a pin may come, say: then what goes is planned anew.
-    const stands = () => this.#pruneAt > 0;
     if (this.#rules && this.#rules !== this.#written) await this.#write(this.#rules);
     const plan = await this.#pruner.tryPlan(rules, this.#verifier.results);
     const { decisions = [], doomed = [], held = 0 } = plan ?? {};
@@ -271,7 +273,12 @@ export class Upkeep {
     };
     this.#reasons = new Map(decisions.flatMap(({ id, keep, reasons }) => (keep ? [[id, reasons]] : [])));
     this.#set({ status: { ...this.#view.status, heldDeletions: held }, notes: this.#annotate() });
-    if (!plan || (await this.#pruner.prune(plan, until, signal, stands))) return;
+    if (!plan) return;
+    const prepare = () => this.#keepRules();
+    // While one waits for its turn, a pin may come, say.
+    const goes = (id: string) =>
+      this.#pruneAt > 0 || this.#pruner.dooms(id, this.#rules ?? noRules, this.#verifier.results);
+    if (await this.#pruner.prune(plan, until, signal, { prepare, goes })) return;
     this.#pruneAt = Math.min(this.#pruneAt, this.#now() + lookAgainMs);
   }
 
