@@ -36,9 +36,9 @@ function servingFacts(authority: X509Certificate, cert: string, key: string): Ce
   }
 }
 
-/** An IPv6 address can be written in many ways, and is read in another one than people's. */
+/** An IPv6 address can be written in many ways, and is read in another one than people's. One with a zone is no name. */
 export const canonicalName = (name: string): string =>
-  isIPv6(name) ? new URL(`http://[${name}]`).hostname.slice(1, -1) : name;
+  isIPv6(name) && !name.includes('%') ? new URL(`http://[${name}]`).hostname.slice(1, -1) : name;
 
 const validityOf = ({ validFromDate, validToDate }: X509Certificate): Validity => ({
   notBefore: validFromDate,

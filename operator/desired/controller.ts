@@ -60,9 +60,15 @@ export function createDesiredController({
   informers.pods.onChange((_, now, before) => enqueueLabelled(now ?? before));
   transfers.onChange((workspace) => controller.enqueue(workspace));
   agents.onChange((workspace) => {
-    // What was asked of them ends with a term, and the next one may be this process's too.
-    if (watched.has(workspace) || !agents.desiredOf(workspace)) controller.enqueue(workspace);
+    if (watched.has(workspace) || isUnasked(workspace)) controller.enqueue(workspace);
   });
+
+  /** What was asked of agents ends with a term, and the next one may be this process's too. */
+  function isUnasked(key: string): boolean {
+    const workspace = informers.workspaces.get(key);
+    if (!workspace || workspace.metadata.deletionTimestamp || !isReadable(workspace)) return false;
+    return !agents.desiredOf(key);
+  }
 
   async function reconcile(key: string, signal: AbortSignal): Promise<Result> {
     const workspace = informers.workspaces.get(key);

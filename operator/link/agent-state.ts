@@ -41,6 +41,8 @@ export class AgentState {
   #snapshots = new SnapshotSet();
   #arriving: SnapshotSet | undefined;
   #inventoryComplete = false;
+  /** One has come whole. */
+  #told = false;
   /** The inventory that arrives was begun before it was asked for anew. */
   #outdated = false;
   #requests: ReadonlyMap<string, RequestUpdate> = new Map();
@@ -80,14 +82,17 @@ export class AgentState {
 
   /** What it has told of the volume may be old: absence means nothing until it has told all of it again. */
   recount(): void {
-    // An agent begins to tell of it as soon as it is connected, before it can have been asked anew.
-    this.#outdated = this.#arriving !== undefined || !this.#inventoryComplete;
+    // An agent begins to tell of it as soon as it is connected and has it open, before it can have been asked anew.
+    const begun = !this.#inventoryComplete && !this.#status?.problem;
+    this.#outdated = this.#arriving !== undefined || begun;
     this.#inventoryComplete = false;
     this.#view = undefined;
   }
 
+  /** As it was told before; or as soon as it has been told at all. */
   takeAtItsWord(): void {
-    this.#inventoryComplete = true;
+    this.#outdated = false;
+    this.#inventoryComplete = this.#told;
     this.#view = undefined;
   }
 
@@ -133,6 +138,7 @@ export class AgentState {
     const first = !this.#inventoryComplete;
     this.#snapshots = now;
     this.#arriving = undefined;
+    this.#told = true;
     this.#inventoryComplete = !this.#outdated;
     this.#outdated = false;
     const different = [...differences(before, now)];

@@ -203,6 +203,28 @@ describe('roles', () => {
     expect(registry.primary(WS)?.inventoryComplete).toBe(true);
   });
 
+  it('where it has told of nothing yet, that is no word', () => {
+    const b = join('b', { role: 'ROLE_STANDBY' });
+    for (let waited = 0; waited <= RECOUNT_MS; waited += 10_000) {
+      now += 10_000;
+      b.say({ status: {} });
+      registry.tick();
+    }
+    expect(registry.primary(WS)?.inventoryComplete).toBe(false);
+    b.say({ inventory: { snapshots: [], last: true } });
+    expect(registry.primary(WS)?.inventoryComplete).toBe(true);
+  });
+
+  it('a standby that opens the volume when it is primary tells of it once', () => {
+    want('u1');
+    const a = join('a');
+    const b = join('b');
+    b.say({ status: { problem: 'The repository is being opened', problemReason: 'Starting' } });
+    registry.left(a.session);
+    b.say({ inventory: { snapshots: [], last: true } });
+    expect(registry.primary(WS)?.inventoryComplete).toBe(true);
+  });
+
   it('a new pod of the same name does not inherit it', () => {
     const a = join('a');
     join('b');

@@ -1,4 +1,5 @@
 // The parts of the controller that no plan decides: what it does first, and what it remembers.
+import { setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parseSnapshot, type Snapshot } from '../api/snapshot.ts';
@@ -47,6 +48,7 @@ class World {
           throw new ApiError('POST', 403, { reason: 'Forbidden', message: 'exceeded quota' });
         this.snapshots.set(name, object as Snapshot);
       },
+      mergePatch: async () => {},
       delete: async (_: unknown, { name }: Snapshot['metadata']) => void this.snapshots.delete(name),
     } as unknown as KubeClient;
     const log = quietLog();
@@ -102,6 +104,15 @@ test('a quota that shows nothing new is said', async () => {
   );
 });
 
+test('what has gone from the volume makes room, too, and is not kept by the quota that it uses up', async () => {
+  for (const n of [1, 2]) world.show(n);
+  world.agents.set(key, agentOf([3, 4].map((n) => onDisk(n))));
+  await vi.waitFor(
+    () => expect([...world.snapshots.keys()].sort()).toEqual([3, 4].map((n) => `ws-${idAt(n)}`)),
+    { ...within, timeout: 25_000 },
+  );
+});
+
 test('a notice is an event once, and not again when the API server has forgotten it', async () => {
   const notice = (id: string) => ({ id, time: null, warning: true, reason: 'SnapshotMissed', message: id });
   const say = (...ids: string[]) =>
@@ -113,7 +124,9 @@ test('a notice is an event once, and not again when the API server has forgotten
   world.clock.advance(3_600_000);
   say('a', 'b');
   await vi.waitFor(() => expect(told()).toEqual(['b']), within);
-  world.agents.set(key, undefined);
+  // As after a reconnect: it begins with none.
+  say();
+  await turn();
   say('a', 'b', 'c');
   await vi.waitFor(() => expect(told()).toEqual(['b', 'c']), within);
 });

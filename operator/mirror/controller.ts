@@ -6,6 +6,7 @@ import { assertReadable, isReadable } from '../api/parse.ts';
 import { type Snapshot, snapshots } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { Informers } from '../informers.ts';
+import { limits } from '../link/agent-state.ts';
 import type { Agents, ConnectedAgent } from '../link/agents.ts';
 import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
@@ -39,7 +40,7 @@ export function createMirrorController(dependencies: Dependencies): Controller {
   /** Since when ids are missing, by workspace; epoch ms. */
   const missingSince = new Map<string, Map<string, number>>();
   const lastSeen = new Map<string, ConnectedAgent | undefined>();
-  /** Notices that the agent still has and that are events already, by workspace. */
+  /** The latest notices that are events already, by workspace. */
   const told = new Map<string, Set<string>>();
   const controller = new Controller({ name: 'mirror', reconcile, workers, log });
 
@@ -77,15 +78,18 @@ export function createMirrorController(dependencies: Dependencies): Controller {
       await client.delete(snapshots, metadata, { uid, resourceVersion, signal });
       meters.removed.inc({ reason: 'Window' });
     }
+    const result = remember(key, plan.missing);
     for (const snapshot of plan.create) await create(workspace, snapshot, signal);
-    return remember(key, plan.missing);
+    return result;
   }
 
   /** An agent has its last notices for as long as they fit, and the API server forgets events after an hour. */
   function passOnNotices(key: string, workspace: Workspace, agent: ConnectedAgent): void {
-    const before = told.get(key);
-    told.set(key, new Set(agent.notices.keys()));
-    const notices = [...agent.notices.values()].filter(({ id }) => !before?.has(id));
+    const before = told.get(key) ?? new Set();
+    const notices = [...agent.notices.values()].filter(({ id }) => !before.has(id));
+    // More than an agent has: it begins anew with each stream, and tells them one by one.
+    const ids = [...before, ...notices.map(({ id }) => id)];
+    told.set(key, new Set(ids.slice(-2 * limits.notices)));
     notices.sort(
       (a, b) =>
         (a.time?.seconds ?? 0) - (b.time?.seconds ?? 0) || (a.time?.nanos ?? 0) - (b.time?.nanos ?? 0),

@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import { expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { parseRestore, type Restore } from '../api/restore.ts';
 import { parseWorkspace } from '../api/workspace.ts';
 import type { Informers } from '../informers.ts';
@@ -8,66 +8,110 @@ import { createMeters } from '../metrics.ts';
 import { agentOf, FakeAgents, idAt, onDisk } from '../mirror/testing.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import type { EventRecorder } from '../runtime/events.ts';
+import type { ChangeHandler } from '../runtime/informer.ts';
 import { createRestoreController } from './controller.ts';
 
-test('an outcome stays as it was written while the cache is behind', async () => {
-  const metadata = { namespace: 'team', name: 'r', uid: 'r1' };
-  const started = { phase: 'InProgress', snapshotID: idAt(1), worktree: 'main' };
-  const cached = parseRestore({
+const metadata = { namespace: 'team', name: 'r', uid: 'r1' };
+const restoreOf = (spec: object, more: object = {}): Restore =>
+  parseRestore({
     metadata: { ...metadata, resourceVersion: '1' },
-    spec: { workspace: 'ws', snapshotID: idAt(1) },
-    status: started,
+    spec: { workspace: 'ws', ...spec },
+    ...more,
   });
-  const workspace = parseWorkspace({ metadata: { namespace: 'team', name: 'ws', uid: 'w' }, spec: {} });
-  let live: Restore = cached;
-  let version = 1;
-  let looks = 0;
-  let changed = (_key: string, _now?: Restore, _before?: Restore): void => {};
-  const informers = {
-    restores: {
-      get: () => {
-        looks += 1;
-        return cached;
-      },
-      byIndex: () => [cached],
-      onChange: (handler: typeof changed) => {
-        changed = handler;
-      },
-    },
-    workspaces: { get: () => workspace, onChange: () => {} },
-    snapshots: { get: () => undefined, byIndex: () => [], onChange: () => {} },
-  } as unknown as Informers;
-  const client = {
-    applyStatus: async (_: unknown, { status }: Restore) => {
-      version += 1;
-      live = { ...live, metadata: { ...metadata, resourceVersion: `${version}` }, status };
-      return live;
-    },
-  } as unknown as KubeClient;
-  const agents = new FakeAgents();
-  const meters = createMeters(new Registry());
-  const events = { emit: () => {} } as unknown as EventRecorder;
-  const controller = createRestoreController({ client, informers, agents, events, meters, log: quietLog() });
-  const stop = new AbortController();
-  const running = controller.start(stop.signal);
 
-  const done = {
-    uid: 'r1',
-    phase: 'PHASE_DONE',
-    reason: '',
-    message: '',
-    bytesDone: 1,
-    bytesTotal: 1,
-  } as const;
-  const requests = new Map([['r1', { ...done, preRestoreSnapshotId: '' }]]);
-  agents.set('team/ws', agentOf([onDisk(1)], { requests }));
-  await vi.waitFor(() => expect(live.status?.phase).toBe('Completed'), 10_000);
-  const first = live;
-  const before = looks;
-  changed('team/r', cached);
-  await vi.waitFor(() => expect(looks).toBeGreaterThan(before), 10_000);
+/** An API server with a Restore, and a cache that sees of it what it is told to. */
+class World {
+  readonly agents = new FakeAgents();
+  readonly meters = createMeters(new Registry());
+  /** All that it ever was, oldest first. */
+  readonly versions: Restore[];
+  cached: Restore;
+  /** How often the controller has looked. */
+  looks = 0;
+  #changed: ChangeHandler<Restore> = () => {};
+
+  constructor(restore: Restore) {
+    this.versions = [restore];
+    this.cached = restore;
+  }
+
+  get live(): Restore {
+    return this.versions.at(-1) ?? this.cached;
+  }
+
+  start(signal: AbortSignal): Promise<void> {
+    const workspace = parseWorkspace({ metadata: { namespace: 'team', name: 'ws', uid: 'w' }, spec: {} });
+    const informers = {
+      restores: {
+        get: () => {
+          this.looks += 1;
+          return this.cached;
+        },
+        byIndex: () => [this.cached],
+        onChange: (handler: ChangeHandler<Restore>) => {
+          this.#changed = handler;
+        },
+      },
+      workspaces: { get: () => workspace, onChange: () => {} },
+      snapshots: { get: () => undefined, byIndex: () => [], onChange: () => {} },
+    } as unknown as Informers;
+    const write = async (change: Partial<Restore>): Promise<Restore> => {
+      const resourceVersion = `${this.versions.length + 1}`;
+      const now = { ...this.live, ...change };
+      this.versions.push({ ...now, metadata: { ...now.metadata, resourceVersion } });
+      return this.live;
+    };
+    const client = {
+      apply: (_: unknown, { metadata }: Restore) =>
+        write({ metadata: { ...this.live.metadata, ...metadata } }),
+      applyStatus: (_: unknown, { status }: Restore) => write(status ? { status } : {}),
+    } as unknown as KubeClient;
+    const events = { emit: () => {} } as unknown as EventRecorder;
+    const { agents, meters } = this;
+    return createRestoreController({ client, informers, agents, events, meters, log: quietLog() }).start(
+      signal,
+    );
+  }
+
+  say(phase: 'PHASE_DONE' | 'PHASE_FAILED'): void {
+    const said = { uid: 'r1', phase, reason: 'NotFound', message: '', bytesDone: 1, bytesTotal: 1 } as const;
+    const requests = new Map([['r1', { ...said, preRestoreSnapshotId: '' }]]);
+    this.agents.set('team/ws', agentOf([onDisk(1)], { requests }));
+  }
+
+  /** The cache has `restore`; resolves when the controller has looked at it. */
+  async see(restore: Restore): Promise<void> {
+    this.cached = restore;
+    const before = this.looks;
+    this.#changed('team/r', restore, restore);
+    await vi.waitFor(() => expect(this.looks).toBeGreaterThan(before), 10_000);
+  }
+}
+
+let stop = new AbortController();
+afterEach(() => stop.abort());
+
+test.for<[what: string, phase: 'PHASE_DONE' | 'PHASE_FAILED', restore: Restore]>([
+  [
+    'done',
+    'PHASE_DONE',
+    restoreOf({ snapshotID: idAt(1) }, { status: { phase: 'InProgress', snapshotID: idAt(1) } }),
+  ],
+  [
+    'refused as soon as it has its finalizer',
+    'PHASE_FAILED',
+    restoreOf({ snapshotID: idAt(1), newWorktree: 'exp', deletionPolicy: 'Delete' }),
+  ],
+])('while the cache is behind, an outcome stays as it was written: %s', async ([, phase, restore]) => {
+  const world = new World(restore);
+  stop = new AbortController();
+  const running = world.start(stop.signal);
+  world.say(phase);
+  await vi.waitFor(() => expect(world.live.status?.phase).toMatch(/Completed|Failed/), 10_000);
+  const { live } = world;
+  for (const older of world.versions.slice(0, -1)) await world.see(older);
   stop.abort();
   await running;
-  expect(live).toBe(first);
-  expect((await meters.restores.get()).values).toMatchObject([{ value: 1 }]);
+  expect(world.live).toBe(live);
+  expect((await world.meters.restores.get()).values).toMatchObject([{ value: 1 }]);
 });

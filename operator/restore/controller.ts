@@ -8,7 +8,7 @@ import type { Agents } from '../link/agents.ts';
 import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
-import type { EventRecorder } from '../runtime/events.ts';
+import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
 import { addFinalizer, removeFinalizer } from '../runtime/finalizer.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
 import { planStatus } from './plan.ts';
@@ -31,8 +31,8 @@ export function createRestoreController(dependencies: Dependencies): Controller 
   const { client, informers, agents, events, meters, log } = dependencies;
   /** Epoch ms, by Restore. */
   const lastWrite = new Map<string, number>();
-  /** Version of what the cache had when its status was written. */
-  const outdated = new Map<string, string>();
+  /** Versions that have been written over, by Restore: while the cache still has one of them, it is behind. */
+  const outdated = new Map<string, readonly (string | undefined)[]>();
   const controller = new Controller({ name: 'restore', reconcile, workers: 4, log });
 
   informers.restores.onChange((key, now, before) => {
@@ -63,11 +63,12 @@ export function createRestoreController(dependencies: Dependencies): Controller 
       outdated.delete(key);
       return;
     }
-    assertReadable(restore, (message) => events.emit(restore, 'Warning', 'Unreadable', message));
+    assertReadable(restore, (message) => tellUnreadable(events, restore, message));
     const { name, uid, resourceVersion = '' } = restore.metadata;
     // What was written is on its way here, and calls again.
-    if (outdated.get(key) === resourceVersion) return;
-    if (!restore.metadata.deletionTimestamp) await keepFinalizer(restore, signal);
+    if (outdated.get(key)?.includes(resourceVersion)) return;
+    let kept: string | undefined;
+    if (!restore.metadata.deletionTimestamp) kept = await keepFinalizer(restore, signal);
     // One that was begun is told of to its end, so that what it made can go with it.
     else if (restore.status?.phase !== 'InProgress') return;
 
@@ -96,18 +97,19 @@ export function createRestoreController(dependencies: Dependencies): Controller 
       { fieldManager, signal },
     );
     lastWrite.set(key, Date.now());
-    if (written.metadata.resourceVersion !== resourceVersion) outdated.set(key, resourceVersion);
+    const { resourceVersion: now } = written.metadata;
+    if (now !== (kept ?? resourceVersion)) outdated.set(key, [resourceVersion, kept]);
     meters.statusWrites.inc({ kind: 'Restore' });
     if (outcome) meters.restores.inc({ outcome: plan.status.phase === 'Completed' ? 'completed' : 'failed' });
     if (plan.event) events.emit(restore, plan.event.type, plan.event.reason, plan.event.message);
   }
 
-  /** Before anything is asked for. */
-  async function keepFinalizer(restore: Restore, signal: AbortSignal): Promise<void> {
+  /** Before anything is asked for. The version that it leaves, where it changes something. */
+  async function keepFinalizer(restore: Restore, signal: AbortSignal): Promise<string | undefined> {
     const has = restore.metadata.finalizers?.includes(finalizer) ?? false;
-    if (has === needsFinalizer(restore)) return;
-    if (has) await removeFinalizer(client, restores, restore, finalizer, { fieldManager, signal });
-    else await addFinalizer(client, restores, restore, finalizer, { fieldManager, signal });
+    if (has === needsFinalizer(restore)) return undefined;
+    const change = has ? removeFinalizer : addFinalizer;
+    return await change(client, restores, restore, finalizer, { fieldManager, signal });
   }
 
   return controller;

@@ -212,6 +212,13 @@ export class EventRecorder {
   }
 }
 
+/** Once for each version of the object, however often it is looked at. */
+export function tellUnreadable(events: EventRecorder, object: KubeObject, message: string): void {
+  const { uid, resourceVersion } = object.metadata;
+  const happening = { id: `unreadable ${uid} ${resourceVersion}`, at: new Date() };
+  events.emitOnce(object, 'Warning', 'Unreadable', message, happening);
+}
+
 function seriesOf({ count, lastTime }: Series): Pick<Event, 'series'> {
   return count > 1 ? { series: { count, lastObservedTime: microTime(lastTime) } } : {};
 }

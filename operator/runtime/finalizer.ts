@@ -3,20 +3,25 @@ import type { CallOptions, KubeClient } from './client.ts';
 import { ApiError } from './errors.ts';
 import type { Applied, KubeObject, ObjectMeta, Resource } from './types.ts';
 
-/** Gives up whatever else `fieldManager` has applied to the object itself; its status is another matter. */
+/**
+ * Gives up whatever else `fieldManager` has applied to the object itself; its status is another matter. Returns the
+ * object's new version.
+ */
 export async function addFinalizer<T extends KubeObject>(
   client: KubeClient,
   resource: Resource<T>,
   { metadata: { name, namespace, uid } }: T,
   finalizer: string,
   options: { fieldManager: string } & CallOptions,
-): Promise<void> {
+): Promise<string | undefined> {
   const applied: { metadata: ObjectMeta } = { metadata: { name, namespace, uid, finalizers: [finalizer] } };
-  await client.apply(resource, applied as Applied<T>, options);
+  const after = await client.apply(resource, applied as Applied<T>, options);
+  return after.metadata.resourceVersion;
 }
 
 /**
- * Whoever put it there: a backup that was restored has it as its own. Success when the object is gone.
+ * Whoever put it there: a backup that was restored has it as its own. Returns the object's new version; undefined, and
+ * success, when it is gone.
  * @throws ApiError Conflict when the object has changed since it was read
  */
 export async function removeFinalizer<T extends KubeObject>(
@@ -25,12 +30,15 @@ export async function removeFinalizer<T extends KubeObject>(
   { metadata }: T,
   finalizer: string,
   options: { fieldManager: string } & CallOptions,
-): Promise<void> {
+): Promise<string | undefined> {
   const { resourceVersion } = metadata;
   const finalizers = metadata.finalizers?.filter((one) => one !== finalizer) ?? [];
   try {
-    await client.mergePatch(resource, metadata, { metadata: { resourceVersion, finalizers } }, options);
+    const patch = { metadata: { resourceVersion, finalizers } };
+    const after = await client.mergePatch(resource, metadata, patch, options);
+    return after.metadata.resourceVersion;
   } catch (error) {
     if (!ApiError.is(error, 'NotFound')) throw error;
+    return undefined;
   }
 }

@@ -9,7 +9,7 @@ import type { Meters } from '../metrics.ts';
 import { ownerUid } from '../restore/request.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
-import type { EventRecorder } from '../runtime/events.ts';
+import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
 import { addFinalizer, removeFinalizer } from '../runtime/finalizer.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
 import { planSnapshot } from './plan.ts';
@@ -33,8 +33,8 @@ export function createSnapshotController(dependencies: Dependencies): Controller
   const { client, informers, agents, events, meters, log } = dependencies;
   /** Epoch ms, by Snapshot. */
   const lastWrite = new Map<string, number>();
-  /** The resourceVersion that has been written over, by Snapshot: while the cache still has it, it is behind. */
-  const outdated = new Map<string, string>();
+  /** Versions that have been written over, by Snapshot: while the cache still has one of them, it is behind. */
+  const outdated = new Map<string, readonly (string | undefined)[]>();
   const lastSeen = new Map<string, ConnectedAgent | undefined>();
   const controller = new Controller({ name: 'snapshot', reconcile, workers: 16, log });
 
@@ -81,11 +81,11 @@ export function createSnapshotController(dependencies: Dependencies): Controller
       outdated.delete(key);
       return;
     }
-    assertReadable(snapshot, (message) => events.emit(snapshot, 'Warning', 'Unreadable', message));
+    assertReadable(snapshot, (message) => tellUnreadable(events, snapshot, message));
     const { name, uid, resourceVersion = '' } = snapshot.metadata;
     // What was written is on its way here, and calls again.
-    if (outdated.get(key) === resourceVersion) return;
-    await keepFinalizer(snapshot, signal);
+    if (outdated.get(key)?.includes(resourceVersion)) return;
+    const kept = await keepFinalizer(snapshot, signal);
     const { namespace } = refOf(key);
     const workspaceKey = `${namespace}/${snapshot.spec.workspace}`;
     const plan = planSnapshot(
@@ -107,7 +107,8 @@ export function createSnapshotController(dependencies: Dependencies): Controller
       { fieldManager, signal },
     );
     lastWrite.set(key, Date.now());
-    if (written.metadata.resourceVersion !== resourceVersion) outdated.set(key, resourceVersion);
+    const { resourceVersion: now } = written.metadata;
+    if (now !== (kept ?? resourceVersion)) outdated.set(key, [resourceVersion, kept]);
     meters.statusWrites.inc({ kind: 'Snapshot' });
     if (plan.event) events.emit(snapshot, plan.event.type, plan.event.reason, plan.event.message);
   }
@@ -123,12 +124,12 @@ export function createSnapshotController(dependencies: Dependencies): Controller
     return (lastWrite.get(key) ?? 0) + (details ? detailInterval : writeInterval) - Date.now();
   }
 
-  /** Before anything is asked for. */
-  async function keepFinalizer(snapshot: Snapshot, signal: AbortSignal): Promise<void> {
+  /** Before anything is asked for. The version that it leaves, where it changes something. */
+  async function keepFinalizer(snapshot: Snapshot, signal: AbortSignal): Promise<string | undefined> {
     const has = snapshot.metadata.finalizers?.includes(finalizer) ?? false;
-    if (has === needsFinalizer(snapshot)) return;
-    if (has) await removeFinalizer(client, snapshots, snapshot, finalizer, { fieldManager, signal });
-    else await addFinalizer(client, snapshots, snapshot, finalizer, { fieldManager, signal });
+    if (has === needsFinalizer(snapshot)) return undefined;
+    const change = has ? removeFinalizer : addFinalizer;
+    return await change(client, snapshots, snapshot, finalizer, { fieldManager, signal });
   }
 
   return controller;

@@ -14,7 +14,7 @@ import { isMaintenance } from '../maintenance/pod.ts';
 import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
-import type { EventRecorder } from '../runtime/events.ts';
+import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
 import { configMaps, type Event, type Pod } from '../runtime/resources.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
 import type { Transfers } from '../transfer/transfers.ts';
@@ -114,7 +114,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       lastWrite.delete(key);
       return;
     }
-    assertReadable(workspace, (message) => events.emit(workspace, 'Warning', 'Unreadable', message));
+    assertReadable(workspace, (message) => tellUnreadable(events, workspace, message));
     const observed = observe(key, workspace);
     const refusals: Finding[] = [];
     const attempt = async (type: Parameters<typeof refusalOf>[0], work: () => Promise<void>) => {
