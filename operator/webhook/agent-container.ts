@@ -162,9 +162,12 @@ function environment(stated: Container | undefined, parts: AgentParts): Env {
 const given = (name: string, value: string | number | undefined): Env =>
   value === undefined ? [] : [{ name, value: String(value) }];
 
+/** Agents take no longer. */
+const longestShutdownGrace = 3600;
+
 /** Seconds that the agent takes to finish what runs: the rest is for it to give up, roll back and say so. */
 const shutdownGrace = (graceSeconds: number): number =>
-  graceSeconds - Math.min(10, Math.ceil(graceSeconds / 3));
+  Math.min(longestShutdownGrace, graceSeconds - Math.min(10, Math.ceil(graceSeconds / 3)));
 
 /** The environment of `container` with `entries` in front, where later ones may refer to them. Stated values win. */
 export function withEnv(container: Container | undefined, entries: Env): Env {

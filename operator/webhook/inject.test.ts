@@ -151,6 +151,7 @@ describe('the grace period', () => {
     [undefined, '20'],
     [30, '20'],
     [600, '590'],
+    [86_400, '3600'],
     [5, '3'],
     [1, '0'],
     [0, '0'],
@@ -214,6 +215,24 @@ describe('mounts', () => {
     expect(
       refused({ ...spec, containers: [...spec.containers, { name: 'b' }] }, { 'jvs.io/containers': 'b' }),
     ).toBe('accepted');
+  });
+
+  test('another volume that would hide a root of the workspace is refused, below it there may be one', () => {
+    const workspace = workspaceNamed('ws', { historyAccess: 'ReadWrite' });
+    const told = (mountPath: string) => {
+      const containers = [{ name: 'app', volumeMounts: [{ name: 'data', mountPath }] }];
+      return refused({ containers, volumes: [{ name: 'data', emptyDir: {} }] }, {}, workspace);
+    };
+    for (const root of ['main', 'worktrees', '.jvs'])
+      expect(told(`/workspace/${root}`)).toMatch(/is taken by volume data/);
+    expect(told('/workspace/main/cache')).toBe('accepted');
+  });
+
+  test('the volume is not to be read-only', () => {
+    const persistentVolumeClaim = { claimName: 'jvs-ws', readOnly: true };
+    expect(refused({ volumes: [{ name: 'jvs-workspace', persistentVolumeClaim }] })).toMatch(
+      /^volume jvs-workspace is stated otherwise/,
+    );
   });
 
   test('another volume of one of the names is refused', () => {

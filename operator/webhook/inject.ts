@@ -12,7 +12,7 @@ import {
 import { type PodOptions, parseAnnotations } from './annotations.ts';
 import { protectAgent, protectHistory } from './protect.ts';
 import { Refusal } from './refusal.ts';
-import { claimVolume, userMounts, withMounts, withVolumes, worktreePath } from './volumes.ts';
+import { claimVolume, rootsOf, userMounts, withMounts, withVolumes, worktreePath } from './volumes.ts';
 
 export interface Injection {
   pod: Pod;
@@ -65,7 +65,7 @@ export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig)
       ? {
           ...container,
           env: withEnv(container, env),
-          volumeMounts: withMounts(container, mounts, mountAdvice),
+          volumeMounts: withMounts(container, mounts, mountAdvice, rootsOf(workspace)),
         }
       : container;
 

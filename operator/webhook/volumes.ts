@@ -25,7 +25,8 @@ export function withVolumes(stated: readonly Volume[], needed: readonly Volume[]
     if (!same) return true;
     const kind = Object.keys(volume).find((key) => key !== 'name') ?? '';
     const claim = ({ persistentVolumeClaim }: Volume) => persistentVolumeClaim?.claimName;
-    if (Object.hasOwn(same, kind) && claim(same) === claim(volume)) return false;
+    const { readOnly } = same.persistentVolumeClaim ?? {};
+    if (Object.hasOwn(same, kind) && claim(same) === claim(volume) && !readOnly) return false;
     throw new Refusal(
       `volume ${volume.name} is stated otherwise than the JVS operator needs it: name yours differently`,
     );
@@ -48,23 +49,33 @@ export function userMounts({ spec }: Workspace): VolumeMount[] {
   ];
 }
 
+/** What of the volume a user's container sees below `spec.mountPath`, whether each is a mount of its own or not. */
+export const rootsOf = ({ spec }: Workspace): string[] =>
+  ['main', 'worktrees', '.jvs'].map((root) => `${spec.mountPath}/${root}`);
+
 /**
- * The mounts of `container` with `needed` added. Another volume at one of these paths is refused, not left alone: the
- * container would work on files that nobody snapshots, and nobody would notice.
+ * The mounts of `container` with `needed` added. Another volume at one of these paths, or at one of `roots`, is refused,
+ * not left alone: the container would work on files that nobody snapshots, and nobody would notice.
  */
 export function withMounts(
   container: Pick<Container, 'name' | 'volumeMounts'>,
   needed: readonly VolumeMount[],
   advice: string,
+  roots: readonly string[] = [],
 ): VolumeMount[] {
   const stated = container.volumeMounts ?? [];
+  const statedAt = (path: string) => stated.find(({ mountPath }) => posix.resolve('/', mountPath) === path);
+  const taken = ({ mountPath, name }: VolumeMount) =>
+    new Refusal(`container ${container.name}: mountPath ${mountPath} is taken by volume ${name}; ${advice}`);
   const missing = needed.filter((mount) => {
-    const same = stated.find(({ mountPath }) => posix.resolve('/', mountPath) === mount.mountPath);
+    const same = statedAt(mount.mountPath);
     if (!same) return true;
     if (same.name === mount.name && (same.subPath ?? '') === (mount.subPath ?? '')) return false;
-    throw new Refusal(
-      `container ${container.name}: mountPath ${same.mountPath} is taken by volume ${same.name}; ${advice}`,
-    );
+    throw taken(same);
   });
+  for (const root of roots) {
+    const other = statedAt(root);
+    if (other && other.name !== workspaceVolume) throw taken(other);
+  }
   return [...stated, ...missing];
 }
