@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { type HealthServer, startHealthServer } from './server.ts';
 
+const checks = { started: () => undefined, ready: () => undefined, metrics: () => '' };
 let server: HealthServer | undefined;
 afterEach(async () => server?.close());
 
@@ -24,8 +27,19 @@ test('a probe passes or says why not', async () => {
   expect(await ask('/metrics')).toEqual([200, 'jvs_agent_connected 1\n']);
 });
 
+test('who holds many connections open keeps no probe out', async () => {
+  server = await startHealthServer(0, checks);
+  const { port } = server;
+  const idle = Array.from({ length: 100 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  await Promise.all(idle.map((socket) => once(socket, 'connect')));
+  for (let i = 0; i < 3; i++) {
+    const { status } = await fetch(`http://127.0.0.1:${port}/livez`, { headers: { connection: 'close' } });
+    expect(status).toBe(200);
+  }
+  for (const socket of idle) socket.destroy();
+});
+
 test('a port that is taken is an error', async () => {
-  const checks = { started: () => undefined, ready: () => undefined, metrics: () => '' };
   server = await startHealthServer(0, checks);
   await expect(startHealthServer(server.port, checks)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

@@ -1,6 +1,6 @@
 // What the kubelet and Prometheus ask, on a port of its own: the debug API is on the loopback, where they do not come.
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 
 export interface HealthChecks {
   /** Why it is not so (yet), for who reads the probe's event; undefined when it is. */
@@ -13,6 +13,19 @@ export interface HealthChecks {
 export interface HealthServer {
   port: number;
   close(): Promise<void>;
+}
+
+const mostConnections = 64;
+
+/** Whoever holds many open is hung up on, oldest first: the kubelet's is the newest. */
+function keepNewest(server: Server): void {
+  const open = new Set<Socket>();
+  server.on('connection', (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    const [oldest] = open;
+    if (open.size > mostConnections) oldest?.destroy();
+  });
 }
 
 /** On all addresses; any free port for 0. Rejects when the port can not be had. */
@@ -34,7 +47,7 @@ export async function startHealthServer(port: number, checks: HealthChecks): Pro
     response.writeHead(known ? (problem === undefined ? 200 : 503) : 404, { 'content-type': 'text/plain' });
     response.end(`${problem ?? 'ok'}\n`);
   });
-  server.maxConnections = 64;
+  keepNewest(server);
   server.headersTimeout = 5000;
   server.requestTimeout = 5000;
   await new Promise<void>((resolve, reject) => {
