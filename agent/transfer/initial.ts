@@ -127,7 +127,7 @@ export class InitialSnapshot {
     const { store, path, holder, log, wanted } = this.#options;
     const { snapshotId } = initial;
     // Written first: a snapshot that is there without it is of a volume that was kept.
-    await store.write('initial', { phase: 'copying', snapshotId });
+    await store.write('initial', { phase: 'copying', snapshotId, wanted });
     const say = (message: string) => tell({ reason: 'CopyingInitialSnapshot', message });
     say(`Copying snapshot ${snapshotId} (${wanted}) from ${initial.address}`);
     let said = 0;

@@ -22,6 +22,16 @@ test.each<[string, Partial<Facts>, string]>([
   ['what was begun goes on', { marker: copying, empty: false }, 'receive'],
   ['what was received is restored', { marker: copying, received: true, empty: false }, 'restore'],
   ['that needs no source any more', { marker: copying, received: true, initial: undefined }, 'restore'],
+  [
+    'what another Workspace of the volume had received is not what this one wants',
+    { marker: { ...copying, wanted: 'other' }, received: true, empty: false },
+    'receive',
+  ],
+  [
+    'what this one had received is',
+    { marker: { ...copying, wanted: 'golden' }, received: true, empty: false },
+    'restore',
+  ],
   ['nobody said where it is', { initial: undefined }, 'wait'],
   ['a standby waits for the primary', { primary: false }, 'wait'],
   ['a standby does not restore', { primary: false, marker: copying, received: true }, 'wait'],

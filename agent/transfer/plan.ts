@@ -6,6 +6,8 @@ import type { Initial } from '../../shared/proto/gen/jvs/link/v1/Initial.ts';
 export const markerSchema = z.object({
   phase: z.enum(['copying', 'done']),
   snapshotId: z.string(),
+  /** The Snapshot that it is of. */
+  wanted: z.optional(z.string()),
 });
 export type Marker = z.infer<typeof markerSchema>;
 
@@ -41,7 +43,9 @@ export function planStep({ wanted, marker, received, empty, initial, primary }: 
       message: `spec.initialSnapshot: waiting for the operator, or for the primary pod of the workspace, to bring ${wanted}`,
     };
   }
-  if (marker && received) return { type: 'restore', snapshotId: marker.snapshotId };
+  // What an earlier Workspace of the volume wanted may be there too.
+  const isWanted = marker?.wanted === undefined || marker.wanted === wanted;
+  if (marker && received && isWanted) return { type: 'restore', snapshotId: marker.snapshotId };
   if (!initial) {
     return {
       type: 'wait',

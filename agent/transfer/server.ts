@@ -4,6 +4,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type Metadata, Server, ServerCredentials, type ServerWritableStream, status } from '@grpc/grpc-js';
+import { bindAll } from '../../shared/bind.ts';
 import type { ChunkInput } from '../../shared/proto/gen/jvs/transfer/v1/Chunk.ts';
 import type { FetchRequest } from '../../shared/proto/gen/jvs/transfer/v1/FetchRequest.ts';
 import type { ItemInput } from '../../shared/proto/gen/jvs/transfer/v1/Item.ts';
@@ -57,11 +58,7 @@ export class TransferServer {
     const handlers: TransferHandlers = { Fetch: (call) => void started?.fetch(call) };
     server.addService(loadTransfer().Transfer.service, handlers);
     const pair = { cert_chain: Buffer.from(cert), private_key: Buffer.from(key) };
-    const bound = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(`[::]:${port}`, ServerCredentials.createSsl(null, [pair]), (error, number) =>
-        error ? reject(error) : resolve(number),
-      );
-    });
+    const { bound } = await bindAll(server, port, ServerCredentials.createSsl(null, [pair]));
     started = new TransferServer(server, new Layout(volume), bound, sha256);
     return started;
   }

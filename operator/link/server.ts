@@ -1,5 +1,6 @@
 // The operator's end of the link: gRPC over TLS, for agents that dial in. Only the leader has it started.
 import { Server, type ServerOptions, status } from '@grpc/grpc-js';
+import { bindAll } from '../../shared/bind.ts';
 import type { Logger } from '../../shared/log.ts';
 import { loadLink } from '../../shared/proto/load.ts';
 import type { CertificateSource } from '../certs/source.ts';
@@ -84,7 +85,7 @@ export class LinkServer {
     const server = new Server(serverOptions);
     server.addService(service(), { Connect: (call: Call) => this.#accept(call) });
     const { port = 8443 } = this.#options;
-    const { address, bound } = await this.#bind(server, port);
+    const { address, bound } = await bindAll(server, port, this.#credentials);
     const timer = setInterval(() => {
       this.#registry.tick();
       this.#recheck();
@@ -129,21 +130,6 @@ export class LinkServer {
     this.#connections.add(connection);
     connection.signal.addEventListener('abort', () => this.#connections.delete(connection), { once: true });
     void connection.serve();
-  }
-
-  /** IPv6 and IPv4 on one socket where the node has both. */
-  async #bind(server: Server, port: number): Promise<{ address: string; bound: number }> {
-    const bind = (host: string) =>
-      new Promise<{ address: string; bound: number }>((resolve, reject) => {
-        server.bindAsync(`${host}:${port}`, this.#credentials, (error, bound) =>
-          error ? reject(error) : resolve({ address: `${host}:${bound}`, bound }),
-        );
-      });
-    try {
-      return await bind('[::]');
-    } catch {
-      return await bind('0.0.0.0');
-    }
   }
 
   #retire(pod: { namespace: string; name: string }, uid: string | undefined): void {
