@@ -120,11 +120,11 @@ export class TransferServer {
     };
     await write({
       descriptor: await readFile(layout.descriptor(snapshotId), 'utf8'),
-      storedBytes: storedBytes(layout, descriptor),
+      storedBytes: await storedBytes(layout, descriptor, signal),
     });
     let items: ItemInput[] = [];
     let bytes = 0;
-    for (const item of exportSnapshot(layout, descriptor, { entry, offset })) {
+    for await (const item of exportSnapshot(layout, descriptor, { entry, offset }, signal)) {
       items.push(toWire(item));
       bytes += wireSize(item);
       if (bytes < chunk.bytes && items.length < chunk.items) continue;

@@ -1,5 +1,6 @@
 // Reads a published snapshot for another volume. Its files are sent as they are stored, compressed ones too.
 import { fstatSync, readSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
 import { type Descriptor, RepositoryError } from '../repository.ts';
 import { READY } from './format/payload.ts';
 import { readAttributes } from './fs/attributes.ts';
@@ -9,40 +10,69 @@ import type { Position, TransferItem } from './transfer.ts';
 
 const CHUNK = 256 * 1024;
 const zeros = Buffer.alloc(CHUNK);
+/** Where looking at a file is slow, who waits for the first or the next one would else take the process for dead; ms. */
+const TURN_MS = 50;
 
-/** From `from` on. Holds no more than a piece of a file and the names of a branch. @throws RepositoryError */
-export function* exportSnapshot(
+/**
+ * From `from` on. Holds no more than a piece of a file and the names of a branch.
+ * @throws RepositoryError, and why `signal` was aborted
+ */
+export async function* exportSnapshot(
   layout: Layout,
   descriptor: Descriptor,
   from: Position,
-): Generator<TransferItem, void, undefined> {
+  signal?: AbortSignal,
+): AsyncGenerator<TransferItem, void, undefined> {
   using root = Directory.open(layout.snapshot(descriptor.snapshot_id));
   const walk = new Walk(from, (descriptor.agent?.hard_links ?? 0) > 0);
-  yield* walk.contents(root, '');
-  yield* walk.leave(root, '');
+  yield* givingWay(walk.contents(root, ''), signal);
+  yield* givingWay(walk.leave(root, ''), signal);
 }
 
-/** What the snapshot's files take on disk, bytes, a file of several names counted once. */
-export function storedBytes(layout: Layout, descriptor: Descriptor): number {
+/** What the snapshot's files take on disk, bytes, a file of several names counted once. @throws why it was aborted */
+export async function storedBytes(
+  layout: Layout,
+  descriptor: Descriptor,
+  signal?: AbortSignal,
+): Promise<number> {
   const counted = (descriptor.agent?.hard_links ?? 0) > 0 ? new Set<number | bigint>() : undefined;
-  let bytes = 0;
-  const walk = (directory: Directory, prefix: string): void => {
+  function* sizes(directory: Directory, prefix: string): Generator<number> {
     for (const name of namesOf(directory, prefix)) {
       const entry = directory.lstat(name);
       if (entry?.kind === 'file') {
         const inode = counted && entry.nlink > 1 ? directory.inode(name, entry) : undefined;
-        if (inode === undefined || !counted?.has(inode)) bytes += Math.min(entry.allocated, entry.size);
+        const isCounted = inode !== undefined && counted?.has(inode);
+        yield isCounted ? 0 : Math.min(entry.allocated, entry.size);
         if (inode !== undefined) counted?.add(inode);
       }
       if (entry?.kind !== 'dir') continue;
       using below = directory.openDirectory(name);
-      walk(below, name);
+      yield* sizes(below, name);
     }
-  };
+  }
   using root = Directory.open(layout.snapshot(descriptor.snapshot_id));
-  walk(root, '');
+  let bytes = 0;
+  for await (const size of givingWay(sizes(root, ''), signal)) bytes += size;
   return bytes;
 }
+
+/** What `steps` gives, and now and then a turn of the event loop. A step can have nothing to give. */
+async function* givingWay<T>(
+  steps: Iterable<T | undefined>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void, undefined> {
+  let since = performance.now();
+  for (const step of steps) {
+    if (performance.now() - since > TURN_MS) {
+      await turn();
+      signal?.throwIfAborted();
+      since = performance.now();
+    }
+    if (step !== undefined) yield step;
+  }
+}
+
+type Step = TransferItem | undefined;
 
 class Walk {
   readonly #from: Position;
@@ -55,13 +85,13 @@ class Walk {
     this.#links = hardLinks ? new Map() : undefined;
   }
 
-  *contents(directory: Directory, prefix: string): Generator<TransferItem, void, undefined> {
+  *contents(directory: Directory, prefix: string): Generator<Step, void, undefined> {
     for (const name of namesOf(directory, prefix)) {
       const path = prefix + name;
       const entry = present(directory, name, path);
       switch (entry.kind) {
         case 'dir': {
-          if (this.#begin()) yield { entry: { kind: 'dir', path } };
+          yield this.#begin() ? { entry: { kind: 'dir', path } } : undefined;
           using below = directory.openDirectory(name);
           yield* this.contents(below, `${path}/`);
           break;
@@ -70,7 +100,10 @@ class Walk {
           yield* this.#file(directory, name, path, entry);
           break;
         case 'symlink': {
-          if (!this.#begin()) break;
+          if (!this.#begin()) {
+            yield undefined;
+            break;
+          }
           const { uid, gid } = entry;
           const [target, mtimeNs] = [directory.readlink(name), directory.mtimeNs(name)];
           yield { entry: { kind: 'symlink', path, target, uid, gid, mtimeNs } };
@@ -83,10 +116,13 @@ class Walk {
   }
 
   /** The directories below, then this one. */
-  *leave(directory: Directory, path: string): Generator<TransferItem, void, undefined> {
+  *leave(directory: Directory, path: string): Generator<Step, void, undefined> {
     for (const name of namesOf(directory, path)) {
       const child = path === '' ? name : `${path}/${name}`;
-      if (present(directory, name, child).kind !== 'dir') continue;
+      if (present(directory, name, child).kind !== 'dir') {
+        yield undefined;
+        continue;
+      }
       using below = directory.openDirectory(name);
       yield* this.leave(below, child);
     }
@@ -94,21 +130,19 @@ class Walk {
       yield { entry: { kind: 'leave', path, ...metadataOf(directory.fd, directory.stat()) } };
   }
 
-  *#file(
-    directory: Directory,
-    name: string,
-    path: string,
-    entry: Entry,
-  ): Generator<TransferItem, void, undefined> {
+  *#file(directory: Directory, name: string, path: string, entry: Entry): Generator<Step, void, undefined> {
     const inode = this.#links && entry.nlink > 1 ? directory.inode(name, entry) : undefined;
     const first = inode === undefined ? undefined : this.#links?.get(inode);
     if (first !== undefined) {
-      if (this.#begin()) yield { entry: { kind: 'link', path, first } };
+      yield this.#begin() ? { entry: { kind: 'link', path, first } } : undefined;
       return;
     }
     if (inode !== undefined) this.#links?.set(inode, path);
     const resumed = this.#next === this.#from.entry;
-    if (!this.#begin()) return;
+    if (!this.#begin()) {
+      yield undefined;
+      return;
+    }
     using file = new OpenFile(directory, name);
     const stat = statOf(file.fd);
     if (stat.kind !== 'file') throw damaged(path, 'changed its kind');

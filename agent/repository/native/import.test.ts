@@ -78,9 +78,9 @@ const sender = (volume: TestVolume, descriptor: Descriptor, until = Number.POSIT
   const layout = new Layout(volume.path);
   return async function* fetch(from: Position): AsyncGenerator<Received> {
     const text = readFileSync(layout.descriptor(descriptor.snapshot_id), 'utf8');
-    yield { descriptor: text, storedBytes: storedBytes(layout, descriptor) };
+    yield { descriptor: text, storedBytes: await storedBytes(layout, descriptor) };
     let count = 0;
-    for (const item of exportSnapshot(layout, descriptor, from)) {
+    for await (const item of exportSnapshot(layout, descriptor, from)) {
       if (count++ >= until) throw new Error('the connection broke');
       yield item;
     }

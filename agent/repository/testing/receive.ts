@@ -16,9 +16,9 @@ const die = () => process.kill(process.pid, 'SIGKILL');
 
 async function* fetch(from: Position): AsyncGenerator<Received> {
   const text = readFileSync(layout.descriptor(snapshotId), 'utf8');
-  yield { descriptor: text, storedBytes: storedBytes(layout, descriptor) };
+  yield { descriptor: text, storedBytes: await storedBytes(layout, descriptor) };
   let count = 0;
-  for (const item of exportSnapshot(layout, descriptor, from)) {
+  for await (const item of exportSnapshot(layout, descriptor, from)) {
     if (count++ >= Number(dieAt)) die();
     yield item;
   }
