@@ -204,7 +204,7 @@ async function retention(args: Arguments, { engine, layout, control }: Opened): 
     plan = planPrune(snapshots, await listWorktrees(layout), notes, asked, new Date());
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    throw new UsageError(cause.message, { cause });
+    throw new RepositoryError('InvalidArgument', `${by}: ${cause.message}`, { cause });
   }
   const { decisions, doomed, held } = plan;
   const apply = args.flag('apply');
@@ -249,7 +249,7 @@ async function stateOf<T>({ volume }: Layout, name: string, schema: ZodMiniType<
   } catch (cause) {
     if (!isDamage(cause)) throw new RepositoryError('Internal', (cause as Error).message, { cause });
     const message = `.jvs/agent/${name}.json is damaged: an agent sets it aside when it starts; where none runs, move it away`;
-    throw new RepositoryError('DamagedRepository', message, { cause });
+    throw new RepositoryError('Internal', message, { cause });
   }
 }
 

@@ -192,6 +192,7 @@ export class Upkeep {
     if (executor.role === 'ROLE_STANDBY') {
       // The primary goes on with what is on the volume; whoever is it next begins with that.
       this.#loaded = false;
+      this.#verifier.unload();
       this.#written = undefined;
       this.#reasons = new Map();
       this.#set({ status: {}, notes: this.#annotate() });

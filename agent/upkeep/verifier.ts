@@ -68,6 +68,11 @@ export class Verifier {
     return this.#results;
   }
 
+  /** Another agent writes the results down from now on. */
+  unload(): void {
+    this.#loaded = false;
+  }
+
   async load(): Promise<void> {
     this.#results = resultsOf(await this.#options.store.load('verify', resultsSchema));
     this.#loaded = true;

@@ -228,6 +228,18 @@ describe('mounts', () => {
     expect(told('/workspace/main/cache')).toBe('accepted');
   });
 
+  test('containers that may mount are warned of, where the history is read-only', () => {
+    const containers = [
+      { name: 'dind', securityContext: { privileged: true } },
+      { name: 'fuse', securityContext: { capabilities: { add: ['SYS_ADMIN'] } } },
+      { name: 'app' },
+    ];
+    const warned = (of: typeof workspace) =>
+      injectAgent(podWith({ containers }), of, agentConfig).warnings.map((text) => text.split(' ')[1]);
+    expect(warned(workspace)).toEqual(['dind', 'fuse']);
+    expect(warned(workspaceNamed('ws', { historyAccess: 'ReadWrite' }))).toEqual([]);
+  });
+
   test('the volume is not to be read-only', () => {
     const persistentVolumeClaim = { claimName: 'jvs-ws', readOnly: true };
     expect(refused({ volumes: [{ name: 'jvs-workspace', persistentVolumeClaim }] })).toMatch(

@@ -10,7 +10,7 @@ import {
   withEnv,
 } from './agent-container.ts';
 import { type PodOptions, parseAnnotations } from './annotations.ts';
-import { protectAgent, protectHistory } from './protect.ts';
+import { privilegeWarnings, protectAgent, protectHistory } from './protect.ts';
 import { Refusal } from './refusal.ts';
 import { claimVolume, rootsOf, userMounts, withMounts, withVolumes, worktreePath } from './volumes.ts';
 
@@ -43,7 +43,8 @@ export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig)
   const chosen = choose([...users, ...later], early, options);
   const everyUser = [...users, ...early, ...later];
   protectAgent(spec, everyUser);
-  if (workspace.spec.historyAccess === 'ReadOnly') protectHistory(spec, everyUser, workspace.metadata.name);
+  const isProtected = workspace.spec.historyAccess === 'ReadOnly';
+  if (isProtected) protectHistory(spec, everyUser, workspace.metadata.name);
 
   const mounting = [...users, ...later].filter(({ name }) => chosen.has(name));
   const agent = completeAgent(stated, {
@@ -82,7 +83,12 @@ export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig)
     injected.securityContext = { ...securityContext, fsGroupChangePolicy: 'OnRootMismatch' };
   return {
     pod: { ...pod, spec: injected },
-    warnings: [...options.warnings, ...fsGroupWarning(injected), ...graceWarning(injected, workspace)],
+    warnings: [
+      ...options.warnings,
+      ...(isProtected ? privilegeWarnings(everyUser) : []),
+      ...fsGroupWarning(injected),
+      ...graceWarning(injected, workspace),
+    ],
   };
 }
 

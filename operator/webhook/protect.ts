@@ -22,6 +22,21 @@ export function protectAgent(spec: PodSpec, users: readonly Container[]): void {
   }
 }
 
+/** Of who may do anything on the node there is nothing to refuse: what they may do to the history is said. */
+export function privilegeWarnings(users: readonly Container[]): string[] {
+  return users
+    .filter(({ securityContext: context }) => {
+      const added = context?.capabilities?.add ?? [];
+      return (
+        context?.privileged || added.some((name) => ['ALL', 'SYS_ADMIN', 'CAP_SYS_ADMIN'].includes(name))
+      );
+    })
+    .map(
+      ({ name }) =>
+        `container ${name} may mount (privileged, or capability SYS_ADMIN): historyAccess ReadOnly does not keep it from changing snapshots`,
+    );
+}
+
 const allow = 'or set historyAccess: ReadWrite in the Workspace';
 
 /**
