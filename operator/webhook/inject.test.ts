@@ -383,6 +383,21 @@ describe('fsGroup', () => {
 describe('annotations', () => {
   const agent = (annotations: Record<string, string>) => agentOf(inject(podWith({}, { annotations })));
 
+  test('a LimitRange, which comes before, decides nothing for the agent; what its author states does', () => {
+    const stated = {
+      name: 'jvs-agent',
+      image: 'own',
+      resources: { requests: { cpu: '100m', memory: '1Gi' }, limits: { cpu: '1', memory: '128Mi' } },
+    };
+    const said = 'LimitRanger plugin set: cpu request for container app';
+    const annotations = {
+      'kubernetes.io/limit-ranger': `${said}; memory request for container jvs-agent; cpu, memory limit for container jvs-agent`,
+    };
+    const spec = inject(podWith({ containers: [stated] }, { annotations }));
+    const { requests, limits } = agentConfig.resources;
+    expect(agentOf(spec).resources).toEqual({ requests: { ...requests, cpu: '100m' }, limits });
+  });
+
   test('override image, log level and resources', () => {
     const changed = agent({
       'jvs.io/agent-image': `localhost:5000/a/jvs-agent:dev@sha256:${'a'.repeat(64)}`,

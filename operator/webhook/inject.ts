@@ -10,6 +10,7 @@ import {
   withEnv,
 } from './agent-container.ts';
 import { type PodOptions, parseAnnotations } from './annotations.ts';
+import { limitRangeAnnotation, withoutLimitRange } from './limit-range.ts';
 import { privilegeWarnings, protectAgent, protectHistory } from './protect.ts';
 import { Refusal } from './refusal.ts';
 import { claimVolume, rootsOf, userMounts, withMounts, withVolumes, worktreePath } from './volumes.ts';
@@ -32,7 +33,8 @@ export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig)
   const inits = spec.initContainers ?? [];
   const users = spec.containers.filter((container) => !isAgent(container));
   const agentIndex = inits.findIndex(isAgent);
-  const stated = inits[agentIndex] ?? spec.containers.find(isAgent);
+  const given = inits[agentIndex] ?? spec.containers.find(isAgent);
+  const stated = given && withoutLimitRange(given, pod.metadata.annotations?.[limitRangeAnnotation]);
   // Without another container the agent is the pod, for a pod has to have one that is no init container.
   const alone = users.length === 0;
 
