@@ -91,6 +91,17 @@ test('it is the agent alone, and none that replicas counts', () => {
   expect(spec?.initContainers).toBeUndefined();
 });
 
+test('it runs as the agent does that the template has itself', () => {
+  const own = { name: 'jvs-agent', securityContext: { runAsUser: 7000 } };
+  const app = { name: 'app', securityContext: { runAsUser: 4000 } };
+  const pod = maintenancePod(
+    workspaceOf({ template: { spec: { initContainers: [own], containers: [app] } } }),
+  );
+  expect(injectAgent(pod, workspace, agentConfig).pod.spec?.containers).toMatchObject([
+    { name: 'jvs-agent', securityContext: { runAsUser: 7000 } },
+  ]);
+});
+
 test('it runs where the workspace runs, as who owns the files, with the same annotations for agents', () => {
   const template = {
     metadata: {

@@ -55,13 +55,19 @@ function placementOf(spec: PodSpec): Omit<PodSpec, 'containers'> {
   return { securityContext, serviceAccountName, imagePullSecrets, ...wheres };
 }
 
-/** As the webhook chooses it beside the user's containers: whoever the first that mounts the volume runs as. */
-function asUserOf({ containers }: PodSpec, annotations: Record<string, string>): Partial<Container> {
+/**
+ * As the webhook chooses it beside the user's containers: whoever an agent that the template has itself runs as, else the
+ * first container that mounts the volume.
+ */
+function asUserOf(
+  { initContainers = [], containers }: PodSpec,
+  annotations: Record<string, string>,
+): Partial<Container> {
   const names = annotations['jvs.io/containers']?.split(',').map((name) => name.trim());
-  const first = containers.find(
-    ({ name }) => name !== agentContainer.name && (!names || names.includes(name)),
-  );
-  const { runAsUser, runAsGroup } = first?.securityContext ?? {};
+  const isAgent = ({ name }: Container) => name === agentContainer.name;
+  const own = [...initContainers, ...containers].find(isAgent)?.securityContext;
+  const first = containers.find((one) => !isAgent(one) && (!names || names.includes(one.name)));
+  const { runAsUser, runAsGroup } = (own?.runAsUser === undefined ? first?.securityContext : own) ?? {};
   if (runAsUser === undefined) return {};
   return { securityContext: { runAsUser, ...(runAsGroup !== undefined && { runAsGroup }) } };
 }
