@@ -31,6 +31,8 @@ export const isDamage = (error: unknown): boolean =>
 
 /** An error of the disk may pass. One that does not is damage too: the agent is not to stand still for it. */
 const PATIENCE_MS = 5 * 60_000;
+/** Who needs it tries again sooner. */
+const AGAIN_MS = 3 * 60_000;
 /** That is no error of the file's. */
 const OF_PROCESS = ['EMFILE', 'ENFILE', 'ENOMEM'];
 
@@ -41,8 +43,8 @@ export class StateStore {
   readonly #volume: string;
   readonly #log: Logger;
   readonly #saved = new Map<string, string>();
-  /** Since when they can not be read, by name; monotonic ms. */
-  readonly #unreadable = new Map<string, number>();
+  /** Since when they can not be read, and when that was last tried, by name; monotonic ms. */
+  readonly #unreadable = new Map<string, { since: number; tried: number }>();
   readonly #patienceMs: number;
   #failing = false;
 
@@ -79,10 +81,12 @@ export class StateStore {
   #mayPass(name: string, error: unknown): boolean {
     const { code = '' } = (error as Error).cause as NodeJS.ErrnoException;
     if (OF_PROCESS.includes(code)) return true;
-    const now = performance.now();
-    const since = this.#unreadable.get(name) ?? now;
-    this.#unreadable.set(name, since);
-    return now - since < this.#patienceMs;
+    const tried = performance.now();
+    const before = this.#unreadable.get(name);
+    // What nobody asked for in between may have been well.
+    const since = before && tried - before.tried < AGAIN_MS ? before.since : tried;
+    this.#unreadable.set(name, { since, tried });
+    return tried - since < this.#patienceMs;
   }
 
   /**

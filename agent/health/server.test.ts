@@ -30,8 +30,14 @@ test('a probe passes or says why not', async () => {
 test('who holds many connections open keeps no probe out', async () => {
   server = await startHealthServer(0, checks);
   const { port } = server;
-  const idle = Array.from({ length: 100 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  const idle = Array.from({ length: 100 }, () =>
+    connect(port, '127.0.0.1')
+      .on('error', () => {})
+      .resume(),
+  );
+  const closed = idle.slice(0, 36).map((socket) => once(socket, 'close'));
   await Promise.all(idle.map((socket) => once(socket, 'connect')));
+  await Promise.all(closed);
   for (let i = 0; i < 3; i++) {
     const { status } = await fetch(`http://127.0.0.1:${port}/livez`, { headers: { connection: 'close' } });
     expect(status).toBe(200);

@@ -212,10 +212,10 @@ export class EventRecorder {
   }
 }
 
-/** Once for each version of the object, however often it is looked at. */
+/** Once for each spec of the object, however often it is looked at. */
 export function tellUnreadable(events: EventRecorder, object: KubeObject, message: string): void {
-  const { uid, resourceVersion } = object.metadata;
-  const happening = { id: `unreadable ${uid} ${resourceVersion}`, at: new Date() };
+  const { uid, generation } = object.metadata;
+  const happening = { id: `unreadable ${uid} ${generation}`, at: new Date() };
   events.emitOnce(object, 'Warning', 'Unreadable', message, happening);
 }
 

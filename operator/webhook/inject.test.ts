@@ -226,6 +226,15 @@ describe('mounts', () => {
     for (const root of ['main', 'worktrees', '.jvs'])
       expect(told(`/workspace/${root}`)).toMatch(/is taken by volume data/);
     expect(told('/workspace/main/cache')).toBe('accepted');
+    const volumeMounts = [{ name: 'mine', mountPath: '/workspace/main', subPath: 'main' }];
+    const volumes = [{ name: 'mine', persistentVolumeClaim: { claimName: 'jvs-ws' } }];
+    expect(refused({ containers: [{ name: 'app', volumeMounts }], volumes }, {}, workspace)).toBe('accepted');
+    const fork = { ...volumeMounts[0], name: 'data', mountPath: '/workspace/worktrees/exp' };
+    const hidden = {
+      containers: [{ name: 'app', volumeMounts: [fork] }],
+      volumes: [{ name: 'data', emptyDir: {} }],
+    };
+    expect(refused(hidden, { 'jvs.io/worktree': 'exp' })).toMatch(/is taken by volume data/);
   });
 
   test('containers that may mount are warned of, where the history is read-only', () => {
@@ -395,7 +404,13 @@ describe('annotations', () => {
     };
     const spec = inject(podWith({ containers: [stated] }, { annotations }));
     const { requests, limits } = agentConfig.resources;
-    expect(agentOf(spec).resources).toEqual({ requests: { ...requests, cpu: '100m' }, limits });
+    // What there is nothing for here stays: the namespace may ask for it.
+    expect(agentOf(spec).resources).toEqual({
+      requests: { ...requests, cpu: '100m' },
+      limits: { ...limits, cpu: '1' },
+    });
+    const again = inject(podWith(spec, { annotations }));
+    expect(agentOf(again).resources).toEqual(agentOf(spec).resources);
   });
 
   test('override image, log level and resources', () => {

@@ -13,7 +13,7 @@ import { type PodOptions, parseAnnotations } from './annotations.ts';
 import { limitRangeAnnotation, withoutLimitRange } from './limit-range.ts';
 import { privilegeWarnings, protectAgent, protectHistory } from './protect.ts';
 import { Refusal } from './refusal.ts';
-import { claimVolume, rootsOf, userMounts, withMounts, withVolumes, worktreePath } from './volumes.ts';
+import { checkRoots, claimVolume, userMounts, withMounts, withVolumes, worktreePath } from './volumes.ts';
 
 export interface Injection {
   pod: Pod;
@@ -34,7 +34,8 @@ export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig)
   const users = spec.containers.filter((container) => !isAgent(container));
   const agentIndex = inits.findIndex(isAgent);
   const given = inits[agentIndex] ?? spec.containers.find(isAgent);
-  const stated = given && withoutLimitRange(given, pod.metadata.annotations?.[limitRangeAnnotation]);
+  const limited = pod.metadata.annotations?.[limitRangeAnnotation];
+  const stated = given && withoutLimitRange(given, config.resources, limited);
   // Without another container the agent is the pod, for a pod has to have one that is no init container.
   const alone = users.length === 0;
 
@@ -63,14 +64,12 @@ export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig)
   });
   const mounts = userMounts(workspace);
   const env = [{ name: 'JVS_WORKSPACE', value: worktreePath(workspace, options.worktree) }];
-  const prepare = (container: Container): Container =>
-    chosen.has(container.name)
-      ? {
-          ...container,
-          env: withEnv(container, env),
-          volumeMounts: withMounts(container, mounts, mountAdvice, rootsOf(workspace)),
-        }
-      : container;
+  const prepare = (container: Container): Container => {
+    if (!chosen.has(container.name)) return container;
+    checkRoots(container, spec.volumes ?? [], workspace, options.worktree, mountAdvice);
+    const volumeMounts = withMounts(container, mounts, mountAdvice);
+    return { ...container, env: withEnv(container, env), volumeMounts };
+  };
 
   const volumes = [claimVolume(workspace.metadata.name), ...agentVolumes];
   const injected: PodSpec = {

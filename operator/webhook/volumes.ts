@@ -49,33 +49,48 @@ export function userMounts({ spec }: Workspace): VolumeMount[] {
   ];
 }
 
-/** What of the volume a user's container sees below `spec.mountPath`, whether each is a mount of its own or not. */
-export const rootsOf = ({ spec }: Workspace): string[] =>
-  ['main', 'worktrees', '.jvs'].map((root) => `${spec.mountPath}/${root}`);
+type WithMounts = Pick<Container, 'name' | 'volumeMounts'>;
 
 /**
- * The mounts of `container` with `needed` added. Another volume at one of these paths, or at one of `roots`, is refused,
- * not left alone: the container would work on files that nobody snapshots, and nobody would notice.
+ * The mounts of `container` with `needed` added. Another volume at one of these paths is refused, not left alone: the
+ * container would work on files that nobody snapshots, and nobody would notice.
  */
 export function withMounts(
-  container: Pick<Container, 'name' | 'volumeMounts'>,
+  container: WithMounts,
   needed: readonly VolumeMount[],
   advice: string,
-  roots: readonly string[] = [],
 ): VolumeMount[] {
   const stated = container.volumeMounts ?? [];
-  const statedAt = (path: string) => stated.find(({ mountPath }) => posix.resolve('/', mountPath) === path);
-  const taken = ({ mountPath, name }: VolumeMount) =>
-    new Refusal(`container ${container.name}: mountPath ${mountPath} is taken by volume ${name}; ${advice}`);
   const missing = needed.filter((mount) => {
-    const same = statedAt(mount.mountPath);
+    const same = mountAt(container, mount.mountPath);
     if (!same) return true;
     if (same.name === mount.name && (same.subPath ?? '') === (mount.subPath ?? '')) return false;
-    throw taken(same);
+    throw taken(container, same, advice);
   });
-  for (const root of roots) {
-    const other = statedAt(root);
-    if (other && other.name !== workspaceVolume) throw taken(other);
-  }
   return [...stated, ...missing];
 }
+
+/** The same for what is below the mount of the whole volume, and for the worktree that the container works in. */
+export function checkRoots(
+  container: WithMounts,
+  volumes: readonly Volume[],
+  workspace: Workspace,
+  worktree: string | undefined,
+  advice: string,
+): void {
+  const { mountPath } = workspace.spec;
+  const roots = ['main', 'worktrees', '.jvs'].map((root) => `${mountPath}/${root}`);
+  const claim = objectName(workspace.metadata.name);
+  for (const path of [...roots, worktreePath(workspace, worktree)]) {
+    const there = mountAt(container, path);
+    if (!there || there.name === workspaceVolume) continue;
+    const volume = volumes.find(({ name }) => name === there.name);
+    if (volume?.persistentVolumeClaim?.claimName !== claim) throw taken(container, there, advice);
+  }
+}
+
+const mountAt = ({ volumeMounts }: WithMounts, path: string): VolumeMount | undefined =>
+  volumeMounts?.find(({ mountPath }) => posix.resolve('/', mountPath) === path);
+
+const taken = (container: WithMounts, { mountPath, name }: VolumeMount, advice: string): Refusal =>
+  new Refusal(`container ${container.name}: mountPath ${mountPath} is taken by volume ${name}; ${advice}`);

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { quiet, TestVolume } from '../testing/volume.ts';
@@ -37,4 +37,14 @@ test('where looking at files is slow the process has its turns, and who is gone 
   expect(looked).toBeLessThan(FILES);
   vi.restoreAllMocks();
   expect(await storedBytes(layout, made)).toBe(0);
+
+  // The last one: nothing comes after the hole.
+  writeFileSync(join(volume.main, 'e'), '');
+  truncateSync(join(volume.main, 'e'), 2 ** 30);
+  const sparse = await engine.snapshot({ worktree: 'main', origin: 'manual' }, quiet);
+  const items = exportSnapshot(layout, sparse, { entry: 0, offset: 0 }, hangUp());
+  const drain = async () => {
+    for await (const _ of items);
+  };
+  await expect(drain()).rejects.toThrow('gone');
 });

@@ -153,7 +153,7 @@ class Walk {
       const n = readSync(file.fd, bytes, 0, bytes.length, offset);
       if (n === 0) throw damaged(path, 'was cut short');
       const piece = bytes.subarray(0, n);
-      if (!sparse || !piece.equals(zeros.subarray(0, n))) yield { data: { offset, bytes: piece } };
+      yield sparse && piece.equals(zeros.subarray(0, n)) ? undefined : { data: { offset, bytes: piece } };
       offset += n;
     }
   }
