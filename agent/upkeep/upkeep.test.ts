@@ -265,6 +265,23 @@ test('rules that change all the time, and say nothing of what goes, hold nothing
   await vi.waitFor(() => expect(repository.disk).toEqual(kept), within);
 });
 
+test('rules that come while deletions wait are on the volume before the next one', async () => {
+  repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
+  const { executor } = start();
+  const pin = (...pinned: string[]) =>
+    executor.setDesired(desired({ retention: keepTwo, allowMassPrune: true, pinned }));
+  const remove = repository.delete.bind(repository);
+  const written: string[] = [];
+  vi.spyOn(repository, 'delete').mockImplementation(async (...asked) => {
+    written.push(readFileSync(join(directory, '.jvs/agent/rules.json'), 'utf8'));
+    pin('later');
+    return remove(...asked);
+  });
+  pin();
+  await vi.waitFor(() => expect(written).toHaveLength(2), within);
+  expect(written.map((text) => JSON.parse(text).pinned)).toEqual([[], ['later']]);
+});
+
 test('what is pinned during the scheduled snapshot before it is not deleted by the rules of before', async () => {
   repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
   const [pinned = '', doomed] = repository.disk.map(({ snapshot_id }) => snapshot_id);
