@@ -173,7 +173,7 @@ export class Engine {
           control: lease.guard(control),
         });
         // What is newer than a restored snapshot is no ancestor of this one.
-        if (made !== before && parent !== config.latest_snapshot_id) await pin(this.#layout);
+        if (made !== before && parent !== config.latest_snapshot_id) await this.#pin();
         return made;
       }),
     );
@@ -247,6 +247,8 @@ export class Engine {
       lease,
       control: lease.guard(control),
     });
+    // What is newer than a restored snapshot is no ancestor of a head any more, and a forked one is one.
+    await this.#pin();
   }
 
   /** A snapshot of another volume becomes the first of this one, with the id and the files that it has there. */
@@ -285,7 +287,7 @@ export class Engine {
           if (!target) throw noSnapshot(id);
           begun = true;
           await deleteSnapshot(layout, target, all, lease.guard(control), evenHeads);
-          await pin(this.#layout);
+          await this.#pin();
         }),
       ),
     );
@@ -315,7 +317,7 @@ export class Engine {
       this.#change(LEASE_WAIT_MS, async () => {
         if (this.#is04) return examine04(this.#layout, this.#binary);
         const findings = await examine(this.#layout, repairing, Date.now());
-        if (repairing) await pin(this.#layout);
+        if (repairing) await this.#pin();
         return findings;
       }),
     );
@@ -362,10 +364,10 @@ export class Engine {
     if (hasDebris(this.#layout)) {
       try {
         await repair(this.#layout, Date.now(), log);
-        await pin(this.#layout);
       } catch (error) {
         throw new Unrepaired(asRepositoryError(error, 'repairing the repository'));
       }
+      await this.#pin();
     }
     try {
       return await work(lease);
@@ -373,6 +375,16 @@ export class Engine {
       // What another repairs vanishes under our hands: its taking over is the reason, not that.
       if (!lease.held) lease.confirm();
       throw error;
+    }
+  }
+
+  /** Only who runs `jvs gc` by hand needs it, and whoever changes something next does it again: nothing fails for it. */
+  async #pin(): Promise<void> {
+    try {
+      await pin(this.#layout);
+    } catch (error) {
+      const known = asRepositoryError(error, 'pinning side branches');
+      this.#options.log?.info({ err: known }, 'side branches are not pinned against jvs gc');
     }
   }
 

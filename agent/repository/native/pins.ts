@@ -2,12 +2,12 @@
 // branch, such as what is newer than a restored snapshot, is pinned so that it stays.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Descriptor } from '../repository.ts';
-import { readWorktrees } from './delete.ts';
+import { type Descriptor, RepositoryError } from '../repository.ts';
 import { indentedJson } from './format/json.ts';
 import { rfc3339 } from './format/time.ts';
 import { ensureDirectory, writeAtomic } from './fs/files.ts';
 import type { Layout } from './layout.ts';
+import { readConfig } from './publish.ts';
 import { listSnapshots } from './reader.ts';
 
 const PREFIX = 'agent-';
@@ -26,7 +26,7 @@ export function sideBranches(all: readonly Descriptor[], heads: readonly string[
 }
 
 /** Keeps our pins to exactly the side branches; other pins are not touched. */
-export function pinSideBranches(layout: Layout, all: readonly Descriptor[], heads: readonly string[]): void {
+function pinSideBranches(layout: Layout, all: readonly Descriptor[], heads: readonly string[]): void {
   const wanted = new Set(sideBranches(all, heads).map((id) => `${PREFIX}${id}.json`));
   const there = existsSync(layout.pins) ? readdirSync(layout.pins).filter((f) => f.startsWith(PREFIX)) : [];
   for (const file of there) if (!wanted.has(file)) rmSync(join(layout.pins, file), { force: true });
@@ -42,9 +42,23 @@ export function pinSideBranches(layout: Layout, all: readonly Descriptor[], head
   }
 }
 
-/** The same for what is on the volume now. In 0.4, history is a line: there are no side branches. */
-export async function pin(layout: Layout): Promise<void> {
+/**
+ * The same for what is on the volume now, with the heads of all worktrees but `gone`. In 0.4, history is a line: there
+ * are no side branches.
+ */
+export async function pin(layout: Layout, gone?: string): Promise<void> {
   if (layout.generation === '0.4') return;
-  const heads = readWorktrees(layout).flatMap((w) => w.head_snapshot_id ?? []);
+  const names = readdirSync(layout.worktrees).filter((name) => name !== gone);
+  const heads = names.flatMap((name) => knownHead(layout, name) ?? []);
   pinSideBranches(layout, await listSnapshots(layout), heads);
+}
+
+/** One that can not be known only means more pins. */
+function knownHead(layout: Layout, worktree: string): string | undefined {
+  try {
+    return readConfig(layout, worktree)?.head_snapshot_id;
+  } catch (error) {
+    if (error instanceof RepositoryError) return undefined;
+    throw error;
+  }
 }

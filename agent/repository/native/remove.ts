@@ -7,7 +7,6 @@ import * as z from 'zod/mini';
 import { RepositoryError, type Worktree } from '../repository.ts';
 import { appendAudit, auditHas } from './audit-log.ts';
 import type { Control } from './control.ts';
-import { readWorktrees } from './delete.ts';
 import { checkWorktree } from './format/names.ts';
 import { rfc3339 } from './format/time.ts';
 import { Directory, openPath, removeTree } from './fs/directory.ts';
@@ -16,8 +15,7 @@ import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
 import type { Layout } from './layout.ts';
 import { checkMovable, checkWritable, notRemovable, tryRemove, widen } from './movable.ts';
-import { pinSideBranches } from './pins.ts';
-import { listSnapshots } from './reader.ts';
+import { pin } from './pins.ts';
 
 const journal = z.object({
   operation: z.string(),
@@ -83,9 +81,8 @@ async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'st
   const { worktree } = entry;
   setAside(layout, worktree);
   control.step('remove-renamed');
-  const heads = readWorktrees(layout).flatMap((w) => (w.name === worktree ? [] : (w.head_snapshot_id ?? [])));
   // Before the head that protects them goes.
-  pinSideBranches(layout, await listSnapshots(layout), heads);
+  await pin(layout, worktree);
   {
     using worktrees = Directory.open(layout.worktrees);
     removeTree(worktrees, worktree);

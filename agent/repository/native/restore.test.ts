@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -167,6 +167,46 @@ test('a restore that fails in the exchange says that it is half done, and is fin
   const next = await engine.snapshot(ask, quiet);
   expect(next.parent_id).toBe(first.snapshot_id);
   expect(manifest(volume.main)).toEqual(tree);
+});
+
+test('a worktree whose configuration is torn stops neither a restore nor what comes after', async () => {
+  const { volume: made, engine, first, tree } = await changedSince();
+  using volume = made;
+  const second = await engine.snapshot(ask, quiet);
+  for (const name of ['exp', 'gone']) await engine.fork({ snapshotId: first.snapshot_id, name }, quiet);
+  writeFileSync(join(volume.jvs, 'worktrees', 'exp', 'config.json'), '{"name"');
+  await engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, quiet);
+  expect(manifest(volume.main)).toEqual(tree);
+  expect(readdirSync(join(volume.jvs, 'pins'))).toEqual([`agent-${second.snapshot_id}.json`]);
+  await engine.removeWorktree('gone', quiet);
+  await engine.snapshot(ask, quiet);
+});
+
+test('on a volume that became full, a restore is finished and what it replaced makes room again', async () => {
+  using volume = new TestVolume();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'none', volume.path]);
+  try {
+    const engine = volume.engine();
+    await engine.open();
+    const first = await engine.snapshot(ask, quiet);
+    // So many that their pins do not fit into what is reserved for deleting.
+    for (let i = 0; i < 40; i++) await engine.snapshot(ask, quiet);
+    writeFileSync(join(volume.main, 'big'), Buffer.alloc(1_200_000, 1));
+    const step = (point: string) => {
+      if (point === 'restore-advanced') throw new Error('stopped');
+    };
+    const restore = engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, { ...quiet, step });
+    await expect(restore).rejects.toThrow('stopped');
+    expect(spawnSync('dd', ['if=/dev/zero', `of=${join(volume.path, 'fill')}`, 'bs=4096']).status).not.toBe(
+      0,
+    );
+    const [newest] = await listSnapshots(new Layout(volume.path));
+    await engine.delete({ id: newest?.snapshot_id ?? '' }, quiet);
+    await engine.snapshot(ask, quiet);
+    expect(readdirSync(join(volume.jvs, 'pins'))).toHaveLength(39);
+  } finally {
+    execFileSync('umount', [volume.path]);
+  }
 });
 
 test('a repeated request restores once', async () => {

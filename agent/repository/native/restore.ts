@@ -31,7 +31,6 @@ import {
   widenAll,
 } from './movable.ts';
 import { type Selection, selectPaths } from './partial.ts';
-import { pin } from './pins.ts';
 import { readConfig } from './publish.ts';
 import { TreeCopier } from './tree.ts';
 import { hashedNames } from './verify.ts';
@@ -165,8 +164,6 @@ async function complete(layout: Layout, places: Places, control: Pick<Control, '
   const entry = readJournal(places);
   if (!entry) throw new RepositoryError('Internal', `${places.journal} vanished`);
   finish(layout, entry, places, control);
-  // What is newer than a restored snapshot is no ancestor of a head any more.
-  await pin(layout);
   rmSync(places.journal);
   await syncFilesystem(layout.volume);
   control.step('restore-done');
