@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Operation } from '../testing/crash.ts';
@@ -163,6 +163,38 @@ test.for([
   expect(await oldOrNew(volume, before, first.snapshot_id)).toBe(outcome);
   const pins = existsSync(layout.pins) ? readdirSync(layout.pins) : [];
   expect(pins).toEqual(outcome === 'new' ? [`agent-${second.snapshot_id}.json`] : []);
+});
+
+test.for(['restore-placing', 'restore-entry', 'restore-moved', 'restore-placed', 'restore-advanced'])(
+  'killed at %s, a restore is finished around what the workload has made since',
+  async (step) => {
+    const { volume: made, first } = await withHistory();
+    using volume = made;
+    const restore = { worktree: 'main', snapshotId: first.snapshot_id };
+    expect(await crash(volume, { restore }, step)).toBe('SIGKILL');
+    const wasPlaced = ['restore-placed', 'restore-advanced'].includes(step);
+    writeFileSync(join(volume.main, 'results'), 'of hours');
+    if (wasPlaced) writeFileSync(join(volume.main, 'unsaved'), 'again');
+    await whole(volume);
+    const since = manifest(volume.main).filter((line) => /^(results|unsaved) /.test(line));
+    expect(since).toHaveLength(wasPlaced ? 2 : 1);
+    expect(manifest(volume.main).filter((line) => !since.includes(line))).toEqual(
+      manifest(volume.snapshotPath(first.snapshot_id)),
+    );
+  },
+);
+
+test('a restore that an older agent began is finished as that one would have', async () => {
+  const { volume: made, layout, first } = await withHistory();
+  using volume = made;
+  const restore = { worktree: 'main', snapshotId: first.snapshot_id };
+  expect(await crash(volume, { restore }, 'restore-entry')).toBe('SIGKILL');
+  const journal = join(layout.restores, 'main.json');
+  const { there, ...rest } = JSON.parse(readFileSync(journal, 'utf8'));
+  expect(there).toContain('unsaved');
+  writeFileSync(journal, JSON.stringify(rest));
+  await whole(volume);
+  expect(manifest(volume.main)).toEqual(manifest(volume.snapshotPath(first.snapshot_id)));
 });
 
 test.for([

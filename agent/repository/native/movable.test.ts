@@ -196,17 +196,21 @@ test('what can not be finished is told by who opens the volume, and nothing is b
   const { volume: made, at, layout, id, restore } = await saved();
   using volume = made;
   expect(run(volume, restore, 'restore-placing').signal).toBe('SIGKILL');
-  makeOthers(at('theirs'));
+  rmSync(at('data'), { recursive: true });
+  for (const name of ['data', 'since']) makeOthers(at(name));
   const { unrepaired } = JSON.parse(done(volume, { open: true }));
-  expect(unrepaired).toMatchObject({ reason: 'PermissionDenied', message: expect.stringMatching(/theirs/) });
+  expect(unrepaired).toMatchObject({ reason: 'PermissionDenied', message: expect.stringMatching(/data/) });
   refused(
     volume,
     snapshot,
-    /what was begun before can not be finished: theirs in worktree main belongs to user 0/,
+    /what was begun before can not be finished: data in worktree main belongs to user 0/,
   );
   expect(await listSnapshots(layout)).toHaveLength(1);
-  chmodSync(at('theirs'), 0o777);
+  chmodSync(at('data'), 0o777);
   expect(JSON.parse(done(volume, { open: true })).unrepaired).toBeUndefined();
+  // In nobody's way.
+  expect(readFileSync(at('since', 'file'), 'utf8')).toBe('of root');
+  rmSync(at('since'), { recursive: true });
   expectRestored(volume, id);
   done(volume, snapshot);
 });

@@ -11,7 +11,7 @@ import { type Control, Meter } from './control.ts';
 import { rfc3339 } from './format/time.ts';
 import { serializeWorktree } from './format/worktree.ts';
 import { removeOtherAttributes } from './fs/attributes.ts';
-import { Directory, openPath } from './fs/directory.ts';
+import { Directory, openPath, removeTree } from './fs/directory.ts';
 import { asRepositoryError, hasCode } from './fs/errors.ts';
 import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
@@ -47,6 +47,8 @@ const journal = z.object({
   phase: z.enum(['staging', 'placing']),
   /** Top-level names of the new tree, latin1. */
   names: z.array(z.string()),
+  /** Top-level names of the tree that gives way: what a workload has made since stays. Older journals have none. */
+  there: z.optional(z.array(z.string())),
   /** Of a partial snapshot: only these are replaced, and the rest of the worktree is left alone. */
   paths: z.optional(z.array(z.string())),
   /** What was made writable to be moved gets these when all is in place. */
@@ -104,7 +106,8 @@ export async function bringBack(input: RestoreInput): Promise<void> {
     lease.confirm();
     // Copying took its time.
     check();
-    writeJournal(places, { ...entry, phase: 'placing', names, modes });
+    const there = kind === 'restore' && !paths ? namesThere(layout, worktree) : undefined;
+    writeJournal(places, { ...entry, phase: 'placing', names, modes, ...(there ? { there } : {}) });
     await syncFilesystem(layout.volume);
     control.step('restore-placing');
   } catch (error) {
@@ -163,7 +166,7 @@ export async function repairRestore(
 async function complete(layout: Layout, places: Places, control: Pick<Control, 'step'>): Promise<void> {
   const entry = readJournal(places);
   if (!entry) throw new RepositoryError('Internal', `${places.journal} vanished`);
-  finish(layout, entry, places, control);
+  await finish(layout, entry, places, control);
   rmSync(places.journal);
   await syncFilesystem(layout.volume);
   control.step('restore-done');
@@ -267,11 +270,25 @@ function mountOf(directory: Directory): string | undefined {
   return /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${directory.fd}`, 'utf8'))?.[1];
 }
 
-function finish(layout: Layout, entry: Journal, places: Places, control: Pick<Control, 'step'>): void {
-  if (entry.kind === 'fork') placeTree(layout, entry, places);
-  else placeEntries(layout, entry, places, control);
-  control.step('restore-moved');
-  setModes(layout, entry.worktree, entry.modes ?? []);
+async function finish(
+  layout: Layout,
+  entry: Journal,
+  places: Places,
+  control: Pick<Control, 'step'>,
+): Promise<void> {
+  if (entry.kind === 'fork') {
+    placeTree(layout, entry, places);
+    control.step('restore-moved');
+    setModes(layout, entry.worktree, entry.modes ?? []);
+  } else if (existsSync(places.fresh)) {
+    placeEntries(layout, entry, places, control);
+    control.step('restore-moved');
+    setModes(layout, entry.worktree, entry.modes ?? []);
+    await syncFilesystem(layout.volume);
+    // From here on the worktree is the workload's again.
+    using staging = Directory.open(places.staging);
+    removeTree(staging, lastPart(places.fresh));
+  }
   control.step('restore-placed');
   if (existsSync(places.index)) {
     ensureDirectory(layout.indexes);
@@ -368,7 +385,7 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
     place(fresh, root, name, setAside);
     control.step('restore-entry');
   }
-  for (const name of root.names()) if (!names.has(name)) setAside(root, name);
+  for (const name of entry.there ?? root.names()) if (!names.has(name)) setAside(root, name);
   // First: what is read-only in the end keeps its attributes.
   removeOtherAttributes(fresh.fd, root.fd);
   try {
@@ -410,6 +427,12 @@ function widenStaged(layout: Layout, places: Places, entry: Journal, names: read
   if (entry.paths) note('', narrowMode(worktree));
   walk(fresh, worktree, entry.paths ? selectPaths(entry.paths).selection : all(names), '');
   return modes;
+}
+
+function namesThere(layout: Layout, worktree: string): string[] {
+  using volume = Directory.open(layout.volume);
+  using root = openWorktree(volume, layout, worktree);
+  return root.names();
 }
 
 const all = (names: readonly string[]): Selection => new Map(names.map((name) => [name, 'all']));
