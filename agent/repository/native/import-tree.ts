@@ -5,7 +5,7 @@ import { RepositoryError } from '../repository.ts';
 import { writeSparse } from './copy.ts';
 import { READY } from './format/payload.ts';
 import { type Directory, type GivenMetadata, openPath, setGivenMetadata } from './fs/directory.ts';
-import { hasCode } from './fs/errors.ts';
+import { asRepositoryError, hasCode } from './fs/errors.ts';
 import { writeFully } from './fs/io.ts';
 import type { Position, TransferEntry, TransferItem } from './transfer.ts';
 
@@ -103,7 +103,7 @@ export class TreeReceiver implements Disposable {
     const file = this.#file;
     if (!file) return;
     ftruncateSync(file.fd, file.entry.size);
-    setGivenMetadata(file.fd, file.entry);
+    setMetadata(file.fd, file.entry.path, file.entry);
     this.#file = undefined;
     closeSync(file.fd);
   }
@@ -114,7 +114,7 @@ export class TreeReceiver implements Disposable {
       return;
     }
     using directory = openPath(this.#root, components(path));
-    setGivenMetadata(directory.fd, metadata);
+    setMetadata(directory.fd, path, metadata);
   }
 
   /** The last one is kept open: most entries are in the same directory as the one before. */
@@ -124,6 +124,14 @@ export class TreeReceiver implements Disposable {
     this.#parent?.directory[Symbol.dispose]();
     this.#parent = { path, directory };
     return directory;
+  }
+}
+
+function setMetadata(fd: number, path: string, metadata: GivenMetadata): void {
+  try {
+    setGivenMetadata(fd, metadata);
+  } catch (error) {
+    throw asRepositoryError(error, `receiving ${Buffer.from(path, 'latin1')}`);
   }
 }
 

@@ -1,10 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, closeSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ensurePackage, Mounted } from '../../testing/filesystem.ts';
 import { asUser, manifest, quiet, TestVolume } from '../../testing/volume.ts';
-import { Directory, setGivenMetadata } from './directory.ts';
+import { Engine } from '../engine.ts';
+import { exportSnapshot, storedBytes } from '../export.ts';
+import type { Received } from '../import.ts';
+import { Layout } from '../layout.ts';
+import type { Position } from '../transfer.ts';
 
 const ask = { worktree: 'main', origin: 'manual' as const };
 
@@ -95,14 +99,49 @@ test('as another user than root, attributes of what nobody may write to are kept
   expect([attributes(fork), manifest(fork)]).toEqual(before);
 });
 
-test('an attribute that there is no room for is an error, and named', async () => {
-  using disk = Mounted.loop('ext4', 16);
-  using to = Directory.open(disk.path);
-  const fd = to.createFile('file');
-  const attributes = new Map([['user.large', Buffer.alloc(60_000)]]);
-  const given = { uid: 0, gid: 0, mode: 0o444, mtimeNs: 0n, attributes };
-  expect(() => setGivenMetadata(fd, given)).toThrow(/ENOSPC.*user\.large/);
-  closeSync(fd);
+/** A repository on an ext4, with a file in main. */
+async function onExt4(): Promise<[Mounted, Engine, string]> {
+  const disk = Mounted.loop('ext4', 16, '-b 1024 -I 256');
+  const engine = new Engine({ volume: disk.path, engine: 'copy', holder: 'test' });
+  await engine.open();
+  const file = join(disk.path, 'main', 'file');
+  writeFileSync(file, 'x');
+  return [disk, engine, file];
+}
+
+test('attributes that fill the room that a file has fit into its copy too', async () => {
+  const [mounted, engine, file] = await onExt4();
+  using disk = mounted;
+  run('setfacl', '-m', [1234, 1235, 1236].map((uid) => `u:${uid}:r`).join(), file);
+  run('setfattr', '-n', 'user.small', '-v', 'x'.repeat(20), file);
+  run('setfattr', '-n', 'user.large', '-v', 'x'.repeat(920), file);
+  const { snapshot_id } = await engine.snapshot(ask, quiet);
+  const copy = join(disk.path, '.jvs', 'snapshots', snapshot_id);
+  expect(attributes(copy)).toBe(attributes(join(disk.path, 'main')));
+});
+
+test('attributes that a file has no room for are an error that names both, and says no volume full that is not', async () => {
+  const [mounted, engine, file] = await onExt4();
+  using _ = mounted;
+  using xfs = Mounted.loop('xfs');
+  const from = new Engine({ volume: xfs.path, engine: 'copy', holder: 'test' });
+  await from.open();
+  const large = join(xfs.path, 'main', 'large');
+  writeFileSync(large, 'x');
+  run('setfattr', '-n', 'user.large', '-v', 'x'.repeat(8000), large);
+  const descriptor = await from.snapshot(ask, quiet);
+  const { snapshot_id: snapshotId } = descriptor;
+  const layout = new Layout(xfs.path);
+  async function* fetch(at: Position): AsyncGenerator<Received> {
+    const text = readFileSync(layout.descriptor(snapshotId), 'utf8');
+    yield { descriptor: text, storedBytes: storedBytes(layout, descriptor) };
+    yield* exportSnapshot(layout, descriptor, at);
+  }
+  rmSync(file);
+  await expect(engine.receive({ snapshotId, fetch, keepTag: () => true }, quiet)).rejects.toMatchObject({
+    reason: 'InvalidArgument',
+    message: expect.stringMatching(/receiving large: the volume has room.*setfattr.*user\.large/),
+  });
 });
 
 test('times before 1970 are times too', async () => {

@@ -1,5 +1,6 @@
 // Extended attributes (ACLs and capabilities are such) and times to the nanosecond: Node has no function for them. Where
 // libc's can not be called, they are not kept.
+import { statfsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Libc, libc } from './libc.ts';
 
@@ -35,25 +36,37 @@ export function readAttributes(fd: number): Attributes {
   return c ? attributesOf(c, fd) : new Map();
 }
 
+export const NONE: Attributes = new Map();
+
 /** Those that need leave to write, by the mode; ACLs and capabilities do not, and have to be set after the mode. */
-export function hasUserAttributes(attributes: Attributes): boolean {
-  return [...attributes.keys()].some((name) => OF_USER.test(name));
+export function userAttributes(attributes: Attributes): Attributes {
+  return new Map([...attributes].filter(([name]) => OF_USER.test(name)));
 }
 
-/** Those of users, or the others that a snapshot keeps, where filesystem and process may. @throws system errors */
-export function writeAttributes(fd: number, attributes: Attributes, ofUser: boolean): void {
+/**
+ * Those that a snapshot keeps, where filesystem and process may, but the ones that are `done`. In their order: ext4 has
+ * little room for them, and what fitted may not in another. @throws system errors; E2BIG where only the file has no room
+ */
+export function writeAttributes(fd: number, attributes: Attributes, done = NONE): void {
   const c = libc();
   if (!c) return;
   for (const [name, value] of attributes) {
-    if (!KEPT.test(name) || OF_USER.test(name) !== ofUser) continue;
+    if (!KEPT.test(name) || done.has(name)) continue;
     if (c.fsetxattr(fd, terminated(name), value, BigInt(value.length), 0) === 0) continue;
-    const errno = c.errno();
+    let errno = c.errno();
     if (UNABLE.includes(errno)) continue;
+    if (errno === constants.errno.ENOSPC && hasRoom(fd)) errno = constants.errno.E2BIG;
     const [code] = Object.entries(constants.errno).find(([, number]) => number === errno) ?? [
       `errno ${errno}`,
     ];
     throw Object.assign(new Error(`${code}: the attribute ${name} can not be set`), { code });
   }
+}
+
+/** Whether the volume has: a file's attributes have less, on ext4 a block. */
+function hasRoom(fd: number): boolean {
+  const { bavail, bsize } = statfsSync(`/proc/self/fd/${fd}`);
+  return bavail * bsize > 4 * LARGEST;
 }
 
 /** Of those that a snapshot keeps, the ones that `from` has not. */

@@ -26,8 +26,9 @@ import {
 import { copyTimesOpen, isAscii, linkAt, openAt, statAt, statOpen } from './at.ts';
 import {
   type Attributes,
-  hasUserAttributes,
+  NONE,
   readAttributes,
+  userAttributes,
   writeAttributes,
   writeTimes,
 } from './attributes.ts';
@@ -298,8 +299,6 @@ export interface GivenMetadata {
   attributes: Attributes;
 }
 
-const NONE: Attributes = new Map();
-
 function setAccess(
   fd: number,
   { uid, gid, mode }: Pick<Entry, 'uid' | 'gid' | 'mode'>,
@@ -312,15 +311,17 @@ function setAccess(
   }
   // Setting it costs several times what looking costs.
   let { mode: now } = statOf(fd);
-  if (hasUserAttributes(attributes)) {
+  // Root may always, and who may write in the end may then.
+  const first = self.uid === 0 || (mode & OWNER_WRITES) !== 0 ? NONE : userAttributes(attributes);
+  if (first.size > 0) {
     if ((now & OWNER_WRITES) === 0) {
       now |= OWNER_WRITES;
       fchmodSync(fd, now);
     }
-    writeAttributes(fd, attributes, true);
+    writeAttributes(fd, first);
   }
   if (now !== mode) fchmodSync(fd, mode);
-  writeAttributes(fd, attributes, false);
+  writeAttributes(fd, attributes, first);
 }
 
 function whereAllowed(change: () => void): boolean {

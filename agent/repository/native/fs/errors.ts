@@ -14,6 +14,11 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
 const REASONS: Record<string, [RepositoryErrorReason, string]> = {
   ENOSPC: ['VolumeFull', 'the volume is full: delete files or snapshots, or raise spec.storage'],
   EDQUOT: ['VolumeFull', 'the quota of the volume is used up: delete files or snapshots, or raise it'],
+  E2BIG: [
+    'InvalidArgument',
+    'the volume has room, but its filesystem none for so many attributes of one file: remove some of them (setfattr -x), ' +
+      'or use a filesystem that takes more, such as XFS',
+  ],
   EROFS: ['ReadOnlyVolume', 'the volume is mounted read-only: mount it writable in the agent'],
   EACCES: [
     'PermissionDenied',
