@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Operation } from '../testing/crash.ts';
 import { crashProgram } from '../testing/program.ts';
-import { manifest, TestVolume } from '../testing/volume.ts';
+import { manifest, quiet, TestVolume } from '../testing/volume.ts';
 import { Layout } from './layout.ts';
 import { headOf, listSnapshots, listWorktrees } from './reader.ts';
 
@@ -166,6 +166,28 @@ test('a worktree whose root is of another who lets the agent write there is rest
   expect(manifest(volume.main)).toEqual(manifest(volume.snapshotPath(id)));
   expect(statSync(at()).mode & 0o777).toBe(0o777);
   done(volume, snapshot);
+});
+
+test('an agent that is root gives no directory another mode on the way', async () => {
+  const { volume: made, at, id } = await saved(readOnly);
+  using volume = made;
+  const engine = volume.engine();
+  await engine.fork({ name: 'exp', snapshotId: id }, quiet);
+  const steps: string[] = [];
+  const step = (point: string) => {
+    steps.push(point);
+    if (/restore-(placing|entry|moved)/.test(point)) expect(statSync(at()).mode & 0o777).toBe(0o555);
+    if (point !== 'remove-renamed') return;
+    const { removals } = new Layout(volume.path);
+    const modes = readdirSync(removals, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('data'))
+      .map((name) => statSync(join(removals, name, '..')).mode & 0o777);
+    expect(modes).toEqual([0o555]);
+  };
+  await engine.restore({ worktree: 'main', snapshotId: id }, { ...quiet, step });
+  await engine.removeWorktree('exp', { step });
+  expect(steps).toEqual(expect.arrayContaining(['restore-entry', 'remove-renamed']));
+  expectRestored(volume, id);
 });
 
 /** As an init container that runs as root makes it. */

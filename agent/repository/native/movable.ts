@@ -17,17 +17,23 @@ export type Mode = [path: string, mode: number];
 
 const isWide = (mode: number): boolean => (mode & OWNER) === OWNER;
 
+/** Root needs no leave: it would only change what a workload swaps in meanwhile, and make it another's to write to. */
+function isOurs(uid: number): boolean {
+  const self = process.geteuid?.();
+  return self !== 0 && uid === self;
+}
+
 /** The mode of a directory of ours that has not all of its owner's rights. */
 export function narrowMode(directory: Directory): number | undefined {
   const { mode, uid } = directory.stat();
-  return isWide(mode) || uid !== process.geteuid?.() ? undefined : mode;
+  return isWide(mode) || !isOurs(uid) ? undefined : mode;
 }
 
 /** Gives a directory of ours its owner's rights. The mode before, where that was another. */
 export function widen(directory: Directory, name: string): number | undefined {
   return withEntry(directory, name, (path) => {
     const { mode, uid } = statSync(path);
-    if (isWide(mode) || ![0, uid].includes(process.geteuid?.() ?? 0)) return undefined;
+    if (isWide(mode) || !isOurs(uid)) return undefined;
     chmodSync(path, (mode & 0o7777) | OWNER);
     return mode & 0o7777;
   });
@@ -114,7 +120,7 @@ function withEntry<T>(directory: Directory, name: string, act: (path: string) =>
   }
 }
 
-/** What a workload put in the place of a directory of ours is left as it is. */
+/** What a workload put in the place of a directory, and is none or another's, is left as it is by who is not root. */
 function within(
   layout: Layout,
   worktree: string,
