@@ -105,7 +105,7 @@ function* leftovers(layout: Layout, now: number): Generator<Problem> {
   }
 }
 
-/** What every writer removes first is there still: the agent may not. */
+/** What who opens the volume removes first is there still: the agent may not. */
 function* replaced(layout: Layout): Generator<Problem> {
   for (const folder of [layout.restores, layout.removals]) {
     for (const name of namesIn(folder)) {

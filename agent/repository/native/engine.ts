@@ -44,7 +44,7 @@ import { pin } from './pins.ts';
 import { readConfig } from './publish.ts';
 import { findByTag, getSnapshot, listSnapshots, noSnapshot, noWorktree } from './reader.ts';
 import { interruptedRemovals, removeWorktree } from './remove.ts';
-import { hasDebris, type RepairLog, removeTemporaryFiles, repair } from './repair.ts';
+import { hasDebris, type RepairLog, removeReplaced, removeTemporaryFiles, repair } from './repair.ts';
 import { keepReserve, withReserve } from './reserve.ts';
 import { bringBack, wasRestored } from './restore.ts';
 import { checkDescriptor, checkPlace, checkRoom } from './room.ts';
@@ -396,6 +396,8 @@ export class Engine {
     try {
       await this.#change(0, async () => {
         removeTemporaryFiles(this.#layout);
+        // A restore that was killed after its end may not have pinned either.
+        if (removeReplaced(this.#layout, this.#options.log)) await this.#pin();
         keepReserve(this.#layout);
       });
       return undefined;

@@ -15,6 +15,7 @@ import { expect, test } from 'vitest';
 import type { Operation } from '../testing/crash.ts';
 import { crashProgram } from '../testing/program.ts';
 import { manifest, quiet, TestVolume } from '../testing/volume.ts';
+import { Engine } from './engine.ts';
 import { Layout } from './layout.ts';
 import { headOf, listSnapshots, listWorktrees } from './reader.ts';
 
@@ -212,6 +213,22 @@ test('what belongs to another is not moved: said before anything is touched, and
   refused(volume, restore, /main\/ belongs to user 0/);
   expect(manifest(volume.main)).toEqual(before.filter((line) => !line.startsWith('theirs')));
   done(volume, snapshot);
+});
+
+test('what the agent may not remove is tried by who opens the volume, and by no operation after that', async () => {
+  const { volume: made, at, layout, restore } = await saved();
+  using volume = made;
+  makeOthers(at('data', 'theirs'));
+  done(volume, restore);
+  const left = join(layout.restores, 'main.d');
+  const logged: object[] = [];
+  const log = { info: (about: object) => logged.push(about) };
+  const engine = new Engine({ volume: volume.path, engine: 'copy', holder: 'test', log });
+  await engine.snapshot({ worktree: 'main', origin: 'manual' }, quiet);
+  expect(logged).toEqual([]);
+  expect(readdirSync(left)).not.toEqual([]);
+  await engine.open();
+  expect(existsSync(left)).toBe(false);
 });
 
 test('what can not be finished is told by who opens the volume, and nothing is built on it until it can', async () => {

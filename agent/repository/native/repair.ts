@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import type { Logger } from '../../../shared/log.ts';
 import { interruptedDeletions, repairDeletion } from './delete.ts';
 import { idTime, isSnapshotId } from './format/names.ts';
+import { Directory } from './fs/directory.ts';
 import { discardImport, hasAbandonedImport } from './import.ts';
 import { readIntents } from './intent.ts';
 import type { Layout } from './layout.ts';
+import { tryRemove } from './movable.ts';
 import { discard, isPublished, publishAgain } from './publish.ts';
 import { interruptedRemovals, repairRemoval } from './remove.ts';
 import { interruptedRestores, repairRestore } from './restore.ts';
@@ -37,11 +39,7 @@ export async function repair(layout: Layout, now: number, log?: RepairLog): Prom
   repairSnapshots(layout, now, log);
   for (const worktree of interruptedRestores(layout)) {
     const outcome = await repairRestore(layout, worktree);
-    const text =
-      outcome === 'left'
-        ? 'the agent may not remove all that a restore replaced: remove it from .jvs/agent/restore'
-        : `${outcome} a restore that a crash interrupted`;
-    log?.info({ worktree }, text);
+    log?.info({ worktree }, `${outcome} a restore that a crash interrupted`);
   }
   for (const worktree of interruptedRemovals(layout)) {
     await repairRemoval(layout, worktree);
@@ -72,6 +70,28 @@ function repairSnapshots(layout: Layout, now: number, log?: RepairLog): void {
     discard(layout, id);
     log?.info({ snapshot: id }, 'removed an unfinished snapshot that no program is working on');
   }
+}
+
+/**
+ * What restores and removals replaced, and a crash or its owner kept from being removed. For who opens the volume: what
+ * may not be removed is walked each time. Whether something was there.
+ */
+export function removeReplaced(layout: Layout, log?: RepairLog): boolean {
+  let found = false;
+  for (const folder of [layout.restores, layout.removals]) {
+    for (const name of namesIn(folder)) {
+      if (!name.endsWith('.d')) continue;
+      found = true;
+      using directory = Directory.open(folder);
+      if (!tryRemove(directory, name)) {
+        log?.info(
+          { path: join(folder, name) },
+          'the agent may not remove all that was replaced: remove it as root',
+        );
+      }
+    }
+  }
+  return found;
 }
 
 /** Removes our half-written small files. Theirs is another name: `.jvs-tmp-` and a number. */

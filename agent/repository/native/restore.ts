@@ -141,18 +141,17 @@ export function wasRestored(
 /** Worktrees with a restore that a crash interrupted. */
 export function interruptedRestores(layout: Layout): string[] {
   if (!existsSync(layout.restores)) return [];
-  const names = readdirSync(layout.restores).filter((name) => !name.startsWith('.jvs-tmp-'));
-  return [...new Set(names.map((name) => name.replace(/\.(json|d)$/, '')))];
+  return readdirSync(layout.restores).flatMap((name) => (name.endsWith('.json') ? [name.slice(0, -5)] : []));
 }
 
 /** Finishes a restore whose new tree was complete, removes what there is of any other. */
-export async function repairRestore(
-  layout: Layout,
-  worktree: string,
-): Promise<'finished' | 'removed' | 'left'> {
+export async function repairRestore(layout: Layout, worktree: string): Promise<'finished' | 'removed'> {
   const places = placesOf(layout, worktree);
   const entry = readJournal(places);
-  if (entry?.phase !== 'placing') return discardStaging(places) ? 'removed' : 'left';
+  if (entry?.phase !== 'placing') {
+    discardStaging(places);
+    return 'removed';
+  }
   try {
     await complete(layout, places, { step: () => {} });
     return 'finished';
@@ -212,9 +211,9 @@ function removeStaging(places: Places): boolean {
   return tryRemove(folder, lastPart(places.staging));
 }
 
-function discardStaging(places: Places): boolean {
+function discardStaging(places: Places): void {
   rmSync(places.journal, { force: true });
-  return removeStaging(places);
+  removeStaging(places);
 }
 
 const lastPart = (path: string) => path.slice(path.lastIndexOf('/') + 1);
