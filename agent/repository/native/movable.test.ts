@@ -215,6 +215,26 @@ test('what belongs to another is not moved: said before anything is touched, and
   done(volume, snapshot);
 });
 
+test('of what is replaced, all goes but what the agent may not remove', async () => {
+  const { volume: made, at, layout, restore } = await saved();
+  using volume = made;
+  for (const name of ['a', 'm', 'z']) {
+    makeOthers(at('data', name));
+    mkdirSync(at('data', `${name}-ours`));
+    writeFileSync(at('data', `${name}-ours`, 'large'), '');
+  }
+  // Nobody but its owner may remove it from there, though all may write.
+  mkdirSync(at('data', 'sticky'));
+  writeFileSync(at('data', 'sticky', 'of root'), '');
+  chmodSync(at('data', 'sticky'), 0o1777);
+  execFileSync('chown', ['1000:1000', ...['a', 'm', 'z'].map((name) => at('data', `${name}-ours`))]);
+  done(volume, restore);
+  const left = readdirSync(join(layout.restores, 'main.d'), { recursive: true, encoding: 'utf8' });
+  expect(left.filter((path) => /(ours|large|f)$/.test(path))).toEqual([]);
+  expect(left.filter((path) => /(file|of root)$/.test(path))).toHaveLength(4);
+  done(volume, snapshot);
+});
+
 test('what the agent may not remove is tried by who opens the volume, and by no operation after that', async () => {
   const { volume: made, at, layout, restore } = await saved();
   using volume = made;

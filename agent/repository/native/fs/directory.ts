@@ -336,7 +336,8 @@ function whereAllowed(change: () => void): boolean {
 
 /**
  * Removes the entry and all below it, without following links; no error where it is gone. Read-only
- * directories are made writable first, which a process that is not root needs.
+ * directories are made writable first, which a process that is not root needs. What may not be removed is the error in
+ * the end, when all else is gone.
  */
 export function removeTree(parent: Directory, name: string): void {
   try {
@@ -344,7 +345,7 @@ export function removeTree(parent: Directory, name: string): void {
     return;
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return;
-    if (!hasCode(error, 'EISDIR', 'EPERM')) throw error;
+    if (!hasCode(error, 'EISDIR')) throw error;
   }
   let directory: Directory | undefined;
   try {
@@ -359,7 +360,16 @@ export function removeTree(parent: Directory, name: string): void {
   for (let attempt = 1; ; attempt++) {
     const names = opened.names();
     if (names.length > 0 && (opened.stat().mode & 0o700) !== 0o700) fchmodSync(opened.fd, 0o700);
-    for (const child of names) removeTree(opened, child);
+    let refused: unknown;
+    for (const child of names) {
+      try {
+        removeTree(opened, child);
+      } catch (error) {
+        if (!hasCode(error, 'EACCES', 'EPERM')) throw error;
+        refused ??= error;
+      }
+    }
+    if (refused) throw refused;
     try {
       parent.rmdir(name);
       return;
