@@ -180,9 +180,9 @@ test('an agent that is root gives no directory another mode on the way', async (
     if (/restore-(placing|entry|moved)/.test(point)) expect(statSync(at()).mode & 0o777).toBe(0o555);
     if (point !== 'remove-renamed') return;
     const { removals } = new Layout(volume.path);
-    const modes = readdirSync(removals, { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('data'))
-      .map((name) => statSync(join(removals, name, '..')).mode & 0o777);
+    const modes = readdirSync(join(removals, 'exp.d')).map(
+      (name) => statSync(join(removals, 'exp.d', name)).mode & 0o777,
+    );
     expect(modes).toEqual([0o555]);
   };
   await engine.restore({ worktree: 'main', snapshotId: id }, { ...quiet, step });
@@ -234,6 +234,26 @@ test('of what is replaced, all goes but what the agent may not remove', async ()
   expect(left.filter((path) => /(file|of root)$/.test(path))).toHaveLength(4);
   done(volume, snapshot);
 });
+
+test.for(['remove-renamed', 'remove-unlisted', 'remove-removed'])(
+  'killed at %s, a removal is finished, whatever the workload made again and the agent may not remove',
+  async (step) => {
+    const { volume: made, layout, id } = await saved();
+    using volume = made;
+    const path = join(volume.path, 'worktrees', 'exp');
+    done(volume, { fork: { name: 'exp', snapshotId: id } });
+    makeOthers(join(path, 'data', 'theirs'));
+    expect(run(volume, { removeWorktree: 'exp' }, step).signal).toBe('SIGKILL');
+    mkdirSync(path);
+    chownSync(path, 1000, 1000);
+    writeFileSync(join(path, 'since'), 'again');
+    expect(JSON.parse(done(volume, { open: true })).unrepaired).toBeUndefined();
+    done(volume, snapshot);
+    expect((await listWorktrees(layout)).map((w) => w.name)).toEqual(['main']);
+    // Once it is no worktree any more, what is there is not the agent's to remove.
+    expect(existsSync(join(path, 'since'))).toBe(step !== 'remove-renamed');
+  },
+);
 
 test('what the agent may not remove is tried by who opens the volume, and by no operation after that', async () => {
   const { volume: made, at, layout, restore } = await saved();

@@ -79,7 +79,8 @@ function journalOf(layout: Layout, worktree: string): string {
 
 async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'step'>): Promise<void> {
   const { worktree } = entry;
-  setAside(layout, worktree);
+  // Unlisted, it is gone: what is there by now is the workload's own.
+  if (existsSync(layout.worktreeConfig(worktree))) setAside(layout, worktree);
   control.step('remove-renamed');
   // Before the head that protects them goes.
   await pin(layout, worktree);
@@ -106,19 +107,25 @@ async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'st
   await syncFilesystem(layout.volume);
 }
 
-/** Out of the workload's reach, whatever is there by now: a link, too, is moved, not followed. */
+/**
+ * Out of the workload's reach, whatever is there by now: a link, too, is moved, not followed. Beside what was moved before
+ * a crash, should the workload have made it again.
+ */
 function setAside(layout: Layout, worktree: string): void {
   using removals = Directory.open(layout.removals);
-  tryRemove(removals, `${worktree}.d`);
+  const place = `${worktree}.d`;
+  tryRemove(removals, place);
+  using aside = removals.tryOpenDirectory(place) ?? removals.createDirectory(place);
   using volume = Directory.open(layout.volume);
   try {
     using folder = openPath(volume, layout.payload(worktree).slice(0, -1));
     // Its mode does not matter any more.
     widen(folder, worktree);
-    folder.rename(worktree, removals, `${worktree}.d`);
+    folder.rename(worktree, aside, randomBytes(8).toString('hex'));
   } catch (cause) {
     if (hasCode(cause, 'ENOENT', 'ENOTDIR', 'ELOOP')) return;
     if (!hasCode(cause, 'EXDEV', 'EBUSY')) throw cause;
+    tryRemove(removals, place);
     rmSync(journalOf(layout, worktree), { force: true });
     throw new RepositoryError(
       'InvalidArgument',
