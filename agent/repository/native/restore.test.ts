@@ -169,6 +169,17 @@ test('a restore that fails in the exchange says that it is half done, and is fin
   expect(manifest(volume.main)).toEqual(tree);
 });
 
+test('a restore that fails when all is in place does not say that a part is missing', async () => {
+  const { volume: made, engine, first, tree } = await changedSince();
+  using volume = made;
+  const step = (point: string) => {
+    if (point === 'restore-placed') throw new Error('the reason');
+  };
+  const restore = engine.restore({ worktree: 'main', snapshotId: first.snapshot_id }, { ...quiet, step });
+  await expect(restore).rejects.toMatchObject({ message: expect.not.stringMatching(/in part only/) });
+  expect(manifest(volume.main)).toEqual(tree);
+});
+
 test('a worktree whose configuration is torn stops neither a restore nor what comes after', async () => {
   const { volume: made, engine, first, tree } = await changedSince();
   using volume = made;

@@ -118,8 +118,8 @@ export async function bringBack(input: RestoreInput): Promise<void> {
   try {
     await complete(layout, places, control);
   } catch (cause) {
-    // Another who took over finishes it.
-    if (!lease.held || !existsSync(places.journal)) throw cause;
+    // Another who took over finishes it; without the new tree, it is in place, or was refused.
+    if (!lease.held || !existsSync(places.fresh)) throw cause;
     const { reason, message } = asRepositoryError(cause, 'exchanging the files');
     const text = `worktree ${worktree} is restored in part only, and the rest follows when it can: ${message}`;
     throw new RepositoryError(reason, text, { cause });
