@@ -1,11 +1,13 @@
 import {
   appendFileSync,
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -115,15 +117,37 @@ test('a payload that a killed restore moved away is moved back', async () => {
 test('a payload that was made again, empty, gives way to the one that a killed restore moved away', async () => {
   using volume = TestVolume.golden();
   const before = manifest(volume.main);
+  chmodSync(volume.main, 0o2750);
   renameSync(volume.main, `${volume.main}.restore-backup-01234567`);
   mkdirSync(volume.main);
+  const { ino } = statSync(volume.main);
   await volume.engine().open();
   expect(await volume.engine().doctor(true)).toMatchObject([{ severity: 'critical', repaired: false }]);
   expect(readdirSync(volume.main)).toEqual([]);
   const { findings, after } = await repaired(volume);
   expect(findings).toMatchObject([{ category: 'worktree', severity: 'critical', repaired: true }]);
   expect(manifest(volume.main)).toEqual(before);
+  // Who has it mounted sees them.
+  expect(statSync(volume.main)).toMatchObject({ ino, mode: 0o42750 });
+  expect(readdirSync(volume.path)).not.toContain('main.moving-back');
   expect(after).toEqual([]);
+});
+
+test('files that a killed doctor was moving back are moved back by the next, unless others have their names', async () => {
+  using volume = TestVolume.golden();
+  const before = manifest(volume.main);
+  const moving = join(volume.path, 'main.moving-back');
+  mkdirSync(moving);
+  const names = ['a.txt', 'data', 'link'];
+  for (const name of names) renameSync(join(volume.main, name), join(moving, name));
+  const occupied = join(volume.main, 'a.txt');
+  writeFileSync(occupied, 'since');
+  const refused = await repaired(volume);
+  expect(refused.findings).toMatchObject([{ severity: 'critical', repaired: false }]);
+  expect(readdirSync(moving).sort()).toEqual(names);
+  rmSync(occupied);
+  expect((await repaired(volume)).after).toEqual([]);
+  expect(manifest(volume.main)).toEqual(before);
 });
 
 test('of several backups of an empty payload none is removed', async () => {

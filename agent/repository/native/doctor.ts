@@ -1,7 +1,7 @@
 // Looks for everything that a crash, ours or the jvs binary's, or a hand on the volume can leave behind, and
 // repairs what can be repaired without guessing. To be called under the lease only.
-import { lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { Descriptor, Finding, Worktree } from '../repository.ts';
 import { brokenAuditLines } from './audit-log.ts';
 import { dropBrokenSnapshot, readWorktrees } from './delete.ts';
@@ -10,6 +10,7 @@ import { isSnapshotId } from './format/names.ts';
 import { Directory, removeTree } from './fs/directory.ts';
 import { readIfThere } from './fs/files.ts';
 import type { Layout } from './layout.ts';
+import { setModes, takeMetadata, widen } from './movable.ts';
 import { FOREIGN_MS } from './repair.ts';
 
 interface Problem extends Omit<Finding, 'repaired'> {
@@ -129,14 +130,21 @@ function* payloads(layout: Layout, worktrees: Worktree[], now: number): Generato
     const path = join(folder, payload);
     const missing = isMissing(path);
     const siblings = namesIn(folder);
-    const backups = siblings.filter((n) => n.startsWith(`${payload}.restore-backup-`));
+    const moving = `${payload}.moving-back`;
+    const begun = siblings.includes(moving);
+    const backups = begun ? [moving] : siblings.filter((n) => n.startsWith(`${payload}.restore-backup-`));
     // Empty, it was made again by who mounts it: the backup is the only copy.
-    const lost = missing || (backups.length > 0 && isEmpty(path));
+    const lost = begun || missing || (backups.length > 0 && isEmpty(path));
     if (lost) {
       const [backup, ...more] = backups;
       // A restore of nothing leaves an empty payload too, and may be at work.
-      const certain = backup && more.length === 0 && (missing || settled(join(folder, backup), now));
-      const fix = certain ? () => renameSync(join(folder, backup), path) : undefined;
+      const certain =
+        backup &&
+        more.length === 0 &&
+        (begun ? !haveCommon(join(folder, moving), path) : missing || settled(join(folder, backup), now));
+      const fix = certain
+        ? () => moveBack(layout, name, join(folder, backup), join(folder, moving))
+        : undefined;
       yield {
         category: 'worktree',
         severity: 'critical',
@@ -161,6 +169,36 @@ function* payloads(layout: Layout, worktrees: Worktree[], now: number): Generato
       };
     }
   }
+}
+
+/**
+ * What runs may have the payload mounted: where it is there, it stays, and gets what is in the backup. Under the other
+ * name, that is not debris beside a payload while it is moved.
+ */
+function moveBack(layout: Layout, worktree: string, backup: string, moving: string): void {
+  const path = join(layout.volume, ...layout.payload(worktree));
+  if (isMissing(path)) {
+    renameSync(backup, path);
+    return;
+  }
+  renameSync(backup, moving);
+  using folder = Directory.open(dirname(path));
+  const own = widen(folder, basename(moving));
+  using from = Directory.open(moving);
+  using to = Directory.open(path);
+  for (const name of from.names()) {
+    const mode = widen(from, name);
+    from.rename(name, to, name);
+    if (mode !== undefined) setModes(layout, worktree, [[name, mode]]);
+  }
+  if (own !== undefined) from.setMode(own);
+  takeMetadata(to, from);
+  rmdirSync(moving);
+}
+
+function haveCommon(one: string, other: string): boolean {
+  const names = new Set(namesIn(one));
+  return namesIn(other).some((name) => names.has(name));
 }
 
 const isMissing = (path: string): boolean => !lstatSync(path, { throwIfNoEntry: false });

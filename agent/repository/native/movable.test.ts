@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -213,6 +214,19 @@ test('what belongs to another is not moved: said before anything is touched, and
   refused(volume, restore, /main\/ belongs to user 0/);
   expect(manifest(volume.main)).toEqual(before.filter((line) => !line.startsWith('theirs')));
   done(volume, snapshot);
+});
+
+test('what a killed doctor was moving back keeps its mode', async () => {
+  const { volume: made, at } = await saved();
+  using volume = made;
+  const moving = join(volume.path, 'main.moving-back');
+  mkdirSync(moving);
+  renameSync(at('data'), join(moving, 'data'));
+  for (const path of [join(moving, 'data'), moving]) chmodSync(path, 0o555);
+  chownSync(moving, 1000, 1000);
+  expect(JSON.parse(done(volume, { doctor: true }))).toMatchObject([{ repaired: true }]);
+  expect(statSync(at('data')).mode & 0o777).toBe(0o555);
+  expect(readFileSync(at('data', 'f'), 'utf8')).toBe('new');
 });
 
 test('of what is replaced, all goes but what the agent may not remove', async () => {

@@ -2,6 +2,7 @@
 // is made writable for it; another's can only be moved by root, which is to be known before anything is moved.
 import { accessSync, chmodSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import { RepositoryError } from '../repository.ts';
+import { removeOtherAttributes } from './fs/attributes.ts';
 import { Directory, type Entry, openPath, removeTree } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import type { Layout } from './layout.ts';
@@ -48,6 +49,17 @@ export function widenAll(layout: Layout, worktree: string, paths: readonly strin
 export function setModes(layout: Layout, worktree: string, modes: readonly Mode[]): void {
   for (const [path, mode] of modes.toReversed()) {
     within(layout, worktree, path, (parent, name) => withEntry(parent, name, (at) => chmodSync(at, mode)));
+  }
+}
+
+/** All that another directory has beside its entries; one that is another's keeps what it has. */
+export function takeMetadata(directory: Directory, from: Directory): void {
+  // First: what is read-only in the end keeps its attributes.
+  removeOtherAttributes(from.fd, directory.fd);
+  try {
+    directory.setMetadata(from.stat(), from.fd);
+  } catch (error) {
+    if (!hasCode(error, 'EPERM')) throw error;
   }
 }
 

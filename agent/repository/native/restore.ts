@@ -10,7 +10,6 @@ import { appendAudit, auditHas } from './audit-log.ts';
 import { type Control, Meter } from './control.ts';
 import { rfc3339 } from './format/time.ts';
 import { serializeWorktree } from './format/worktree.ts';
-import { removeOtherAttributes } from './fs/attributes.ts';
 import { Directory, openPath, removeTree } from './fs/directory.ts';
 import { asRepositoryError, hasCode } from './fs/errors.ts';
 import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
@@ -26,6 +25,7 @@ import {
   notMovable,
   notRemovable,
   setModes,
+  takeMetadata,
   tryRemove,
   widen,
   widenAll,
@@ -385,14 +385,7 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
     control.step('restore-entry');
   }
   for (const name of entry.there ?? root.names()) if (!names.has(name)) setAside(root, name);
-  // First: what is read-only in the end keeps its attributes.
-  removeOtherAttributes(fresh.fd, root.fd);
-  try {
-    root.setMetadata(fresh.stat(), fresh.fd);
-  } catch (error) {
-    // Another's root keeps what it has.
-    if (!hasCode(error, 'EPERM')) throw error;
-  }
+  takeMetadata(root, fresh);
 }
 
 /**
