@@ -155,6 +155,30 @@ test.for(['', 'restore-placing', 'restore-moved'])(
   },
 );
 
+test('a part is brought back through what became read-only since it was begun, and stays so', async () => {
+  const {
+    volume: made,
+    at,
+    layout,
+  } = await saved((at) => {
+    mkdirSync(at('way', 'to', 'part'), { recursive: true });
+    writeFileSync(at('way', 'to', 'part', 'f'), 'old');
+    execFileSync('chown', ['-R', '1000:1000', at('way')]);
+  });
+  using volume = made;
+  done(volume, { snapshot: { worktree: 'main', origin: 'manual', paths: ['way/to/part'] } });
+  const snapshotId = (await headOf(layout, 'main')) ?? '';
+  writeFileSync(at('way', 'to', 'part', 'f'), 'new');
+  const restore = { restore: { worktree: 'main', snapshotId } };
+  expect(run(volume, restore, 'restore-placing').signal).toBe('SIGKILL');
+  const modes = { '': 0o555, way: 0o400, 'way/to': 0 };
+  for (const [path, mode] of Object.entries(modes).toReversed()) chmodSync(at(path), mode);
+  expect(JSON.parse(done(volume, { open: true })).unrepaired).toBeUndefined();
+  for (const [path, mode] of Object.entries(modes)) expect(statSync(at(path)).mode & 0o777).toBe(mode);
+  expect(readFileSync(at('way', 'to', 'part', 'f'), 'utf8')).toBe('old');
+  expect(readdirSync(layout.restores)).toEqual([]);
+});
+
 test('a worktree whose root is of another who lets the agent write there is restored, and keeps its own mode', async () => {
   const { volume: made, at, layout, id, restore } = await saved();
   using volume = made;

@@ -30,19 +30,31 @@ export function narrowMode(directory: Directory): number | undefined {
   return isWide(mode) || !isOurs(uid) ? undefined : mode;
 }
 
-/** Gives a directory of ours its owner's rights. The mode before, where that was another. */
-export function widen(directory: Directory, name: string): number | undefined {
+/** Gives a directory of ours its owner's rights. The mode before, where that was another, which is told at first. */
+export function widen(
+  directory: Directory,
+  name: string,
+  note: (mode: number) => void = () => {},
+): number | undefined {
   return withEntry(directory, name, (path) => {
     const { mode, uid } = statSync(path);
     if (isWide(mode) || !isOurs(uid)) return undefined;
+    note(mode & 0o7777);
     chmodSync(path, (mode & 0o7777) | OWNER);
     return mode & 0o7777;
   });
 }
 
 /** The same for those in a worktree that are to get other modes later. */
-export function widenAll(layout: Layout, worktree: string, paths: readonly string[]): void {
-  for (const path of paths) within(layout, worktree, path, (parent, name) => widen(parent, name));
+export function widenAll(
+  layout: Layout,
+  worktree: string,
+  paths: readonly string[],
+  note: (mode: Mode) => void = () => {},
+): void {
+  for (const path of paths) {
+    within(layout, worktree, path, (parent, name) => widen(parent, name, (mode) => note([path, mode])));
+  }
 }
 
 /** What is above comes last: without its owner's rights, what is below can not be reached. */

@@ -280,9 +280,9 @@ async function finish(
     control.step('restore-moved');
     setModes(layout, entry.worktree, entry.modes ?? []);
   } else if (existsSync(places.fresh)) {
-    placeEntries(layout, entry, places, control);
+    const modes = placeEntries(layout, entry, places, control);
     control.step('restore-moved');
-    setModes(layout, entry.worktree, entry.modes ?? []);
+    setModes(layout, entry.worktree, modes);
     await syncFilesystem(layout.volume);
     // From here on the worktree is the workload's again.
     using staging = Directory.open(places.staging);
@@ -349,9 +349,15 @@ function placeTree(layout: Layout, entry: Journal, places: Places): void {
 
 /**
  * Entry by entry, so that the root keeps its inode and those who have it open see the new tree. What is
- * replaced goes aside; a file gives way to a file without a moment in which there is none.
+ * replaced goes aside; a file gives way to a file without a moment in which there is none. What is to get which mode
+ * then.
  */
-function placeEntries(layout: Layout, entry: Journal, places: Places, control: Pick<Control, 'step'>): void {
+function placeEntries(
+  layout: Layout,
+  entry: Journal,
+  places: Places,
+  control: Pick<Control, 'step'>,
+): Mode[] {
   using volume = Directory.open(layout.volume);
   using fresh = Directory.open(places.fresh);
   using replaced = Directory.open(places.replaced);
@@ -374,11 +380,14 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
     }
   };
   using root = openInPlace(volume, layout.payload(entry.worktree), setAside);
-  widenAll(layout, entry.worktree, ['', ...(entry.modes ?? []).map(([path]) => path)]);
   if (entry.paths) {
-    placePart(fresh, root, selectPaths(entry.paths).selection, setAside, control);
-    return;
+    const { selection } = selectPaths(entry.paths);
+    const modes = widenWay(layout, entry, places, selection);
+    placePart(fresh, root, selection, setAside, control);
+    return modes;
   }
+  const modes = entry.modes ?? [];
+  widenAll(layout, entry.worktree, ['', ...modes.map(([path]) => path)]);
   const names = new Set(entry.names);
   for (const name of names) {
     place(fresh, root, name, setAside);
@@ -386,6 +395,28 @@ function placeEntries(layout: Layout, entry: Journal, places: Places, control: P
   }
   for (const name of entry.there ?? root.names()) if (!names.has(name)) setAside(root, name);
   takeMetadata(root, fresh);
+  return modes;
+}
+
+/** What leads to a part may have become read-only since it was looked at, and is to be so again, after a crash too. */
+function widenWay(layout: Layout, entry: Journal, places: Places, selection: Selection): Mode[] {
+  const modes = new Map(entry.modes);
+  // Above before below.
+  const sorted = () => [...modes].sort(([a], [b]) => (a < b ? -1 : 1));
+  const paths = new Set([...waysOf(selection, ''), ...modes.keys()]);
+  widenAll(layout, entry.worktree, [...paths].sort(), ([path, mode]) => {
+    if (modes.has(path)) return;
+    modes.set(path, mode);
+    writeJournal(places, { ...entry, modes: sorted() });
+  });
+  return sorted();
+}
+
+function waysOf(selection: Selection, path: string): string[] {
+  const below = [...selection].flatMap(([name, next]) =>
+    next === 'all' ? [] : waysOf(next, path ? `${path}/${name}` : name),
+  );
+  return [path, ...below];
 }
 
 /**
