@@ -41,6 +41,11 @@ export function appendAudit(path: string, event: AuditEvent): { undo(): void } {
   }
 }
 
+/** What an operation has done, once: after a crash (`again`) its record may be there, and only then all is looked through. */
+export function recordOnce(path: string, event: AuditEvent, operation: string, again: boolean): void {
+  if (!again || !auditHas(path, event.event_type, event.snapshot_id, operation)) appendAudit(path, event);
+}
+
 /** Whether a record is of this event and snapshot, where one is given, and mentions `text`. */
 export function auditHas(
   path: string,

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { type Descriptor, RepositoryError, type Worktree } from '../repository.ts';
-import { appendAudit, auditHas } from './audit-log.ts';
+import { recordOnce } from './audit-log.ts';
 import type { Control } from './control.ts';
 import { parseDescriptor, readyMarker, sealed, serializeDescriptor } from './format/descriptor.ts';
 import { READY } from './format/payload.ts';
@@ -67,7 +67,7 @@ export async function deleteSnapshot(
   writeAtomic(journalOf(layout, id), JSON.stringify(entry));
   await syncFilesystem(layout.volume);
   control.step('delete-intended');
-  await finish(layout, entry, control);
+  await finish(layout, entry, control, false);
 }
 
 /** The same for what is left of a snapshot whose files are gone. */
@@ -89,14 +89,19 @@ export function interruptedDeletions(layout: Layout): string[] {
 /** Deleting is finished, never taken back: a child may have its new parent already. */
 export async function repairDeletion(layout: Layout, id: string): Promise<void> {
   const text = readIfThere(journalOf(layout, id));
-  if (text !== undefined) await finish(layout, journal.parse(JSON.parse(text)), { step: () => {} });
+  if (text !== undefined) await finish(layout, journal.parse(JSON.parse(text)), { step: () => {} }, true);
 }
 
 function journalOf(layout: Layout, id: string): string {
   return join(layout.deletions, `${id}.json`);
 }
 
-async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'step'>): Promise<void> {
+async function finish(
+  layout: Layout,
+  entry: Journal,
+  control: Pick<Control, 'step'>,
+  again: boolean,
+): Promise<void> {
   const id = entry.snapshot_id;
   for (const child of entry.children) reparent(layout, child, entry);
   control.step('delete-reparented');
@@ -116,14 +121,13 @@ async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'st
   }
   rmSync(join(layout.pins, `agent-${id}.json`), { force: true });
   control.step('delete-removed');
-  if (!auditHas(layout.audit, 'gc_run', id, entry.operation)) {
-    appendAudit(layout.audit, {
-      timestamp: rfc3339(Date.now()),
-      event_type: 'gc_run',
-      snapshot_id: id,
-      details: { plan_id: `agent-${entry.operation}`, deleted_count: 1 },
-    });
-  }
+  const event = {
+    timestamp: rfc3339(Date.now()),
+    event_type: 'gc_run' as const,
+    snapshot_id: id,
+    details: { plan_id: `agent-${entry.operation}`, deleted_count: 1 },
+  };
+  recordOnce(layout.audit, event, entry.operation, again);
   rmSync(journalOf(layout, id), { force: true });
   await syncFilesystem(layout.volume);
 }

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { RepositoryError, type Worktree } from '../repository.ts';
-import { appendAudit, auditHas } from './audit-log.ts';
+import { recordOnce } from './audit-log.ts';
 import type { Control } from './control.ts';
 import { checkWorktree } from './format/names.ts';
 import { rfc3339 } from './format/time.ts';
@@ -44,7 +44,7 @@ export async function removeWorktree(
   writeAtomic(journalOf(layout, name), JSON.stringify(entry));
   await syncFilesystem(layout.volume);
   control.step('remove-intended');
-  await finish(layout, entry, control);
+  await finish(layout, entry, control, false);
 }
 
 export function interruptedRemovals(layout: Layout): string[] {
@@ -58,7 +58,7 @@ export async function repairRemoval(layout: Layout, worktree: string): Promise<v
   if (text === undefined) return;
   const entry = journal.parse(JSON.parse(text));
   checkWorktree(entry.worktree);
-  await finish(layout, entry, { step: () => {} });
+  await finish(layout, entry, { step: () => {} }, true);
 }
 
 /** Asked before anything is touched. @throws RepositoryError PermissionDenied */
@@ -77,7 +77,12 @@ function journalOf(layout: Layout, worktree: string): string {
   return join(layout.removals, `${worktree}.json`);
 }
 
-async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'step'>): Promise<void> {
+async function finish(
+  layout: Layout,
+  entry: Journal,
+  control: Pick<Control, 'step'>,
+  again: boolean,
+): Promise<void> {
   const { worktree } = entry;
   // Unlisted, it is gone: what is there by now is the workload's own.
   if (existsSync(layout.worktreeConfig(worktree))) setAside(layout, worktree);
@@ -95,14 +100,13 @@ async function finish(layout: Layout, entry: Journal, control: Pick<Control, 'st
     tryRemove(removals, `${worktree}.d`);
   }
   control.step('remove-removed');
-  if (!auditHas(layout.audit, 'worktree_remove', undefined, entry.operation)) {
-    appendAudit(layout.audit, {
-      timestamp: rfc3339(Date.now()),
-      event_type: 'worktree_remove',
-      worktree_name: worktree,
-      details: { head_snapshot_id: entry.head_snapshot_id ?? '', operation: entry.operation },
-    });
-  }
+  const event = {
+    timestamp: rfc3339(Date.now()),
+    event_type: 'worktree_remove' as const,
+    worktree_name: worktree,
+    details: { head_snapshot_id: entry.head_snapshot_id ?? '', operation: entry.operation },
+  };
+  recordOnce(layout.audit, event, entry.operation, again);
   rmSync(journalOf(layout, worktree), { force: true });
   await syncFilesystem(layout.volume);
 }

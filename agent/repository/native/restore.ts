@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { type Descriptor, RepositoryError } from '../repository.ts';
-import { appendAudit, auditHas } from './audit-log.ts';
+import { auditHas, recordOnce } from './audit-log.ts';
 import { type Control, Meter } from './control.ts';
 import { rfc3339 } from './format/time.ts';
 import { serializeWorktree } from './format/worktree.ts';
@@ -116,7 +116,7 @@ export async function bringBack(input: RestoreInput): Promise<void> {
     throw error;
   }
   try {
-    await complete(layout, places, control);
+    await complete(layout, places, control, false);
   } catch (cause) {
     // Another who took over finishes it; without the new tree, it is in place, or was refused.
     if (!lease.held || !existsSync(places.fresh)) throw cause;
@@ -153,7 +153,7 @@ export async function repairRestore(layout: Layout, worktree: string): Promise<'
     return 'removed';
   }
   try {
-    await complete(layout, places, { step: () => {} });
+    await complete(layout, places, { step: () => {} }, true);
     return 'finished';
   } catch (error) {
     if (!(error instanceof RepositoryError && error.reason === 'InvalidArgument')) throw error;
@@ -162,10 +162,15 @@ export async function repairRestore(layout: Layout, worktree: string): Promise<'
 }
 
 /** The journal goes before the last sync: it is gone from the disk only where all before it is there. */
-async function complete(layout: Layout, places: Places, control: Pick<Control, 'step'>): Promise<void> {
+async function complete(
+  layout: Layout,
+  places: Places,
+  control: Pick<Control, 'step'>,
+  again: boolean,
+): Promise<void> {
   const entry = readJournal(places);
   if (!entry) throw new RepositoryError('Internal', `${places.journal} vanished`);
-  await finish(layout, entry, places, control);
+  await finish(layout, entry, places, control, again);
   rmSync(places.journal);
   await syncFilesystem(layout.volume);
   control.step('restore-done');
@@ -274,6 +279,7 @@ async function finish(
   entry: Journal,
   places: Places,
   control: Pick<Control, 'step'>,
+  again: boolean,
 ): Promise<void> {
   if (entry.kind === 'fork') {
     placeTree(layout, entry, places);
@@ -298,11 +304,9 @@ async function finish(
   if (!entry.paths && layout.generation !== '0.4') setHead(layout, entry);
   control.step('restore-advanced');
   const config = readConfig(layout, entry.worktree);
-  const event = eventOf[entry.kind];
-  if (auditHas(layout.audit, event, entry.snapshot_id, entry.operation)) return;
-  appendAudit(layout.audit, {
+  const event = {
     timestamp: rfc3339(Date.now()),
-    event_type: event,
+    event_type: eventOf[entry.kind],
     snapshot_id: entry.snapshot_id,
     worktree_name: entry.worktree,
     details: {
@@ -310,7 +314,8 @@ async function finish(
       operation: entry.operation,
       ...(entry.request ? { request: entry.request } : {}),
     },
-  });
+  };
+  recordOnce(layout.audit, event, entry.operation, again);
 }
 
 function setHead(layout: Layout, entry: Journal): void {
