@@ -27,7 +27,7 @@ export class CloneIndexer {
     this.#root = clone;
     try {
       // Its marker is to be written too; its own mode comes last.
-      makeWritable(clone);
+      clone.makeWritable();
       this.#directory(payload, clone, known);
     } catch (error) {
       const place = Buffer.from(this.#trail.join('/'), 'latin1').toString();
@@ -84,7 +84,7 @@ export class CloneIndexer {
         break;
       }
       default:
-        makeWritable(clone);
+        clone.makeWritable();
         clone.unlink(name);
         this.result.skipped[entry.kind]++;
     }
@@ -134,7 +134,7 @@ export class CloneIndexer {
     const firstName = first.path.at(-1);
     if (!this.#root || firstName === undefined) throw new Error('no clone is being indexed');
     using directory = openPath(this.#root, first.path.slice(0, -1));
-    makeWritable(clone);
+    clone.makeWritable();
     clone.unlink(name);
     clone.link(directory, firstName, name);
     this.result.hardLinks++;
@@ -145,9 +145,4 @@ export class CloneIndexer {
     using file = new OpenFile(clone, name);
     return readContent(file.fd, file.stat().size, (bytes) => this.#options.meter.add(bytes, 0)).hash;
   }
-}
-
-/** For changes to its entries, as who is not root. It gets its mode back when it is done. */
-function makeWritable(directory: Directory): void {
-  if ((directory.stat().mode & 0o300) !== 0o300) directory.setMode(0o700);
 }

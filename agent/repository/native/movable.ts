@@ -1,15 +1,13 @@
 // Linux moves a directory to another one only for who may write to that directory itself. A read-only one of ours
 // is made writable for it; another's can only be moved by root, which is to be known before anything is moved.
-import { accessSync, chmodSync, closeSync, constants, openSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, statSync } from 'node:fs';
 import { RepositoryError } from '../repository.ts';
 import { removeOtherAttributes } from './fs/attributes.ts';
 import { Directory, type Entry, openPath, removeTree } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import type { Layout } from './layout.ts';
 
-const { O_DIRECTORY, O_NOFOLLOW, W_OK, X_OK } = constants;
-/** Opens what may not be read, to look at it and to change its mode. Node has no name for it. */
-const O_PATH = 0o10000000;
+const { W_OK, X_OK } = constants;
 const OWNER = 0o700;
 const STICKY = 0o1000;
 
@@ -36,7 +34,7 @@ export function widen(
   name: string,
   note: (mode: number) => void = () => {},
 ): number | undefined {
-  return withEntry(directory, name, (path) => {
+  return directory.withDirectory(name, (path) => {
     const { mode, uid } = statSync(path);
     if (isWide(mode) || !isOurs(uid)) return undefined;
     note(mode & 0o7777);
@@ -60,7 +58,7 @@ export function widenAll(
 /** What is above comes last: without its owner's rights, what is below can not be reached. */
 export function setModes(layout: Layout, worktree: string, modes: readonly Mode[]): void {
   for (const [path, mode] of modes.toReversed()) {
-    within(layout, worktree, path, (parent, name) => withEntry(parent, name, (at) => chmodSync(at, mode)));
+    within(layout, worktree, path, (parent, name) => parent.withDirectory(name, (at) => chmodSync(at, mode)));
   }
 }
 
@@ -86,7 +84,7 @@ export function checkMovable(directory: Directory, name: string, entry: Entry, p
   const above = directory.stat();
   const self = process.geteuid?.();
   const stuck = (above.mode & STICKY) !== 0 && ![0, above.uid, entry.uid].includes(self ?? 0);
-  const writable = entry.kind !== 'dir' || withEntry(directory, name, (path) => mayWrite(path, entry.uid));
+  const writable = entry.kind !== 'dir' || directory.withDirectory(name, (path) => mayWrite(path, entry.uid));
   if (stuck || writable === false) throw notMovable(place, entry.uid);
 }
 
@@ -126,22 +124,6 @@ export function notRemovable(path: string): RepositoryError {
     `.jvs/agent/${path}, which an earlier operation replaced, has parts that the agent may not remove as its user: ` +
       'remove it as root',
   );
-}
-
-/** Undefined where it is gone, or no directory (any more). Links are not followed. */
-function withEntry<T>(directory: Directory, name: string, act: (path: string) => T): T | undefined {
-  let fd: number;
-  try {
-    fd = openSync(directory.path(name), O_PATH | O_DIRECTORY | O_NOFOLLOW);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
-    throw error;
-  }
-  try {
-    return act(`/proc/self/fd/${fd}`);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** What a workload put in the place of a directory, and is none or another's, is left as it is by who is not root. */

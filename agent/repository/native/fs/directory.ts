@@ -99,7 +99,7 @@ function kindOf(mode: number): Kind {
 }
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
-/** Of Linux, on all that Node runs on. */
+/** Opens what may not be read, to look at it and to change its mode. Of Linux, on all that Node runs on. */
 const O_PATH = 0o10000000;
 const FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
@@ -137,12 +137,20 @@ export class Directory implements Disposable {
     return new Directory(openAt(this.fd, name, FOLDER) ?? openSync(this.path(name), FOLDER));
   }
 
-  /** A directory of that name, which can not be opened, gets mode 0700. @throws ENOTDIR for a link to one */
-  makeReadable(name: string): void {
-    const fd = openSync(this.path(name), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  /**
+   * For a directory of that name, which need not be readable: `act` gets a path to the very one, whatever is swapped in.
+   * Undefined where it is gone, or no directory (any more). Links are not followed.
+   */
+  withDirectory<T>(name: string, act: (path: string) => T): T | undefined {
+    let fd: number;
     try {
-      // The very directory that is open: for a path, another entry could be swapped in.
-      chmodSync(`/proc/self/fd/${fd}`, 0o700);
+      fd = openSync(this.path(name), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+      throw error;
+    }
+    try {
+      return act(`/proc/self/fd/${fd}`);
     } finally {
       closeSync(fd);
     }
@@ -237,6 +245,11 @@ export class Directory implements Disposable {
 
   setMode(mode: number): void {
     fchmodSync(this.fd, mode);
+  }
+
+  /** For changes to its entries, as who is not root. */
+  makeWritable(): void {
+    if ((this.stat().mode & 0o700) !== 0o700) this.setMode(0o700);
   }
 }
 
@@ -353,13 +366,13 @@ export function removeTree(parent: Directory, name: string): void {
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return;
     if (!hasCode(error, 'EACCES')) throw error;
-    parent.makeReadable(name);
+    parent.withDirectory(name, (path) => chmodSync(path, 0o700));
     directory = parent.openDirectory(name);
   }
   using opened = directory;
   for (let attempt = 1; ; attempt++) {
     const names = opened.names();
-    if (names.length > 0 && (opened.stat().mode & 0o700) !== 0o700) fchmodSync(opened.fd, 0o700);
+    if (names.length > 0) opened.makeWritable();
     let refused: unknown;
     for (const child of names) {
       try {
