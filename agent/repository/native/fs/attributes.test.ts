@@ -134,7 +134,7 @@ test('attributes that a file has no room for are an error that names both, and s
   const layout = new Layout(xfs.path);
   async function* fetch(at: Position): AsyncGenerator<Received> {
     const text = readFileSync(layout.descriptor(snapshotId), 'utf8');
-    yield { descriptor: text, storedBytes: storedBytes(layout, descriptor) };
+    yield { descriptor: text, storedBytes: await storedBytes(layout, descriptor) };
     yield* exportSnapshot(layout, descriptor, at);
   }
   rmSync(file);
