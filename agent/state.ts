@@ -4,6 +4,7 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import type { Logger } from '../shared/log.ts';
+import { hasCode } from './repository/native/fs/errors.ts';
 
 const pathOf = (volume: string, name: string) => join(volume, '.jvs/agent', `${name}.json`);
 
@@ -18,9 +19,8 @@ export async function readState<T>(
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new Error(`${path} can not be read: ${message}`, { cause });
+    if (hasCode(cause, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw new Error(`${path} can not be read: ${(cause as Error).message}`, { cause });
   }
   return schema.parse(JSON.parse(text));
 }
@@ -79,8 +79,7 @@ export class StateStore {
   }
 
   #mayPass(name: string, error: unknown): boolean {
-    const { code = '' } = (error as Error).cause as NodeJS.ErrnoException;
-    if (OF_PROCESS.includes(code)) return true;
+    if (hasCode((error as Error).cause, ...OF_PROCESS)) return true;
     const tried = performance.now();
     const before = this.#unreadable.get(name);
     // What nobody asked for in between may have been well.

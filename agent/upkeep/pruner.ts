@@ -87,8 +87,13 @@ export class Pruner {
       for (const { id, reasons } of doomed) {
         if (signal.aborted || (until && clock.now() >= until)) return false;
         await prepare();
+        let stays = false;
+        const wanted = () => {
+          stays = !goes(id);
+          return !stays;
+        };
         try {
-          await executor.delete(id, () => goes(id));
+          await executor.delete(id, wanted);
           meters.pruned.add(1);
           log.info({ snapshot: id, reasons }, 'snapshot pruned');
         } catch (error) {
@@ -96,7 +101,7 @@ export class Pruner {
           if (!(error instanceof RepositoryError)) throw error;
           if (error.reason === 'NotFound') continue;
           all = false;
-          if (error.reason === 'Aborted' && !goes(id)) continue;
+          if (stays) continue;
           log.warn({ err: error, snapshot: id }, 'snapshot not pruned');
           if (error.reason === 'Aborted' || error.transient) return false;
           // Somebody has just restored it, say: the others can go all the same.

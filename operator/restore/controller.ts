@@ -2,15 +2,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../shared/log.ts';
 import { assertReadable, isReadable } from '../api/parse.ts';
-import { type Restore, restores } from '../api/restore.ts';
+import { restores } from '../api/restore.ts';
 import type { Informers } from '../informers.ts';
 import type { Agents } from '../link/agents.ts';
 import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
-import { addFinalizer, removeFinalizer } from '../runtime/finalizer.ts';
+import { keepFinalizer } from '../runtime/finalizer.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
+import { WrittenOver } from '../runtime/written-over.ts';
 import { planStatus } from './plan.ts';
 import { planQueue } from './queue.ts';
 import { fieldManager, finalizer, isOver, needsFinalizer } from './request.ts';
@@ -31,8 +32,7 @@ export function createRestoreController(dependencies: Dependencies): Controller 
   const { client, informers, agents, events, meters, log } = dependencies;
   /** Epoch ms, by Restore. */
   const lastWrite = new Map<string, number>();
-  /** Versions that have been written over, by Restore: while the cache still has one of them, it is behind. */
-  const outdated = new Map<string, readonly (string | undefined)[]>();
+  const writtenOver = new WrittenOver();
   const controller = new Controller({ name: 'restore', reconcile, workers: 4, log });
 
   informers.restores.onChange((key, now, before) => {
@@ -60,15 +60,18 @@ export function createRestoreController(dependencies: Dependencies): Controller 
     const restore = informers.restores.get(key);
     if (!restore) {
       lastWrite.delete(key);
-      outdated.delete(key);
+      writtenOver.delete(key);
       return;
     }
     assertReadable(restore, (message) => tellUnreadable(events, restore, message));
     const { name, uid, resourceVersion = '' } = restore.metadata;
     // What was written is on its way here, and calls again.
-    if (outdated.get(key)?.includes(resourceVersion)) return;
+    if (writtenOver.has(key, resourceVersion)) return;
     let kept: string | undefined;
-    if (!restore.metadata.deletionTimestamp) kept = await keepFinalizer(restore, signal);
+    const options = { fieldManager, signal };
+    // Before anything is asked for.
+    if (!restore.metadata.deletionTimestamp)
+      kept = await keepFinalizer(client, restores, restore, finalizer, needsFinalizer(restore), options);
     // One that was begun is told of to its end, so that what it made can go with it.
     else if (restore.status?.phase !== 'InProgress') return;
 
@@ -94,22 +97,13 @@ export function createRestoreController(dependencies: Dependencies): Controller 
     const written = await client.applyStatus(
       restores,
       { metadata: { name, namespace, uid }, status: plan.status },
-      { fieldManager, signal },
+      options,
     );
     lastWrite.set(key, Date.now());
-    const { resourceVersion: now } = written.metadata;
-    if (now !== (kept ?? resourceVersion)) outdated.set(key, [resourceVersion, kept]);
+    writtenOver.set(key, written.metadata.resourceVersion, resourceVersion, kept);
     meters.statusWrites.inc({ kind: 'Restore' });
     if (outcome) meters.restores.inc({ outcome: plan.status.phase === 'Completed' ? 'completed' : 'failed' });
     if (plan.event) events.emit(restore, plan.event.type, plan.event.reason, plan.event.message);
-  }
-
-  /** Before anything is asked for. The version that it leaves, where it changes something. */
-  async function keepFinalizer(restore: Restore, signal: AbortSignal): Promise<string | undefined> {
-    const has = restore.metadata.finalizers?.includes(finalizer) ?? false;
-    if (has === needsFinalizer(restore)) return undefined;
-    const change = has ? removeFinalizer : addFinalizer;
-    return await change(client, restores, restore, finalizer, { fieldManager, signal });
   }
 
   return controller;

@@ -42,3 +42,18 @@ export async function removeFinalizer<T extends KubeObject>(
     return undefined;
   }
 }
+
+/** There as long as it is `wanted`. The version that this leaves, where it changes something. */
+export async function keepFinalizer<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  object: T,
+  finalizer: string,
+  wanted: boolean,
+  options: { fieldManager: string } & CallOptions,
+): Promise<string | undefined> {
+  const has = object.metadata.finalizers?.includes(finalizer) ?? false;
+  if (has === wanted) return undefined;
+  const change = has ? removeFinalizer : addFinalizer;
+  return await change(client, resource, object, finalizer, options);
+}

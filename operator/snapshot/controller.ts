@@ -10,8 +10,9 @@ import { ownerUid } from '../restore/request.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
-import { addFinalizer, removeFinalizer } from '../runtime/finalizer.ts';
+import { keepFinalizer } from '../runtime/finalizer.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
+import { WrittenOver } from '../runtime/written-over.ts';
 import { planSnapshot } from './plan.ts';
 import { fieldManager, finalizer, isFinished, needsFinalizer } from './request.ts';
 
@@ -33,8 +34,7 @@ export function createSnapshotController(dependencies: Dependencies): Controller
   const { client, informers, agents, events, meters, log } = dependencies;
   /** Epoch ms, by Snapshot. */
   const lastWrite = new Map<string, number>();
-  /** Versions that have been written over, by Snapshot: while the cache still has one of them, it is behind. */
-  const outdated = new Map<string, readonly (string | undefined)[]>();
+  const writtenOver = new WrittenOver();
   const lastSeen = new Map<string, ConnectedAgent | undefined>();
   const controller = new Controller({ name: 'snapshot', reconcile, workers: 16, log });
 
@@ -78,14 +78,23 @@ export function createSnapshotController(dependencies: Dependencies): Controller
     const snapshot = informers.snapshots.get(key);
     if (!snapshot || snapshot.metadata.deletionTimestamp) {
       lastWrite.delete(key);
-      outdated.delete(key);
+      writtenOver.delete(key);
       return;
     }
     assertReadable(snapshot, (message) => tellUnreadable(events, snapshot, message));
     const { name, uid, resourceVersion = '' } = snapshot.metadata;
     // What was written is on its way here, and calls again.
-    if (outdated.get(key)?.includes(resourceVersion)) return;
-    const kept = await keepFinalizer(snapshot, signal);
+    if (writtenOver.has(key, resourceVersion)) return;
+    // Before anything is asked for.
+    const options = { fieldManager, signal };
+    const kept = await keepFinalizer(
+      client,
+      snapshots,
+      snapshot,
+      finalizer,
+      needsFinalizer(snapshot),
+      options,
+    );
     const { namespace } = refOf(key);
     const workspaceKey = `${namespace}/${snapshot.spec.workspace}`;
     const plan = planSnapshot(
@@ -104,11 +113,10 @@ export function createSnapshotController(dependencies: Dependencies): Controller
     const written = await client.applyStatus(
       snapshots,
       { metadata: { name, namespace, uid }, status: plan.status },
-      { fieldManager, signal },
+      options,
     );
     lastWrite.set(key, Date.now());
-    const { resourceVersion: now } = written.metadata;
-    if (now !== (kept ?? resourceVersion)) outdated.set(key, [resourceVersion, kept]);
+    writtenOver.set(key, written.metadata.resourceVersion, resourceVersion, kept);
     meters.statusWrites.inc({ kind: 'Snapshot' });
     if (plan.event) events.emit(snapshot, plan.event.type, plan.event.reason, plan.event.message);
   }
@@ -122,14 +130,6 @@ export function createSnapshotController(dependencies: Dependencies): Controller
       lastWrite.set(key, Date.now());
     const details = isFinished(snapshot) && isDeepStrictEqual(withoutDetails(before), withoutDetails(after));
     return (lastWrite.get(key) ?? 0) + (details ? detailInterval : writeInterval) - Date.now();
-  }
-
-  /** Before anything is asked for. The version that it leaves, where it changes something. */
-  async function keepFinalizer(snapshot: Snapshot, signal: AbortSignal): Promise<string | undefined> {
-    const has = snapshot.metadata.finalizers?.includes(finalizer) ?? false;
-    if (has === needsFinalizer(snapshot)) return undefined;
-    const change = has ? removeFinalizer : addFinalizer;
-    return await change(client, snapshots, snapshot, finalizer, { fieldManager, signal });
   }
 
   return controller;

@@ -1,6 +1,5 @@
 // The JuiceFS behind a Workspace. Without a storage class it is a static volume of the CSI driver, with the user's
 // Secret by reference: the operator never reads it. Pure.
-
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { conditionOf } from '../api/conditions.ts';

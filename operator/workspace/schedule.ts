@@ -1,5 +1,4 @@
 // Whether the next automatic snapshot will be taken, and when. Pure.
-
 import { validateSchedule } from '../../shared/cron.ts';
 import { toRfc3339 } from '../../shared/proto/timestamp.ts';
 import { conditionOf } from '../api/conditions.ts';

@@ -11,7 +11,7 @@ import { Directory, removeTree } from './fs/directory.ts';
 import { readIfThere } from './fs/files.ts';
 import type { Layout } from './layout.ts';
 import { setModes, takeMetadata, widen } from './movable.ts';
-import { FOREIGN_MS } from './repair.ts';
+import { FOREIGN_MS, namesIn, replaced } from './repair.ts';
 
 interface Problem extends Omit<Finding, 'repaired'> {
   fix?: () => void | Promise<void>;
@@ -23,7 +23,7 @@ export async function examine(layout: Layout, repair: boolean, now: number): Pro
   const worktrees = readWorktrees(layout);
   const problems = [
     ...leftovers(layout, now),
-    ...replaced(layout),
+    ...unremoved(layout),
     ...payloads(layout, worktrees, now),
     ...halves(layout, descriptors, worktrees, now),
     ...references(layout, descriptors, worktrees),
@@ -107,17 +107,14 @@ function* leftovers(layout: Layout, now: number): Generator<Problem> {
 }
 
 /** What who opens the volume removes first is there still: the agent may not. */
-function* replaced(layout: Layout): Generator<Problem> {
-  for (const folder of [layout.restores, layout.removals]) {
-    for (const name of namesIn(folder)) {
-      if (!name.endsWith('.d')) continue;
-      yield {
-        category: 'debris',
-        severity: 'warning',
-        description: 'has parts that the agent may not remove as its user: remove it as root',
-        path: join(folder, name),
-      };
-    }
+function* unremoved(layout: Layout): Generator<Problem> {
+  for (const { folder, name } of replaced(layout)) {
+    yield {
+      category: 'debris',
+      severity: 'warning',
+      description: 'has parts that the agent may not remove as its user: remove it as root',
+      path: join(folder, name),
+    };
   }
 }
 
@@ -292,13 +289,5 @@ function* audit(layout: Layout): Generator<Problem> {
       description: `line ${line} of the audit log does not follow from the one before`,
       path: layout.audit,
     };
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
   }
 }

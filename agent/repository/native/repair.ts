@@ -77,21 +77,21 @@ function repairSnapshots(layout: Layout, now: number, log?: RepairLog): void {
  * may not be removed is walked each time. Whether something was there.
  */
 export function removeReplaced(layout: Layout, log?: RepairLog): boolean {
-  let found = false;
-  for (const folder of [layout.restores, layout.removals]) {
-    for (const name of namesIn(folder)) {
-      if (!name.endsWith('.d')) continue;
-      found = true;
-      using directory = Directory.open(folder);
-      if (!tryRemove(directory, name)) {
-        log?.info(
-          { path: join(folder, name) },
-          'the agent may not remove all that was replaced: remove it as root',
-        );
-      }
-    }
+  const all = replaced(layout);
+  for (const { folder, name } of all) {
+    using directory = Directory.open(folder);
+    if (tryRemove(directory, name)) continue;
+    const path = join(folder, name);
+    log?.info({ path }, 'the agent may not remove all that was replaced: remove it as root');
   }
-  return found;
+  return all.length > 0;
+}
+
+/** What restores and removals have replaced and is there still. */
+export function replaced({ restores, removals }: Layout): { folder: string; name: string }[] {
+  return [restores, removals].flatMap((folder) =>
+    namesIn(folder).flatMap((name) => (name.endsWith('.d') ? { folder, name } : [])),
+  );
 }
 
 /** Removes our half-written small files. Theirs is another name: `.jvs-tmp-` and a number. */
@@ -122,7 +122,7 @@ function recent(layout: Layout, id: string, now: number): boolean {
   return now - Math.max(idTime(id), stats?.mtimeMs ?? 0) < FOREIGN_MS;
 }
 
-function namesIn(folder: string): string[] {
+export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {
