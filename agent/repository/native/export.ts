@@ -2,6 +2,7 @@
 import { fstatSync, readSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Descriptor, RepositoryError } from '../repository.ts';
+import { filesBelow } from './files-below.ts';
 import { READY } from './format/payload.ts';
 import { readAttributes } from './fs/attributes.ts';
 import { Directory, type Entry, type GivenMetadata, OpenFile, statOf } from './fs/directory.ts';
@@ -36,23 +37,10 @@ export async function storedBytes(
   signal?: AbortSignal,
 ): Promise<number> {
   const counted = (descriptor.agent?.hard_links ?? 0) > 0 ? new Set<number | bigint>() : undefined;
-  function* sizes(directory: Directory, prefix: string): Generator<number> {
-    for (const name of namesOf(directory, prefix)) {
-      const entry = directory.lstat(name);
-      if (entry?.kind === 'file') {
-        const inode = counted && entry.nlink > 1 ? directory.inode(name, entry) : undefined;
-        const isCounted = inode !== undefined && counted?.has(inode);
-        yield isCounted ? 0 : Math.min(entry.allocated, entry.size);
-        if (inode !== undefined) counted?.add(inode);
-      }
-      if (entry?.kind !== 'dir') continue;
-      using below = directory.openDirectory(name);
-      yield* sizes(below, name);
-    }
-  }
   using root = Directory.open(layout.snapshot(descriptor.snapshot_id));
   let bytes = 0;
-  for await (const size of givingWay(sizes(root, ''), signal)) bytes += size;
+  for await (const { allocated, size } of givingWay(filesBelow(root, counted, READY), signal))
+    bytes += Math.min(allocated, size);
   return bytes;
 }
 

@@ -2,6 +2,7 @@
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Descriptor, RepositoryError } from '../repository.ts';
+import { filesBelow } from './files-below.ts';
 import { descriptorChecksum } from './format/descriptor.ts';
 import { Directory } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
@@ -59,21 +60,8 @@ function uncompressed({ agent }: Descriptor): number {
 /** Bytes on disk of the snapshot's files, each counted once. */
 function allocated(layout: Layout, { snapshot_id, agent }: Descriptor): number {
   const several = agent?.hard_links !== 0 ? new Set<number | bigint>() : undefined;
-  let bytes = 0;
-  const walk = (directory: Directory): void => {
-    for (const name of directory.names()) {
-      const entry = directory.lstat(name);
-      if (entry?.kind === 'file') {
-        const inode = several && entry.nlink > 1 ? directory.inode(name, entry) : undefined;
-        if (inode === undefined || !several?.has(inode)) bytes += entry.allocated;
-        if (inode !== undefined) several?.add(inode);
-      }
-      if (entry?.kind !== 'dir') continue;
-      using below = directory.openDirectory(name);
-      walk(below);
-    }
-  };
   using root = Directory.open(layout.snapshot(snapshot_id));
-  walk(root);
+  let bytes = 0;
+  for (const file of filesBelow(root, several)) bytes += file?.allocated ?? 0;
   return bytes;
 }
