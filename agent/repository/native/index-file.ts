@@ -50,6 +50,9 @@ export type IndexRecord =
 
 const KINDS = ['end', 'dir', 'file', 'symlink', 'leave'] as const;
 const HASH = 32;
+/** Of a record, what follows the name. */
+const ENTRY = 4 + HASH;
+const FILE = ENTRY + 8 + 6 * 8;
 const BLOCK = 64 * 1024;
 /** Length and CRC-32 of the block, before it. */
 const PREFIX = 8;
@@ -78,7 +81,8 @@ export class IndexWriter implements Disposable {
       at = b.writeUInt16LE(name.length, at);
       at += b.write(name, at, 'latin1');
       at = b.writeUInt32LE(record.mode, at);
-      at += record.hash.copy(b, at);
+      b.set(record.hash, at);
+      at += HASH;
       if (record.kind === 'file') {
         at = b.writeUInt32LE(record.uid, at);
         at = b.writeUInt32LE(record.gid, at);
@@ -149,14 +153,7 @@ export class IndexReader implements Disposable {
 
   /** The record that `next` will return; undefined at the end and where the rest is damaged. */
   peek(): IndexRecord | undefined {
-    if (!this.#peeked) {
-      if (this.#at >= this.#block.length) {
-        this.#block = readBlock(this.#fd) ?? Buffer.alloc(0);
-        this.#at = 0;
-        if (this.#block.length === 0) return undefined;
-      }
-      this.#peeked = this.#decode();
-    }
+    if (!this.#peeked && this.#fill()) this.#peeked = this.#decode();
     return this.#peeked;
   }
 
@@ -166,9 +163,32 @@ export class IndexReader implements Disposable {
     return record;
   }
 
+  /** As `next`, of files and links only those that are `wanted`; after `peek` it would miss one. */
+  nextOf(wanted: EntryType): IndexRecord | undefined {
+    while (this.#fill()) {
+      const kind = this.#kind();
+      if (kind === wanted || (kind !== 'file' && kind !== 'symlink')) break;
+      this.#at += 3 + this.#block.readUInt16LE(this.#at + 1) + (kind === 'file' ? FILE : ENTRY);
+    }
+    return this.next();
+  }
+
+  /** Whether there is a record. */
+  #fill(): boolean {
+    if (this.#at < this.#block.length) return true;
+    this.#block = readBlock(this.#fd) ?? Buffer.alloc(0);
+    this.#at = 0;
+    return this.#block.length > 0;
+  }
+
+  #kind(): IndexRecord['kind'] {
+    return KINDS[this.#block.readUInt8(this.#at)] ?? 'end';
+  }
+
   #decode(): IndexRecord {
     const b = this.#block;
-    const kind = KINDS[b.readUInt8(this.#at++)] ?? 'end';
+    const kind = this.#kind();
+    this.#at++;
     if (kind === 'leave' || kind === 'end') return { kind };
     const length = b.readUInt16LE(this.#at);
     const name = b.toString('latin1', this.#at + 2, this.#at + 2 + length);
@@ -272,7 +292,7 @@ function addLines(
   isHashed: typeof isHashedBy8,
 ): boolean {
   const prefixes = [''];
-  for (let record = reader.next(); record; record = reader.next()) {
+  for (let record = reader.nextOf(type); record; record = reader.nextOf(type)) {
     if (record.kind === 'end') return true;
     if (record.kind === 'leave') {
       prefixes.pop();

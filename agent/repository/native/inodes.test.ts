@@ -17,6 +17,7 @@ vi.mock('./fs/at.ts', async (load) => {
     ...real,
     statAt: (directory: number, name: string) => rounded(real.statAt(directory, name)),
     statOpen: (fd: number) => rounded(real.statOpen(fd)),
+    copyTimesOpen: (from: number, to: number) => rounded(real.copyTimesOpen(from, to)),
   };
 });
 

@@ -263,6 +263,39 @@ test('a file that never stops changing is reported', async () => {
   expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(manifest(volume.main));
 });
 
+test('what is changed or replaced after its directory was listed is in the snapshot as it is then, or reported', async () => {
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  const at = (name: string) => join(volume.main, name);
+  for (const name of ['a', 'grows', 'shrinks', 'mode', 'same size', 'fifo', 'folder', 'gone', 'link'])
+    writeFileSync(at(name), `old ${name}`);
+  let changed = false;
+  const pace = () => {
+    if (changed) return;
+    changed = true;
+    writeFileSync(at('grows'), 'longer than it was before');
+    writeFileSync(at('shrinks'), '');
+    chmodSync(at('mode'), 0o600);
+    writeFileSync(at('same size'), 'new same size');
+    for (const name of ['fifo', 'folder', 'gone', 'link']) rmSync(at(name));
+    execFileSync('mkfifo', [at('fifo')]);
+    mkdirSync(at('folder'));
+    symlinkSync('a', at('link'));
+  };
+  const made = await engine.snapshot(ask, { ...quiet, pace });
+  expect(changed).toBe(true);
+  const kept = manifest(volume.main).filter((line) => !line.startsWith('folder'));
+  expect(manifest(volume.snapshotPath(made.snapshot_id))).toEqual(kept);
+  expect(made.agent).toMatchObject({
+    consistency: 'changed-during-copy',
+    skipped: { fifo: 1, socket: 0, device: 0 },
+  });
+  expect(await engine.verify(made.snapshot_id, quiet)).toMatchObject({ payloadValid: true });
+  const again = await engine.snapshot(ask, quiet);
+  expect(manifest(volume.snapshotPath(again.snapshot_id))).toEqual(manifest(volume.main));
+});
+
 test('a full volume gets its space back, and the next snapshot works', async () => {
   using volume = new TestVolume();
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'none', volume.path]);

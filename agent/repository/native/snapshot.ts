@@ -19,7 +19,7 @@ import { Directory, openPath } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import { ensureDirectory } from './fs/files.ts';
 import { juicefsClone } from './fs/juicefs.ts';
-import { syncAside, syncFilesystem } from './fs/volume.ts';
+import { EarlySync, syncFilesystem } from './fs/volume.ts';
 import { IndexCursor, IndexReader, IndexWriter, payloadHashOfIndex } from './index-file.ts';
 import { writeIntent } from './intent.ts';
 import type { Layout } from './layout.ts';
@@ -103,9 +103,6 @@ export async function takeSnapshot(input: SnapshotInput): Promise<Descriptor> {
   }
 }
 
-/** Bytes that are worth a sync of their own. */
-const MUCH = 16 * 1024 * 1024;
-
 interface Copied extends TreeResult {
   hash: string;
   rootMode: number;
@@ -125,6 +122,7 @@ async function copyPayload(input: SnapshotInput, id: string, index: string): Pro
   using target = Directory.open(temporary);
   const meter = new Meter(control, input.expectedBytes, () => lease.renew());
   using writer = new IndexWriter(index);
+  const writing = new EarlySync(layout.volume);
   const reflink = effectiveEngine === 'reflink-copy';
   using known = IndexReader.open(layout.index(config.name));
   const shared = known && openShared(layout, known.header.snapshotId, config.head_snapshot_id);
@@ -133,18 +131,15 @@ async function copyPayload(input: SnapshotInput, id: string, index: string): Pro
     index: writer,
     reflink,
     meter,
+    written: (bytes) => writing.wrote(bytes),
     hardLinks: true,
     previousHasLinks: shared?.hasLinks ?? false,
     ...(input.partial ? { selection: input.partial.selection } : {}),
   });
   copier.copy(source, target, previous, known && new IndexCursor(known));
   writer.finish({ version: 1, snapshotId: id, racyFromMs });
-  // The disk works meanwhile: what is left is the last sync's.
-  const writing = copier.result.uniqueBytes > MUCH ? syncAside(layout.volume) : undefined;
-  // Its failure counts, below, where hashing does not fail first.
-  writing?.catch(() => {});
   const hash = payloadHashOfIndex(index);
-  await writing;
+  await writing.done();
   if (!hash) throw new RepositoryError('Internal', 'the index just written can not be read back; try again');
   const rootMode = source.stat().mode;
   if (!input.compression) return { ...copier.result, hash, rootMode };

@@ -18,6 +18,8 @@ export interface TreeOptions {
   /** Reflink instead of hard links and copies. */
   reflink: boolean;
   meter: Meter;
+  /** Called with the bytes of a file that was written. */
+  written?(bytes: number): void;
   /** Keep hard links: two entries with one inode in the source become two with one in the copy. */
   hardLinks: boolean;
   /** The same was done for the snapshot to share files with: one file of it can have several of the names. */
@@ -57,6 +59,8 @@ export function emptyResult(): TreeResult {
 const ATTEMPTS = 3;
 /** Larger files are not read again when they changed: they would only change again. */
 const RETRY_BYTES = 64 * 1024 * 1024;
+/** To read one of them twice, now and then, costs less than a look at each. */
+const SMALL = 1024 * 1024;
 /** From so many entries in one directory on, their stats are not kept but taken twice. */
 const KEPT_STATS = 50_000;
 
@@ -103,7 +107,7 @@ export class TreeCopier {
     previous?: Directory,
     known?: IndexCursor,
   ): void {
-    const missing = new Set(selection === 'all' ? [] : selection.keys());
+    const missing = selection === 'all' ? undefined : new Set(selection.keys());
     for (const { name, entry, isDirectory } of listing(
       source,
       this.#trail.length === 0,
@@ -115,9 +119,9 @@ export class TreeCopier {
       if (selected !== 'all' && !isDirectory) throw missingPath(this.#trail.join('/'));
       this.#entry(source, target, selected, previous, known, name, entry, isDirectory);
       this.#trail.pop();
-      missing.delete(name);
+      missing?.delete(name);
     }
-    for (const name of missing) throw missingPath([...this.#trail, name].join('/'));
+    for (const name of missing ?? []) throw missingPath([...this.#trail, name].join('/'));
   }
 
   #entry(
@@ -293,8 +297,7 @@ export class TreeCopier {
     if (ino !== known.copyIno || size !== known.size || mtimeMs !== known.copyMtimeMs) return undefined;
     if (!this.#clone(from.fd, target, known.name)) return undefined;
     using to = new OpenFile(target, known.name);
-    setMetadata(to.fd, entry, from.fd);
-    return to.stat();
+    return setMetadata(to.fd, entry, from.fd).copy;
   }
 
   /** False where the filesystem can not, which is noted. */
@@ -318,15 +321,25 @@ export class TreeCopier {
   }
 
   #copy(source: Directory, target: Directory, name: string, seen: Entry): FileRecord {
-    using from = new OpenFile(source, this.#stored(name));
+    // Once a file, `using` is slow.
+    const from = new OpenFile(source, this.#stored(name));
+    try {
+      return this.#copyOpen(from, target, name, seen);
+    } finally {
+      from[Symbol.dispose]();
+    }
+  }
+
+  #copyOpen(from: OpenFile, target: Directory, name: string, seen: Entry): FileRecord {
     for (let attempt = 1; ; attempt++) {
-      const before = from.stat();
+      // What the walk saw will do for a small file: it has to be that still when it has been read.
+      const before = attempt === 1 && seen.size <= SMALL && !this.#options.reflink ? seen : from.stat();
       if (before.kind !== 'file') throw new Replaced();
       const made =
         this.#options.reflink && this.#clone(from.fd, target, name)
           ? this.#finishClone(from.fd, target, name, before)
           : this.#copyContent(from.fd, target, name, before);
-      const stable = from.stat().unchangedSince(before);
+      const stable = made.source.unchangedSince(before);
       if (!stable && !made.atomic) {
         if (attempt < ATTEMPTS && before.size <= RETRY_BYTES) {
           target.unlink(name);
@@ -334,7 +347,10 @@ export class TreeCopier {
         }
         this.result.changed++;
       }
-      this.result.uniqueBytes += made.atomic ? 0 : made.size;
+      if (!made.atomic) {
+        this.result.uniqueBytes += made.size;
+        this.#options.written?.(made.size);
+      }
       const [payload, published] = this.#options.restoring ? [made.copy, before] : [before, made.copy];
       return {
         kind: 'file',
@@ -363,10 +379,11 @@ export class TreeCopier {
       const { hash, size } = decompress
         ? decompressContent(from, decompress, onBytes, fd)
         : readContent(from, before.size, onBytes, { fd, sparse });
-      setMetadata(fd, before, from);
-      return { hash, size, copy: statOf(fd), atomic: false };
+      return { hash, size, atomic: false, ...setMetadata(fd, before, from) };
     } catch (error) {
       target.unlink(name);
+      // Replaced since the walk saw it, it can not be read as a file is.
+      if (statOf(from).kind !== 'file') throw new Replaced();
       throw error;
     } finally {
       closeSync(fd);
@@ -377,8 +394,7 @@ export class TreeCopier {
     using to = new OpenFile(target, name);
     const { size } = to.stat();
     const { hash } = readContent(to.fd, size, (bytes) => this.#options.meter.add(bytes, 0));
-    setMetadata(to.fd, before, from);
-    return { hash, size, copy: to.stat(), atomic: true };
+    return { hash, size, atomic: true, ...setMetadata(to.fd, before, from) };
   }
 }
 

@@ -48,8 +48,10 @@ export class PayloadHash {
   add(type: EntryType, path: string, mode: number, hash: string, size?: number): void {
     this.#release(`${type}:${path}`);
     const line = entryLine(type, path, mode, hash, size);
-    const after = this.#held.findLastIndex((held) => held < line) + 1;
-    this.#held.splice(after, 0, line);
+    const held = this.#held;
+    let at = held.length;
+    while (at > 0 && (held[at - 1] ?? '') >= line) at--;
+    held.splice(at, 0, line);
   }
 
   digest(): string {
@@ -59,9 +61,9 @@ export class PayloadHash {
 
   /** Hashes the held lines before `next`; all lines to come are after it. All of them at the end. */
   #release(next: string | undefined): void {
-    const first = next === undefined ? -1 : this.#held.findIndex((line) => line >= next);
-    for (const line of this.#held.splice(0, first < 0 ? this.#held.length : first))
-      this.#chunk += `${line}\n`;
+    const held = this.#held;
+    while (held[0] !== undefined && (next === undefined || held[0] < next))
+      this.#chunk += `${held.shift()}\n`;
     if (this.#chunk.length > 65_536) {
       this.#hash.update(this.#chunk, 'latin1');
       this.#chunk = '';

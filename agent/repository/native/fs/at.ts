@@ -3,18 +3,39 @@
 import type { Stats } from 'node:fs';
 import { libc } from './libc.ts';
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the bytes that latin1 and UTF-8 have in common
-const ASCII = /^[\x00-\x7f]*$/;
+/** The longest name that a filesystem takes, bytes. */
+const NAME_BYTES = 255;
 
-/** Whether the name, raw bytes held as latin1, is the same in UTF-8. */
-export function isAscii(name: string): boolean {
-  return ASCII.test(name);
+/** Memory that C reads and writes, where it stays: FFI takes longer to convert strings and buffers than to call. */
+class Place {
+  readonly bytes: Buffer;
+  #address: bigint | undefined;
+
+  constructor(size: number) {
+    this.bytes = Buffer.alloc(size);
+  }
+
+  get address(): bigint {
+    this.#address ??= libc()?.addressOf(this.bytes) ?? 0n;
+    return this.#address;
+  }
+
+  /** False where what is raw bytes, held as latin1, can not be a name. */
+  holds(name: string): boolean {
+    if (name.length > NAME_BYTES || name.includes('\0')) return false;
+    this.bytes[this.bytes.write(name, 'latin1')] = 0;
+    return true;
+  }
 }
+
+const nowhere = new Place(NAME_BYTES + 1);
+const one = new Place(NAME_BYTES + 1);
+const other = new Place(NAME_BYTES + 1);
 
 /** Whether it was made: false says no more than that Node is to try. */
 export function linkAt(from: number, fromName: string, to: number, toName: string): boolean {
-  if (!isAscii(fromName) || !isAscii(toName)) return false;
-  return libc()?.linkat(from, fromName, to, toName, 0) === 0;
+  if (!one.holds(fromName) || !other.holds(toName)) return false;
+  return libc()?.linkat(from, one.address, to, other.address, 0) === 0;
 }
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -22,8 +43,8 @@ const AT_EMPTY_PATH = 0x1000;
 const O_CLOEXEC = 0o2000000;
 const STATX_BASIC_STATS = 0x7ff;
 /** `struct statx`, the same on every architecture but for the order of bytes. */
-const buffer = Buffer.alloc(256);
-const view = new DataView(buffer.buffer, buffer.byteOffset);
+const stats = new Place(256);
+const view = new DataView(stats.bytes.buffer, stats.bytes.byteOffset);
 const little = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const HIGH = little ? 4 : 0;
 const LOW = little ? 0 : 4;
@@ -41,14 +62,15 @@ type EntryStats = Pick<
 
 /** As lstat; undefined says no more than that Node is to try. */
 export function statAt(directory: number, name: string): EntryStats | undefined {
-  if (!isAscii(name)) return undefined;
-  const failed = libc()?.statx(directory, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer);
+  if (!one.holds(name)) return undefined;
+  const failed = libc()?.statx(directory, one.address, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stats.address);
   return failed === 0 ? decode() : undefined;
 }
 
 /** As fstat; undefined says no more than that Node is to try. */
 export function statOpen(fd: number): EntryStats | undefined {
-  return libc()?.statx(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, buffer) === 0 ? decode() : undefined;
+  const failed = libc()?.statx(fd, nowhere.address, AT_EMPTY_PATH, STATX_BASIC_STATS, stats.address);
+  return failed === 0 ? decode() : undefined;
 }
 
 function decode(): EntryStats {
@@ -67,8 +89,8 @@ function decode(): EntryStats {
 
 /** Not inherited by programs that are started. Undefined says no more than that Node is to try. */
 export function openAt(directory: number, name: string, flags: number, mode = 0): number | undefined {
-  if (!isAscii(name)) return undefined;
-  const fd = libc()?.openat(directory, name, flags | O_CLOEXEC, mode) ?? -1;
+  if (!one.holds(name)) return undefined;
+  const fd = libc()?.openat(directory, one.address, flags | O_CLOEXEC, mode) ?? -1;
   return fd < 0 ? undefined : fd;
 }
 
@@ -83,15 +105,19 @@ export function beginWriting(fd: number, offset: number, length: number): void {
 const times = Buffer.alloc(32);
 const timesView = new DataView(times.buffer, times.byteOffset);
 
-/** Modification time to the nanosecond, of access too. False says no more than that Node is to try. */
-export function copyTimesOpen(from: number, to: number): boolean {
+/**
+ * Modification time to the nanosecond, of access too. Returns what `from` was then; undefined says no more than that
+ * Node is to try.
+ */
+export function copyTimesOpen(from: number, to: number): EntryStats | undefined {
   const c = libc();
-  if (c?.statx(from, '', AT_EMPTY_PATH, STATX_BASIC_STATS, buffer) !== 0) return false;
+  const seen = statOpen(from);
+  if (!c || !seen) return undefined;
   for (const at of [0, 16]) {
     timesView.setInt32(at + HIGH, view.getInt32(112 + HIGH, little), little);
     timesView.setUint32(at + LOW, view.getUint32(112 + LOW, little), little);
     timesView.setUint32(at + 8 + HIGH, 0, little);
     timesView.setUint32(at + 8 + LOW, view.getUint32(120, little), little);
   }
-  return c.futimens(to, times) === 0;
+  return c.futimens(to, times) === 0 ? seen : undefined;
 }

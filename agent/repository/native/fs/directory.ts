@@ -23,7 +23,7 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { copyTimesOpen, isAscii, linkAt, openAt, statAt, statOpen } from './at.ts';
+import { copyTimesOpen, linkAt, openAt, statAt, statOpen } from './at.ts';
 import {
   type Attributes,
   NONE,
@@ -33,6 +33,9 @@ import {
   writeTimes,
 } from './attributes.ts';
 import { hasCode } from './errors.ts';
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the bytes that latin1 and UTF-8 have in common
+const ASCII = /^[\x00-\x7f]*$/;
 
 export type Kind = 'dir' | 'file' | 'symlink' | 'fifo' | 'socket' | 'device';
 
@@ -130,7 +133,7 @@ export class Directory implements Disposable {
   /** A path that resolves to the entry as long as this directory is open. */
   path(name: string): string | Buffer {
     const path = this.#prefix + name;
-    return isAscii(name) ? path : Buffer.from(path, 'latin1');
+    return ASCII.test(name) ? path : Buffer.from(path, 'latin1');
   }
 
   openDirectory(name: string): Directory {
@@ -285,23 +288,28 @@ export function statOf(fd: number): Entry {
 }
 
 /**
- * All that `entry`, of the open `from`, has beside its content: owner where the process may, then mode (whatever the
- * umask; chown clears setuid), then attributes, then times.
+ * All that `entry`, of the open `from`, has beside its content: owner where the process may, then times, mode (whatever
+ * the umask; chown clears setuid) and attributes, which change no time but the one that can not be set. Returns what the
+ * two are then.
  */
-export function setMetadata(fd: number, entry: Entry, from: number): void {
+export function setMetadata(fd: number, entry: Entry, from: number): { source: Entry; copy: Entry } {
+  setOwner(fd, entry);
   // What gets its own back was changed since, but for its attributes.
   const own = from === fd;
-  setAccess(fd, entry, own ? NONE : readAttributes(from));
+  const seen = own ? undefined : copyTimesOpen(from, fd);
   // Node's own loses up to 0.25 µs.
-  if (own || !copyTimesOpen(from, fd)) futimesSync(fd, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
+  if (!seen) futimesSync(fd, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
+  const copy = setAccess(fd, entry, own ? NONE : readAttributes(from));
+  return { source: seen ? new Entry(seen) : statOf(from), copy };
 }
 
 /** The same where what it is of is not at hand. */
 export function setGivenMetadata(fd: number, given: GivenMetadata): void {
-  setAccess(fd, given, given.attributes);
+  setOwner(fd, given);
   const seconds = Number(given.mtimeNs) / 1e9;
   futimesSync(fd, seconds, seconds);
   writeTimes(fd, given.mtimeNs);
+  setAccess(fd, given, given.attributes);
 }
 
 export interface GivenMetadata {
@@ -312,18 +320,18 @@ export interface GivenMetadata {
   attributes: Attributes;
 }
 
-function setAccess(
-  fd: number,
-  { uid, gid, mode }: Pick<Entry, 'uid' | 'gid' | 'mode'>,
-  attributes: Attributes,
-): void {
-  if (uid !== self.uid || gid !== self.gid) {
-    if (!whereAllowed(() => fchownSync(fd, uid, gid))) {
-      whereAllowed(() => fchownSync(fd, self.uid, gid));
-    }
-  }
+function setOwner(fd: number, { uid, gid }: Pick<Entry, 'uid' | 'gid'>): void {
+  if (uid === self.uid && gid === self.gid) return;
+  if (whereAllowed(() => fchownSync(fd, uid, gid))) return;
+  whereAllowed(() => fchownSync(fd, self.uid, gid));
+}
+
+/** Returns what it is then. */
+function setAccess(fd: number, { mode }: Pick<Entry, 'mode'>, attributes: Attributes): Entry {
   // Setting it costs several times what looking costs.
-  let { mode: now } = statOf(fd);
+  const made = statOf(fd);
+  if (made.mode === mode && attributes.size === 0) return made;
+  let now = made.mode;
   // Root may always, and who may write in the end may then.
   const first = self.uid === 0 || (mode & OWNER_WRITES) !== 0 ? NONE : userAttributes(attributes);
   if (first.size > 0) {
@@ -335,6 +343,7 @@ function setAccess(
   }
   if (now !== mode) fchmodSync(fd, mode);
   writeAttributes(fd, attributes, first);
+  return statOf(fd);
 }
 
 function whereAllowed(change: () => void): boolean {

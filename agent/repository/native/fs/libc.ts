@@ -8,11 +8,12 @@ export interface Libc {
   fremovexattr(fd: number, name: Buffer): number;
   fsetxattr(fd: number, name: Buffer, value: Buffer, size: bigint, flags: number): number;
   futimens(fd: number, times: Buffer): number;
-  linkat(from: number, fromName: string, to: number, toName: string, flags: number): number;
-  openat(directory: number, name: string, flags: number, mode: number): number;
+  linkat(from: number, fromName: bigint, to: number, toName: bigint, flags: number): number;
+  openat(directory: number, name: bigint, flags: number, mode: number): number;
   sync_file_range(fd: number, offset: bigint, length: bigint, flags: number): number;
   syncfs(fd: number): number;
-  statx(directory: number, name: string, flags: number, mask: number, buffer: Buffer): number;
+  statx(directory: number, name: bigint, flags: number, mask: number, stats: bigint): number;
+  addressOf(memory: Buffer): bigint;
   /** Why the call just before failed. */
   errno(): number;
 }
@@ -35,18 +36,22 @@ export function libc(): Libc | undefined {
       fremovexattr: { return: 'int32', arguments: ['int32', 'buffer'] },
       fsetxattr: { return: 'int32', arguments: ['int32', 'buffer', 'buffer', 'uint64', 'int32'] },
       futimens: { return: 'int32', arguments: ['int32', 'buffer'] },
-      linkat: { return: 'int32', arguments: ['int32', 'string', 'int32', 'string', 'int32'] },
+      linkat: { return: 'int32', arguments: ['int32', 'pointer', 'int32', 'pointer', 'int32'] },
       // A variable number of arguments is passed as a fixed one is, on Linux.
-      openat: { return: 'int32', arguments: ['int32', 'string', 'int32', 'uint32'] },
+      openat: { return: 'int32', arguments: ['int32', 'pointer', 'int32', 'uint32'] },
       sync_file_range: { return: 'int32', arguments: ['int32', 'int64', 'int64', 'uint32'] },
       syncfs: { return: 'int32', arguments: ['int32'] },
-      statx: { return: 'int32', arguments: ['int32', 'string', 'int32', 'uint32', 'buffer'] },
+      statx: { return: 'int32', arguments: ['int32', 'pointer', 'int32', 'uint32', 'pointer'] },
       __errno_location: { return: 'pointer', arguments: [] },
     }).functions;
     if (ffi && library) {
       // Looked at where it is: another call would set it anew.
       const last = new Int32Array(ffi.toArrayBuffer(library.__errno_location(), 4, false));
-      functions = { ...(library as unknown as Libc), errno: () => last[0] ?? 0 };
+      functions = {
+        ...(library as unknown as Libc),
+        addressOf: (memory) => ffi.getRawPointer(memory),
+        errno: () => last[0] ?? 0,
+      };
       if (
         functions.flistxattr(-1, Buffer.alloc(8), 0n) !== -1n ||
         functions.errno() !== constants.errno.EBADF

@@ -21,6 +21,44 @@ export async function syncAside(path: string): Promise<void> {
   await runTool('sync', ['-f', path]);
 }
 
+/** A file takes no less, bytes. */
+const BLOCK = 4096;
+/** Worth a sync, bytes, and as a part of what was written before: so they are few, and little is left. */
+const MUCH = 8 * 1024 * 1024;
+const PART = 1 / 8;
+
+/** Has the disk at work while a tree is still being copied: a sync at its end has little left to wait for. */
+export class EarlySync {
+  readonly #path: string;
+  readonly #begun: Promise<void>[] = [];
+  #before = 0;
+  #since = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** A file of so many bytes. */
+  wrote(bytes: number): void {
+    this.#since += Math.max(bytes, BLOCK);
+    if (this.#since < Math.max(MUCH, this.#before * PART)) return;
+    this.#before += this.#since;
+    this.#since = 0;
+    const sync = syncAside(this.#path);
+    // Its failure counts, below, where nothing else fails before.
+    sync.catch(() => {});
+    this.#begun.push(sync);
+  }
+
+  /**
+   * All that was begun: the kernel says once only that something could not be written.
+   * @throws RepositoryError Internal, VolumeFull
+   */
+  async done(): Promise<void> {
+    await Promise.all(this.#begun);
+  }
+}
+
 /** Of disks, as statfs(2) has them: ext4, XFS, Btrfs. */
 const LOCAL = new Set([0xef53, 0x58465342, 0x9123683e]);
 const LITTLE_KIB = 64 * 1024;
