@@ -2,17 +2,23 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import * as z from 'zod/mini';
+import type { ZodMiniType } from 'zod/mini';
 import type { Logger } from '../shared/log.ts';
 import { hasCode } from './repository/native/fs/errors.ts';
 
 const pathOf = (volume: string, name: string) => join(volume, '.jvs/agent', `${name}.json`);
 
-/** undefined where there is none. Rejects where it is damaged, or the disk can not tell: ask again later. */
+/** What was read is not what was written. */
+export class DamagedState extends Error {}
+
+/**
+ * undefined where there is none.
+ * @throws DamagedState; Error where the disk can not tell: ask again later
+ */
 export async function readState<T>(
   volume: string,
   name: string,
-  schema: z.ZodMiniType<T>,
+  schema: ZodMiniType<T>,
 ): Promise<T | undefined> {
   const path = pathOf(volume, name);
   let text: string;
@@ -22,12 +28,12 @@ export async function readState<T>(
     if (hasCode(cause, 'ENOENT', 'ENOTDIR')) return undefined;
     throw new Error(`${path} can not be read: ${(cause as Error).message}`, { cause });
   }
-  return schema.parse(JSON.parse(text));
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new DamagedState(`${path} is damaged: ${(cause as Error).message}`, { cause });
+  }
 }
-
-/** Whether what was read is not what was written. */
-export const isDamage = (error: unknown): boolean =>
-  error instanceof SyntaxError || error instanceof z.core.$ZodError;
 
 /** An error of the disk may pass. One that does not is damage too: the agent is not to stand still for it. */
 const PATIENCE_MS = 5 * 60_000;
@@ -55,13 +61,13 @@ export class StateStore {
   }
 
   /** As `readState`, but undefined where there is only a damaged one, and one that can not be read for minutes is. */
-  async load<T>(name: string, schema: z.ZodMiniType<T>): Promise<T | undefined> {
+  async load<T>(name: string, schema: ZodMiniType<T>): Promise<T | undefined> {
     try {
       const state = await readState(this.#volume, name, schema);
       this.#unreadable.delete(name);
       return state;
     } catch (err) {
-      const damaged = isDamage(err);
+      const damaged = err instanceof DamagedState;
       if (!damaged && this.#mayPass(name, err)) throw err;
       const path = pathOf(this.#volume, name);
       const aside = `${path}.damaged`;

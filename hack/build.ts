@@ -3,7 +3,7 @@
 import { chmodSync, cpSync, rmSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 
@@ -44,6 +44,19 @@ const lazyBuiltins: Plugin = {
   },
 };
 
+const LANGUAGE = /\/zod\/.*\/locales\/(?!en\.js)/;
+
+/**
+ * `z.core` and `z.locales` bring all of zod along, with 50 languages: an engine then takes half as long again to start.
+ * @throws Error
+ */
+function refuseLanguages({ outputs }: Metafile): void {
+  for (const [output, { inputs }] of Object.entries(outputs)) {
+    const language = Object.keys(inputs).find((path) => LANGUAGE.test(path) && inputs[path]?.bytesInOutput);
+    if (language) throw new Error(`${language} is in ${output}: what here names a namespace of zod's?`);
+  }
+}
+
 const common: BuildOptions = {
   absWorkingDir: root,
   bundle: true,
@@ -58,10 +71,11 @@ const common: BuildOptions = {
 for (const [name, entryPoints] of Object.entries(programs).filter(([name]) => wanted(name))) {
   const outdir = join(root, 'dist', name);
   rmSync(outdir, { recursive: true, force: true });
-  await build({
+  const { metafile } = await build({
     ...common,
     entryPoints,
     outdir,
+    metafile: true,
     splitting: true,
     // V8 keeps the source in memory.
     minify: true,
@@ -69,6 +83,7 @@ for (const [name, entryPoints] of Object.entries(programs).filter(([name]) => wa
     sourcesContent: false,
     banner: { js: commonJs },
   });
+  refuseLanguages(metafile);
   cpSync(join(root, 'proto'), join(outdir, 'proto'), { recursive: true });
   // The command line, on the image's PATH.
   if (name === 'agent') cpSync(join(root, 'agent/bin/jvs-agent'), join(outdir, 'jvs-agent'));

@@ -21,7 +21,7 @@ import {
   RepositoryError,
   type Verification,
 } from '../repository/repository.ts';
-import { isDamage, readState } from '../state.ts';
+import { DamagedState, readState } from '../state.ts';
 import { type PrunePlan, planPrune } from '../upkeep/plan.ts';
 import { noRules, type Rules, rulesSchema } from '../upkeep/rules.ts';
 import { resultsOf, resultsSchema } from '../upkeep/verifier.ts';
@@ -247,7 +247,8 @@ async function stateOf<T>({ volume }: Layout, name: string, schema: ZodMiniType<
   try {
     return await readState(volume, name, schema);
   } catch (cause) {
-    if (!isDamage(cause)) throw new RepositoryError('Internal', (cause as Error).message, { cause });
+    if (!(cause instanceof DamagedState))
+      throw new RepositoryError('Internal', (cause as Error).message, { cause });
     const message = `.jvs/agent/${name}.json is damaged: an agent sets it aside when it starts; where none runs, move it away`;
     throw new RepositoryError('Internal', message, { cause });
   }
