@@ -1,6 +1,7 @@
 // Snapshots of what containers left that crashed, where the Workspace wants final ones. Pure.
 import { createHash } from 'node:crypto';
 import type { SnapshotRequestInput } from '../../shared/proto/gen/jvs/link/v1/SnapshotRequest.ts';
+import { isAgent } from '../api/agent.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { Identified } from '../link/agents.ts';
 import type { Pod } from '../runtime/resources.ts';
@@ -28,7 +29,7 @@ export function planCrashes(
     .filter(goesOn)
     .flatMap((pod) =>
       (pod.status?.containerStatuses ?? [])
-        .filter(({ name }) => name !== 'jvs-agent')
+        .filter((container) => !isAgent(container))
         .flatMap((container) => planCrash(pod, container, now) ?? []),
     );
 }

@@ -1,7 +1,8 @@
 // The maintenance pod of a workspace: the agent alone, on the volume of a workspace that is stopped. Pure.
+import { agentContainer, isAgent } from '../api/agent.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { Container, Pod, PodSpec } from '../runtime/resources.ts';
-import { agentContainer, agentOnly, objectName, ownerOf, workspaceLabel } from '../workspace/objects.ts';
+import { agentOnly, objectName, ownerOf, workspaceLabel } from '../workspace/objects.ts';
 
 const maintenanceLabel = 'jvs.io/maintenance';
 /** A pod that starts is waiting for the volume; what is cut short is done when it is there. */
@@ -64,7 +65,6 @@ function asUserOf(
   annotations: Record<string, string>,
 ): Partial<Container> {
   const names = annotations['jvs.io/containers']?.split(',').map((name) => name.trim());
-  const isAgent = ({ name }: Container) => name === agentContainer.name;
   const own = [...initContainers, ...containers].find(isAgent)?.securityContext;
   const first = containers.find((one) => !isAgent(one) && (!names || names.includes(one.name)));
   const { runAsUser, runAsGroup } = (own?.runAsUser === undefined ? first?.securityContext : own) ?? {};

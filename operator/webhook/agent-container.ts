@@ -1,14 +1,12 @@
 // The agent's container and what it mounts besides the workspace.
 
+import { agentContainer } from '../api/agent.ts';
 import { quantityValue } from '../api/quantity.ts';
 import type { Container } from '../runtime/resources.ts';
 import type { PodOptions } from './annotations.ts';
 import { Refusal } from './refusal.ts';
 import { type Volume, type VolumeMount, withMounts, workspaceVolume } from './volumes.ts';
 
-export const agentName = 'jvs-agent';
-/** The image of an agent container that leaves the choice of the image to the webhook. */
-export const agentPlaceholder = 'jvs-agent';
 const debugPort = 7443;
 const healthPort = 7444;
 const transferPort = 7445;
@@ -83,14 +81,14 @@ export interface AgentParts {
 export function completeAgent(stated: Container | undefined, parts: AgentParts): Container {
   const { config, options, sidecar } = parts;
   const image =
-    options.image ?? (stated?.image && stated.image !== agentPlaceholder ? stated.image : config.image);
+    options.image ?? (stated?.image && stated.image !== agentContainer.image ? stated.image : config.image);
   // The API server has chosen a policy for the image that was stated, not for ours.
   const imagePullPolicy = image === stated?.image ? stated.imagePullPolicy : config.imagePullPolicy;
   const container: Container = {
     terminationMessagePolicy: 'FallbackToLogsOnError',
     ...probes(),
     ...stated,
-    name: agentName,
+    name: agentContainer.name,
     image,
     imagePullPolicy,
     ports: ports(stated),
@@ -217,6 +215,6 @@ function mounts(stated: Container | undefined): VolumeMount[] {
   const own = (stated?.volumeMounts ?? []).filter(
     ({ name, mountPath }) => mountPath !== tokenRoot || agentMounts.some((mount) => mount.name === name),
   );
-  const container = { name: agentName, volumeMounts: own };
+  const container = { name: agentContainer.name, volumeMounts: own };
   return withMounts(container, agentMounts, 'the agent needs that path: mount the volume elsewhere');
 }

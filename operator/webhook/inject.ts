@@ -1,14 +1,8 @@
 // Injection: what makes a pod a workspace pod. Pure.
+import { agentContainer, isAgent } from '../api/agent.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { Container, Pod, PodSpec } from '../runtime/resources.ts';
-import {
-  type AgentConfig,
-  agentName,
-  agentVolumes,
-  completeAgent,
-  type User,
-  withEnv,
-} from './agent-container.ts';
+import { type AgentConfig, agentVolumes, completeAgent, type User, withEnv } from './agent-container.ts';
 import { type PodOptions, parseAnnotations } from './annotations.ts';
 import { limitRangeAnnotation, withoutLimitRange } from './limit-range.ts';
 import { privilegeWarnings, protectAgent, protectHistory } from './protect.ts';
@@ -99,8 +93,6 @@ const defaultGraceSeconds = 30;
 const mountAdvice =
   'the workspace belongs there: mount the volume elsewhere, change spec.mountPath of the Workspace, or leave the container out by annotation jvs.io/containers';
 
-const isAgent = ({ name }: Container): boolean => name === agentName;
-
 /** Names of the containers that get the volume. */
 function choose(candidates: Container[], early: Container[], { containers }: PodOptions): Set<string> {
   const names = candidates.map(({ name }) => name);
@@ -108,7 +100,7 @@ function choose(candidates: Container[], early: Container[], { containers }: Pod
     if (names.includes(name)) continue;
     throw new Refusal(
       early.some((container) => container.name === name)
-        ? `annotation jvs.io/containers: init container ${name} runs before ${agentName}, which makes the tree ready: put it behind ${agentName}`
+        ? `annotation jvs.io/containers: init container ${name} runs before ${agentContainer.name}, which makes the tree ready: put it behind ${agentContainer.name}`
         : `annotation jvs.io/containers: there is no container ${name}: it may name ${names.join(', ')}`,
     );
   }

@@ -1,4 +1,5 @@
 // The conditions of a Workspace. Each message says what is the matter and what to do. Pure.
+import { isAgent } from '../api/agent.ts';
 import { type Condition, conditionOf } from '../api/conditions.ts';
 import { quantityValue } from '../api/quantity.ts';
 import { isSaid, reasonHeld } from '../deletion/hold.ts';
@@ -274,9 +275,7 @@ function assessOperation(observed: Observed, agentFinding: Finding, ready: Findi
 export function isUninjected({ metadata, spec, status }: Pod): boolean {
   const containers = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
   return (
-    status?.phase === 'Running' &&
-    metadata.labels?.['jvs.io/inject'] !== 'false' &&
-    !containers.some(({ name }) => name === 'jvs-agent')
+    status?.phase === 'Running' && metadata.labels?.['jvs.io/inject'] !== 'false' && !containers.some(isAgent)
   );
 }
 

@@ -1,5 +1,7 @@
 // The objects that the operator makes for a Workspace. Pure.
+
 import { createHash } from 'node:crypto';
+import { agentContainer } from '../api/agent.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { Deployment, PersistentVolumeClaim, StorageClass } from '../runtime/resources.ts';
 import type { Observed } from './plan.ts';
@@ -90,9 +92,6 @@ export const ownerOf = ({ metadata }: Workspace) => ({
   controller: true,
   blockOwnerDeletion: true,
 });
-
-/** The webhook completes it. */
-export const agentContainer = { name: 'jvs-agent', image: 'jvs-agent' };
 
 /** Without a user's template the pod is the agent alone. */
 export const agentOnly = {
