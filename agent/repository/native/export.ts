@@ -1,11 +1,10 @@
 // Reads a published snapshot for another volume. Its files are sent as they are stored, compressed ones too.
-import { fstatSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Descriptor, RepositoryError } from '../repository.ts';
 import { filesBelow } from './files-below.ts';
 import { READY } from './format/payload.ts';
-import { readAttributes } from './fs/attributes.ts';
-import { Directory, type Entry, type GivenMetadata, OpenFile, statOf } from './fs/directory.ts';
+import { Directory, type Entry, metadataOf, OpenFile, statOf } from './fs/directory.ts';
 import type { Layout } from './layout.ts';
 import type { Position, TransferItem } from './transfer.ts';
 
@@ -162,10 +161,6 @@ function present(directory: Directory, name: string, path: string): Entry {
   const entry = directory.lstat(name);
   if (!entry) throw damaged(path, 'vanished');
   return entry;
-}
-
-function metadataOf(fd: number, { uid, gid, mode }: Entry): GivenMetadata {
-  return { uid, gid, mode, mtimeNs: fstatSync(fd, { bigint: true }).mtimeNs, attributes: readAttributes(fd) };
 }
 
 function damaged(path: string, what: string): RepositoryError {

@@ -15,7 +15,7 @@ import { readyMarker, sealed } from './format/descriptor.ts';
 import { newSnapshotId } from './format/names.ts';
 import { READY } from './format/payload.ts';
 import { rfc3339 } from './format/time.ts';
-import { Directory, openPath } from './fs/directory.ts';
+import { Directory, type GivenMetadata, metadataOf, openPath, setGivenMetadata } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import { ensureDirectory } from './fs/files.ts';
 import { juicefsClone } from './fs/juicefs.ts';
@@ -84,7 +84,7 @@ export async function takeSnapshot(input: SnapshotInput): Promise<Descriptor> {
     writeFileSync(join(temporary, READY), marker, { mode: 0o644, flag: 'wx' });
     chmodSync(join(temporary, READY), 0o644);
     writeIntent(layout, intent, descriptor);
-    chmodSync(temporary, copied.rootMode);
+    setTop(temporary, copied.top);
     control.step('described');
     await syncFilesystem(layout.volume);
     control.step('synced');
@@ -105,7 +105,8 @@ export async function takeSnapshot(input: SnapshotInput): Promise<Descriptor> {
 
 interface Copied extends TreeResult {
   hash: string;
-  rootMode: number;
+  /** What the worktree's root has beside its entries. */
+  top: GivenMetadata;
 }
 
 async function copyPayload(input: SnapshotInput, id: string, index: string): Promise<Copied> {
@@ -141,11 +142,17 @@ async function copyPayload(input: SnapshotInput, id: string, index: string): Pro
   const hash = payloadHashOfIndex(index);
   await writing.done();
   if (!hash) throw new RepositoryError('Internal', 'the index just written can not be read back; try again');
-  const rootMode = source.stat().mode;
-  if (!input.compression) return { ...copier.result, hash, rootMode };
+  const top = metadataOf(source.fd);
+  if (!input.compression) return { ...copier.result, hash, top };
   // The hash is of what was read; what is stored is another form of it.
   const uniqueBytes = compressTree(target, input.compression, new Meter(control, 0, () => lease.renew()));
-  return { ...copier.result, hash, rootMode, uniqueBytes };
+  return { ...copier.result, hash, top, uniqueBytes };
+}
+
+/** Last: what is read-only then takes no marker. */
+function setTop(temporary: string, metadata: GivenMetadata): void {
+  using top = Directory.open(temporary);
+  setGivenMetadata(top.fd, metadata);
 }
 
 /** @throws RepositoryError NotFound */

@@ -154,3 +154,27 @@ test('times before 1970 are times too', async () => {
   const { mtimeMs } = statSync(join(volume.snapshotPath(snapshot_id), 'old'));
   expect(mtimeMs).toBe(statSync(join(volume.main, 'old')).mtimeMs);
 });
+
+test("owner, attributes and ACLs of the worktree's root are those that it had, after a restore and of a fork", async () => {
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  writeFileSync(join(volume.main, 'file'), 'x');
+  run('setfattr', '-n', 'user.note', '-v', 'then', volume.main);
+  run('setfacl', '-m', 'u:1234:rwx,d:u:1234:rwx', volume.main);
+  run('chown', '1000:2000', volume.main);
+  const top = (folder: string) => {
+    const { uid, gid, mode } = statSync(folder);
+    const of = run('getfattr', '-d', '-m', '-', '-e', 'hex', '--absolute-names', folder);
+    return { uid, gid, mode, of: of.replace(folder, '') };
+  };
+  const before = top(volume.main);
+  const made = await engine.snapshot(ask, quiet);
+  run('setfattr', '-n', 'user.note', '-v', 'since', volume.main);
+  run('setfacl', '-b', volume.main);
+  run('chown', '3000:3000', volume.main);
+  await engine.restore({ worktree: 'main', snapshotId: made.snapshot_id }, quiet);
+  expect(top(volume.main)).toEqual(before);
+  await engine.fork({ snapshotId: made.snapshot_id, name: 'exp' }, quiet);
+  expect(top(join(volume.path, 'worktrees', 'exp'))).toEqual(before);
+});

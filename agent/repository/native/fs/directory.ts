@@ -320,6 +320,10 @@ export interface GivenMetadata {
   attributes: Attributes;
 }
 
+export function metadataOf(fd: number, { uid, gid, mode }: Entry = statOf(fd)): GivenMetadata {
+  return { uid, gid, mode, mtimeNs: fstatSync(fd, { bigint: true }).mtimeNs, attributes: readAttributes(fd) };
+}
+
 function setOwner(fd: number, { uid, gid }: Pick<Entry, 'uid' | 'gid'>): void {
   if (uid === self.uid && gid === self.gid) return;
   if (whereAllowed(() => fchownSync(fd, uid, gid))) return;
