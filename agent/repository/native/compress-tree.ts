@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { type Compression, RepositoryError } from '../repository.ts';
 import { codecOf, compressContent } from './compression.ts';
 import type { Meter } from './control.ts';
+import { readAttributes, removeOtherAttributes } from './fs/attributes.ts';
 import { type Directory, OpenFile, openPath, setMetadata } from './fs/directory.ts';
 
 /** The longest name that a filesystem takes, bytes. */
@@ -36,6 +37,8 @@ export function compressTree(root: Directory, compression: Compression, meter: M
       const to = directory.createFile(stored);
       try {
         written += compressContent(from.fd, to, compression, (bytes) => meter.add(bytes, 0));
+        // What its directory hands down it has by now.
+        removeOtherAttributes(to, readAttributes(from.fd));
         setMetadata(to, entry, from.fd);
       } finally {
         closeSync(to);

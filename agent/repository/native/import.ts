@@ -1,6 +1,6 @@
 // Receives a snapshot of another volume: into a place of its own, from where a crash anywhere is taken up again;
 // checked against the snapshot's hash there; only then published as the first of main.
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { type Descriptor, RepositoryError } from '../repository.ts';
@@ -8,7 +8,7 @@ import { type Control, Meter } from './control.ts';
 import { parseDescriptor, readyMarker, sealed } from './format/descriptor.ts';
 import { READY } from './format/payload.ts';
 import { rfc3339 } from './format/time.ts';
-import { Directory, removeTree, setGivenMetadata } from './fs/directory.ts';
+import { Directory, makeTop, removeTree, setGivenMetadata } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
@@ -116,13 +116,12 @@ async function receive(input: ImportInput, begun: Journal | undefined): Promise<
   ensureDirectory(layout.imports);
   const tree = treeOf(layout);
   if (begun) chmodSync(tree, 0o700);
-  else mkdirSync(tree, { mode: 0o700 });
   const from = begun ? { entry: begun.entry, offset: begun.offset } : start;
   let descriptor: Descriptor | undefined;
   let meter = new Meter(control, 0, () => lease.renew());
   let bytes = begun?.bytes ?? 0;
   {
-    using root = Directory.open(tree);
+    using root = begun ? Directory.open(tree) : makeTop(tree);
     using receiver = new TreeReceiver(root, from);
     const save = () => {
       if (!descriptor) return;

@@ -2,7 +2,7 @@
 // is made writable for it; another's can only be moved by root, which is to be known before anything is moved.
 import { accessSync, chmodSync, constants, statSync } from 'node:fs';
 import { RepositoryError } from '../repository.ts';
-import { removeOtherAttributes } from './fs/attributes.ts';
+import { readAttributes, removeOtherAttributes } from './fs/attributes.ts';
 import { Directory, type Entry, openPath, removeTree } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import type { Layout } from './layout.ts';
@@ -65,7 +65,7 @@ export function setModes(layout: Layout, worktree: string, modes: readonly Mode[
 /** All that another directory has beside its entries; one that is another's keeps what it has. */
 export function takeMetadata(directory: Directory, from: Directory): void {
   // First: what is read-only in the end keeps its attributes.
-  removeOtherAttributes(from.fd, directory.fd);
+  removeOtherAttributes(directory.fd, readAttributes(from.fd));
   try {
     directory.setMetadata(from.stat(), from.fd);
   } catch (error) {

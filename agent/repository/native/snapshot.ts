@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type AgentExtension,
@@ -15,7 +15,14 @@ import { readyMarker, sealed } from './format/descriptor.ts';
 import { newSnapshotId } from './format/names.ts';
 import { READY } from './format/payload.ts';
 import { rfc3339 } from './format/time.ts';
-import { Directory, type GivenMetadata, metadataOf, openPath, setGivenMetadata } from './fs/directory.ts';
+import {
+  Directory,
+  type GivenMetadata,
+  makeTop,
+  metadataOf,
+  openPath,
+  setGivenMetadata,
+} from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import { ensureDirectory } from './fs/files.ts';
 import { juicefsClone } from './fs/juicefs.ts';
@@ -119,8 +126,7 @@ async function copyPayload(input: SnapshotInput, id: string, index: string): Pro
   const temporary = layout.snapshot(`${id}.tmp`);
   const cloning = effectiveEngine === 'juicefs-clone';
   if (cloning) await juicefsClone(join(layout.volume, ...layout.payload(config.name)), temporary);
-  else mkdirSync(temporary, { mode: 0o700 });
-  using target = Directory.open(temporary);
+  using target = cloning ? Directory.open(temporary) : makeTop(temporary);
   const meter = new Meter(control, input.expectedBytes, () => lease.renew());
   using writer = new IndexWriter(index);
   const writing = new EarlySync(layout.volume);

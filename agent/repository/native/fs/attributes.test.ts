@@ -178,3 +178,27 @@ test("owner, attributes and ACLs of the worktree's root are those that it had, a
   await engine.fork({ snapshotId: made.snapshot_id, name: 'exp' }, quiet);
   expect(top(join(volume.path, 'worktrees', 'exp'))).toEqual(before);
 });
+
+test('what directories hand down, by setgid or by a default ACL, is in no copy of what has it not', async () => {
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  // As kubelet does for an fsGroup, and who shares a volume.
+  run('chgrp', '-R', '2000', volume.path);
+  run('find', volume.path, '-type', 'd', '-exec', 'chmod', 'g+s', '{}', '+');
+  run('find', volume.jvs, '-type', 'd', '-exec', 'setfacl', '-d', '-m', 'u:1234:rwx', '{}', '+');
+  const at = (...path: string[]) => join(volume.main, ...path);
+  mkdirSync(at('dir', 'below'), { recursive: true });
+  for (const name of ['file', 'dir/file']) writeFileSync(at(name), 'x', { mode: 0o640 });
+  run('chgrp', '-R', '0', volume.main);
+  run('setfacl', '-d', '-m', 'u:1234:rwx', at('dir', 'below'));
+  writeFileSync(at('dir', 'below', 'moved here'), 'x', { mode: 0o640 });
+  run('setfacl', '-b', at('dir', 'below', 'moved here'));
+  const seen = () => [attributes(volume.main), ...manifest(volume.main)];
+  const before = seen();
+  for (const compression of [undefined, { type: 'gzip' as const, level: 1 }]) {
+    const made = await engine.snapshot({ ...ask, ...(compression ? { compression } : {}) }, quiet);
+    await engine.restore({ worktree: 'main', snapshotId: made.snapshot_id }, quiet);
+    expect(seen()).toEqual(before);
+  }
+});

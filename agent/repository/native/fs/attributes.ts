@@ -69,11 +69,10 @@ function hasRoom(fd: number): boolean {
   return bavail * bsize > 4 * LARGEST;
 }
 
-/** Of those that a snapshot keeps, the ones that `from` has not. */
-export function removeOtherAttributes(from: number, to: number): void {
-  const kept = readAttributes(from);
-  for (const name of readAttributes(to).keys())
-    if (!kept.has(name)) libc()?.fremovexattr(to, terminated(name));
+/** Of those that a snapshot keeps, the ones that are not `kept`. */
+export function removeOtherAttributes(fd: number, kept: Attributes): void {
+  for (const name of readAttributes(fd).keys())
+    if (!kept.has(name)) libc()?.fremovexattr(fd, terminated(name));
 }
 
 export function sameAttributes(a: number, b: number): boolean {

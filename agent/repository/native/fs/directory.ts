@@ -28,6 +28,7 @@ import {
   type Attributes,
   NONE,
   readAttributes,
+  removeOtherAttributes,
   userAttributes,
   writeAttributes,
   writeTimes,
@@ -254,6 +255,19 @@ export class Directory implements Disposable {
   makeWritable(): void {
     if ((this.stat().mode & 0o700) !== 0o700) this.setMode(0o700);
   }
+}
+
+/**
+ * A new one, mode 0700, for a tree whose groups and ACLs are to be those of another: it hands none down, whatever the
+ * directory that it is in hands down to it, as kubelet makes all of a volume do for an fsGroup.
+ */
+export function makeTop(path: string): Directory {
+  mkdirSync(path, { mode: 0o700 });
+  const top = Directory.open(path);
+  whereAllowed(() => fchownSync(top.fd, self.uid, self.gid));
+  removeOtherAttributes(top.fd, NONE);
+  top.setMode(0o700);
+  return top;
 }
 
 /** A directory several levels below `root`, every level opened without following links. */
