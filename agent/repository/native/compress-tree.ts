@@ -26,6 +26,14 @@ export function compressTree(root: Directory, compression: Compression, meter: M
           `which adds ${suffix}: shorten it, or do not compress`,
       );
     }
+    if (directory.lstat(stored)) {
+      const taken = Buffer.from([...path, stored].join('/'), 'latin1');
+      throw new RepositoryError(
+        'InvalidArgument',
+        `${taken}: a compressed snapshot stores the file beside it, which is named so without ${suffix}, by that name: ` +
+          'rename one of the two, or do not compress',
+      );
+    }
     using from = new OpenFile(directory, name);
     const entry = from.stat();
     const inode = directory.inode(name, entry);

@@ -4,6 +4,7 @@ import {
   linkSync,
   mkdirSync,
   readdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -128,6 +129,12 @@ test('what can not be compressed is said, and leaves nothing', async () => {
   expect(await refused({ type: 'gzip', level: 1 })).toMatchObject({
     reason: 'InvalidArgument',
     message: expect.stringMatching(/too long/),
+  });
+  rmSync(at('n'.repeat(254)));
+  symlinkSync('nowhere', at('text.gz'));
+  expect(await refused({ type: 'gzip', level: 1 })).toMatchObject({
+    reason: 'InvalidArgument',
+    message: expect.stringMatching(/text\.gz: .* rename one of the two/),
   });
   expect(readdirSync(join(volume.jvs, 'snapshots'))).toEqual([]);
 });
