@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   chmodSync,
   linkSync,
   mkdirSync,
@@ -70,6 +71,20 @@ test.for(['gzip', 'zstd'] as const)(
     expect(manifest(volume.snapshotPath(next.snapshot_id))).toEqual(tree);
   },
 );
+
+test.for(['gzip', 'zstd'] as const)('holes are holes again when a %s snapshot is restored', async (type) => {
+  const { volume: made, engine, at } = await prepared();
+  using volume = made;
+  writeFileSync(at('sparse'), 'start');
+  truncateSync(at('sparse'), 33 * 1024 * 1024 + 7);
+  appendFileSync(at('sparse'), 'middle');
+  truncateSync(at('sparse'), 50 * 1024 * 1024 + 1);
+  const before = manifest(volume.main);
+  const { snapshot_id } = await engine.snapshot({ ...ask, compression: { type, level: 1 } }, quiet);
+  await engine.restore({ worktree: 'main', snapshotId: snapshot_id }, quiet);
+  expect(manifest(volume.main)).toEqual(before);
+  expect(statSync(at('sparse')).blocks * 512).toBeLessThan(64 * 1024);
+});
 
 test('what gzip stores, gzip reads', async () => {
   const { volume: made, engine } = await prepared();

@@ -3,7 +3,7 @@
 // frames one after another, which every decoder reads; their sizes stand in fields that decoders skip, so that
 // no piece's end has to be searched for and memory stays bounded.
 import { createHash } from 'node:crypto';
-import { fstatSync, readSync } from 'node:fs';
+import { fstatSync, ftruncateSync, readSync } from 'node:fs';
 import {
   crc32,
   deflateRawSync,
@@ -13,7 +13,7 @@ import {
   zstdDecompressSync,
 } from 'node:zlib';
 import { type Compression, RepositoryError } from '../repository.ts';
-import type { Content } from './copy.ts';
+import { type Content, writeSparse } from './copy.ts';
 import { readFully, writeFully } from './fs/io.ts';
 
 const PIECE = 4 << 20;
@@ -136,10 +136,12 @@ export function decompressContent(
   for (let length = readFully(from, header); length > 0; length = readFully(from, header)) {
     const bytes = decodePiece(from, codec, header.subarray(0, length));
     digest.update(bytes);
-    if (to !== undefined) writeFully(to, bytes);
+    // What were holes are no more than zeros in there, and would fill the volume.
+    if (to !== undefined) writeSparse(to, bytes, size);
     size += bytes.length;
     onBytes(bytes.length);
   }
+  if (to !== undefined) ftruncateSync(to, size);
   return { hash: digest.digest(), size };
 }
 
