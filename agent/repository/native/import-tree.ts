@@ -31,6 +31,8 @@ export class TreeReceiver implements Disposable {
   /** Where to go on from should this end here. */
   get position(): Position {
     if (this.#file) return { entry: this.#entries - 1, offset: this.#file.written };
+    // What the root has is held here only: it has to come again.
+    if (this.rootMetadata) return { entry: this.#entries - 1, offset: 0 };
     return { entry: this.#entries, offset: 0 };
   }
 

@@ -298,3 +298,26 @@ test.each<[string, TransferEntry[]]>([
   expect(readdirSync(new Layout(target.path).snapshots)).toEqual([]);
   rmSync(join(target.jvs, 'agent', 'initial.json'));
 });
+
+test('a connection that breaks after the last item costs no more than that item', async () => {
+  const { volume, descriptor } = await source();
+  using from = volume;
+  using target = await opened();
+  const { snapshot_id: snapshotId } = descriptor;
+  const engine = target.engine();
+  const broken = async function* (position: Position) {
+    yield* sender(from, descriptor)(position);
+    throw new Error('the connection broke');
+  };
+  await expect(engine.receive({ snapshotId, fetch: broken, keepTag }, quiet)).rejects.toThrow(/broke/);
+  let items = 0;
+  const counted = async function* (position: Position) {
+    for await (const item of sender(from, descriptor)(position)) {
+      items++;
+      yield item;
+    }
+  };
+  await engine.receive({ snapshotId, fetch: counted, keepTag }, quiet);
+  expect(items).toBe(2);
+  await expectWhole(target, from, descriptor);
+});
