@@ -4,7 +4,7 @@ import { type Condition, conditionOf } from '../api/conditions.ts';
 import { quantityValue } from '../api/quantity.ts';
 import { isSaid, reasonHeld } from '../deletion/hold.ts';
 import type { PersistentVolumeClaim, Pod } from '../runtime/resources.ts';
-import { assessVolume, joinProblems, knownProblems, type Problem } from './health.ts';
+import { assessVolume, joinProblems, knownProblems, opened, type Problem } from './health.ts';
 import { assessJuiceFs, fatalObstacles, findObstacle, isStatic } from './juicefs.ts';
 import { lostNode } from './nodes.ts';
 import { accessModesOf, classOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
@@ -254,7 +254,7 @@ function assessOperation(observed: Observed, agentFinding: Finding, ready: Findi
     );
   }
   if (agent?.status?.engineFallback) degraded('EngineFallback', agent.status.engineFallback);
-  else if (!agent?.status && pods.length > 0) {
+  else if (!opened(observed) && pods.length > 0) {
     problems.push(...knownProblems(workspace).filter(({ reason }) => reason === 'EngineFallback'));
   }
   if (workspace.spec.replicas > 1 && claim && !claim.spec?.accessModes?.includes('ReadWriteMany')) {

@@ -1,4 +1,5 @@
 // What is wrong with the volume and the snapshots on it, gravest first. Pure.
+import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
 import { conditionOf } from '../api/conditions.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { Observed } from './plan.ts';
@@ -12,12 +13,18 @@ export interface Problem {
 const almostFull = { from: 0.9, until: 0.85 };
 const idsInMessage = 5;
 
-export function assessVolume({ workspace, agent }: Observed): Problem[] {
+/** The word of an agent that has opened the repository: of one that has not, that it says nothing of it is no news. */
+export const opened = ({ agent }: Pick<Observed, 'agent'>): AgentStatus | undefined =>
+  agent?.status?.repositoryId ? agent.status : undefined;
+
+export function assessVolume(observed: Observed): Problem[] {
+  const { workspace } = observed;
   const { name } = workspace.metadata;
   // Without an agent nothing new is known; what was damaged or full a moment ago still is.
   const before = knownProblems(workspace);
-  if (!agent?.status) return before.filter(({ reason }) => lasting.has(reason));
-  const { repositoryId, damaged, heldDeletions, usage } = agent.status;
+  const status = opened(observed);
+  if (!status) return before.filter(({ reason }) => lasting.has(reason));
+  const { repositoryId, damaged, heldDeletions, usage } = status;
   const problems: Problem[] = [];
   const expected = expectedRepository(workspace);
   if (repositoryId && expected && repositoryId !== expected) {

@@ -6,6 +6,7 @@ import { conditionOf } from '../api/conditions.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../runtime/resources.ts';
 import type { Finding } from './findings.ts';
+import { opened } from './health.ts';
 import { accessModesOf, claimOf, classOf, managedBy, objectName, workspaceLabel } from './objects.ts';
 import type { Observed } from './plan.ts';
 
@@ -200,7 +201,7 @@ function refusedOption(workspace: Workspace): string | undefined {
 
 /** Undefined without juiceFsConfig. */
 export function assessJuiceFs(observed: Observed): Finding | undefined {
-  const { workspace, claim, agent, pods } = observed;
+  const { workspace, claim, pods } = observed;
   if (!workspace.spec.juiceFsConfig) return undefined;
   const finding = (status: Finding['status'], reason: string, message: string): Finding => ({
     type: 'JuiceFS',
@@ -217,7 +218,7 @@ export function assessJuiceFs(observed: Observed): Finding | undefined {
       return finding('Unknown', 'NotBound', 'The volume is not bound yet');
     }
   }
-  const filesystem = agent?.status?.filesystem;
+  const filesystem = opened(observed)?.filesystem;
   const madeByDriver = isStatic(observed) || classOf(observed)?.provisioner === driverName;
   if (madeByDriver || filesystem?.includes('juicefs')) {
     return finding('True', 'JuiceFS', 'The volume is JuiceFS');

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
 import { parseSnapshot } from '../api/snapshot.ts';
 import { parseWorkspace } from '../api/workspace.ts';
-import { agentOf, statusOf } from '../mirror/testing.ts';
+import { agentOf, idAt, onDisk, statusOf } from '../mirror/testing.ts';
 import { claimOf, deploymentOf } from './objects.ts';
 import type { Observed } from './plan.ts';
 import { planStatus } from './status.ts';
@@ -161,6 +161,40 @@ test('an agent that has yet to open the volume is no failure', () => {
   expect(planStatus(observe({ replicas: 0 }, undefined, more), [], now).phase).toBe('Pending');
   const failed = withAgent({ problem: 'p', problemReason: 'ForeignRepository' });
   expect(planStatus(observe({ replicas: 0 }, undefined, failed), [], now).phase).toBe('Failed');
+});
+
+test('an agent that has yet to open the volume says nothing of what is on it', () => {
+  const spec = { juiceFsConfig: { source: 'redis://r' }, storageClassName: 'fast' };
+  const known = {
+    ...{ snapshotCount: 2, currentSnapshotId: idAt(2), filesystem: 'ext4', damaged: ['x'] },
+    engineFallback: 'reflink-copy needs another volume',
+    worktrees: [
+      {
+        name: 'main',
+        baseSnapshotId: '',
+        headSnapshotId: idAt(2),
+        latestSnapshotId: idAt(2),
+        createdAt: null,
+      },
+    ],
+  };
+  const seen = planStatus(observe(spec, undefined, { ...running, ...withAgent(known) }), [], now);
+  const starting = { problem: 'The repository is being opened', problemReason: 'Starting' };
+  const unknown = { repositoryId: '', effectiveEngine: '', filesystem: '', usage: null };
+  const again = planStatus(
+    observe(spec, seen, { ...running, ...withAgent({ ...starting, ...unknown }) }),
+    [],
+    now,
+  );
+  expect(again).toEqual(seen);
+});
+
+test('what is on the volume no longer does not stay in the status', () => {
+  const agent = agentOf([onDisk(1)], { status: statusOf({ snapshotCount: 1, currentSnapshotId: idAt(1) }) });
+  const seen = planStatus(observe({}, undefined, { agent }), [], now);
+  expect(seen).toMatchObject({ currentSnapshot: idAt(1), lastSnapshotTime: expect.anything() });
+  const { currentSnapshot, lastSnapshotTime } = planStatus(observe({}, seen, withAgent({})), [], now);
+  expect([currentSnapshot, lastSnapshotTime]).toEqual([undefined, undefined]);
 });
 
 test('a workspace that waits for its initial snapshot is being created, and says why', () => {

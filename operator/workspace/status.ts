@@ -5,6 +5,7 @@ import { type Condition, setCondition } from '../api/conditions.ts';
 import type { Workspace, WorkspaceStatus } from '../api/workspace.ts';
 import type { Deployment } from '../runtime/resources.ts';
 import { assess, type Finding, type Findings } from './findings.ts';
+import { opened } from './health.ts';
 import { isOurDeployment, managedBy, workspaceLabel } from './objects.ts';
 import type { Observed } from './plan.ts';
 import { expectedRepository } from './repository.ts';
@@ -41,7 +42,7 @@ export function planStatus(observed: Observed, refusals: Refusals, now: Date): W
     );
 
   return {
-    ...kept,
+    ...withoutGone(kept, observed),
     phase: phaseOf(observed, findings),
     message: findings.ready.message,
     observedGeneration: generation,
@@ -77,11 +78,41 @@ const readyReplicas = (observed: Observed): number => ours(observed)?.status?.re
 const ours = ({ workspace, deployment }: Observed): Deployment | undefined =>
   deployment && isOurDeployment(deployment, workspace) ? deployment : undefined;
 
-/** What the agent saw on the volume. Kept as it was last seen while no agent is connected. */
-function reported({ agent, workspace }: Observed): WorkspaceStatus {
+/** There may be no snapshot any more: the newest, or any at all. */
+function withoutGone(status: WorkspaceStatus, observed: Observed): WorkspaceStatus {
+  const now = opened(observed);
+  if (!now) return status;
+  const { currentSnapshot: _, lastSnapshotTime, ...rest } = status;
+  return now.snapshotCount > 0 && lastSnapshotTime ? { ...rest, lastSnapshotTime } : rest;
+}
+
+/** What the agent saw on the volume. Kept as it was last seen while no agent is connected, or has it open. */
+function reported(observed: Observed): WorkspaceStatus {
+  const { agent, workspace } = observed;
   if (!agent?.status) return {};
   const { status } = agent;
   const repositoryID = expectedRepository(workspace) ?? status.repositoryId;
+  return {
+    ...(repositoryID && { repositoryID }),
+    ...(status.effectiveEngine && { effectiveEngine: status.effectiveEngine }),
+    ...(status.usage && {
+      usedBytes: status.usage.usedBytes,
+      capacityBytes: status.usage.capacityBytes,
+    }),
+    ...snapshotsIn(observed),
+    agent: {
+      pod: agent.pod,
+      node: agent.node,
+      version: agent.version,
+      lastSeen: toRfc3339({ seconds: Math.floor(agent.lastSeen.getTime() / 1000) }),
+    },
+  };
+}
+
+function snapshotsIn(observed: Observed): WorkspaceStatus {
+  const { agent } = observed;
+  const status = opened(observed);
+  if (!agent || !status) return {};
   const newest = [...agent.snapshots.values()].reduce<string | undefined>((latest, { createdAt }) => {
     const time = createdAt ? toRfc3339(createdAt) : undefined;
     return time && (!latest || time > latest) ? time : latest;
@@ -89,20 +120,8 @@ function reported({ agent, workspace }: Observed): WorkspaceStatus {
   return {
     ...(status.currentSnapshotId && { currentSnapshot: status.currentSnapshotId }),
     snapshotCount: status.snapshotCount,
-    ...(repositoryID && { repositoryID }),
     ...(newest && { lastSnapshotTime: newest }),
-    ...(status.effectiveEngine && { effectiveEngine: status.effectiveEngine }),
-    ...(status.usage && {
-      usedBytes: status.usage.usedBytes,
-      capacityBytes: status.usage.capacityBytes,
-    }),
     worktrees: worktreesOf(status),
-    agent: {
-      pod: agent.pod,
-      node: agent.node,
-      version: agent.version,
-      lastSeen: toRfc3339({ seconds: Math.floor(agent.lastSeen.getTime() / 1000) }),
-    },
   };
 }
 
