@@ -197,6 +197,17 @@ test('what is on the volume no longer does not stay in the status', () => {
   expect([currentSnapshot, lastSnapshotTime]).toEqual([undefined, undefined]);
 });
 
+test('an agent of the Workspace before, whose volume is going, gives a new one of that name no repository', () => {
+  const observed = observe({}, undefined, withAgent({ repositoryId: 'old', snapshotCount: 3 }));
+  const claim = claimOf(observed.workspace);
+  const going = { ...claim, metadata: { ...claim.metadata, deletionTimestamp: '2026-11-24T11:59:00Z' } };
+  const first = planStatus({ ...observed, claim: going }, [], now);
+  expect(first.repositoryID).toBeUndefined();
+  const second = observe({}, first, { ...withAgent({ repositoryId: 'new' }), claim });
+  expect(planStatus(second, [], now).repositoryID).toBe('new');
+  expect(conditionOf(second, 'Degraded')).toMatchObject({ status: 'False' });
+});
+
 test('a workspace that waits for its initial snapshot is being created, and says why', () => {
   const problem = { problem: 'p', problemReason: 'CopyingInitialSnapshot', awaitsInitial: true };
   const observed = observe({ initialSnapshot: 'base' }, undefined, {

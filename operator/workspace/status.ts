@@ -89,7 +89,7 @@ function withoutGone(status: WorkspaceStatus, observed: Observed): WorkspaceStat
 /** What the agent saw on the volume. Kept as it was last seen while no agent is connected, or has it open. */
 function reported(observed: Observed): WorkspaceStatus {
   const { agent, workspace } = observed;
-  if (!agent?.status) return {};
+  if (!agent?.status || isForerunners(observed)) return {};
   const { status } = agent;
   const repositoryID = expectedRepository(workspace) ?? status.repositoryId;
   return {
@@ -108,6 +108,10 @@ function reported(observed: Observed): WorkspaceStatus {
     },
   };
 }
+
+/** A Workspace that has just been made may find the volume, and the pods, of one of its name that was deleted. */
+const isForerunners = ({ workspace, claim }: Observed): boolean =>
+  expectedRepository(workspace) === undefined && claim?.metadata.deletionTimestamp !== undefined;
 
 function snapshotsIn(observed: Observed): WorkspaceStatus {
   const { agent } = observed;
