@@ -11,29 +11,34 @@ import { createDesiredController } from './controller.ts';
 let stop = new AbortController();
 afterEach(() => stop.abort());
 
-test('who leads again after a lost lease asks again for what nobody has changed', async () => {
+const workspace = parseWorkspace({ metadata: { namespace: 'ns', name: 'ws', uid: 'u' }, spec: {} });
+
+/** A registry that is told what Workspace ns/ws asks for, and how to have the controller look at it again. */
+function worldOf(informers: object = {}) {
   const registry = new Registry(quietLog());
-  const workspace = parseWorkspace({ metadata: { namespace: 'ns', name: 'ws', uid: 'u' }, spec: {} });
   const none = { get: () => undefined, byIndex: () => [], onChange: () => {} };
-  let enqueue = (_: string): void => {};
-  const informers = {
-    ...{ snapshots: none, restores: none, claims: none, pods: none },
-    workspaces: {
-      get: () => workspace,
-      onChange: (handler: typeof enqueue) => {
-        enqueue = handler;
-      },
+  let look = (_: string): void => {};
+  const workspaces = {
+    get: () => workspace,
+    onChange: (handler: typeof look) => {
+      look = handler;
     },
-  } as unknown as Informers;
+  };
+  const all = { snapshots: none, restores: none, claims: none, pods: none, workspaces, ...informers };
   const controller = createDesiredController({
     client: {} as KubeClient,
-    informers,
+    informers: all as unknown as Informers,
     agents: registry,
     events: {} as EventRecorder,
     transfers: new Transfers(),
     log: quietLog(),
   });
-  enqueue('ns/ws');
+  return { registry, controller, look: () => look('ns/ws') };
+}
+
+test('who leads again after a lost lease asks again for what nobody has changed', async () => {
+  const { registry, controller, look } = worldOf();
+  look();
   for (let term = 0; term < 3; term++) {
     stop = new AbortController();
     const led = controller.start(stop.signal);
@@ -43,4 +48,21 @@ test('who leads again after a lost lease asks again for what nobody has changed'
     registry.clear({ code: 14, message: 'no longer the leader' });
     expect(registry.desiredOf('ns/ws')).toBeUndefined();
   }
+});
+
+test('nothing is asked of the agents of the Workspace before, whose volume is going', async () => {
+  const claimOf = (more: object) => ({ metadata: { namespace: 'ns', name: 'jvs-ws', ...more } });
+  let claim = claimOf({ deletionTimestamp: '2026-11-24T11:59:00Z' });
+  const get = vi.fn(() => claim);
+  const { registry, controller, look } = worldOf({ claims: { get, onChange: () => {} } });
+  stop = new AbortController();
+  const led = controller.start(stop.signal);
+  look();
+  await vi.waitFor(() => expect(get).toHaveBeenCalled(), 10_000);
+  claim = claimOf({});
+  expect(registry.desiredOf('ns/ws')).toBeUndefined();
+  look();
+  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')).toBeDefined(), 10_000);
+  stop.abort();
+  await led;
 });

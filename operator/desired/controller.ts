@@ -17,6 +17,7 @@ import { type KubeObject, keyOf, refOf } from '../runtime/types.ts';
 import * as snapshot from '../snapshot/request.ts';
 import type { Transfers } from '../transfer/transfers.ts';
 import { objectName, workspaceLabel } from '../workspace/objects.ts';
+import { isForerunners } from '../workspace/repository.ts';
 import { planCrashes } from './crashes.ts';
 import { planDesired } from './plan.ts';
 
@@ -88,7 +89,8 @@ export function createDesiredController({
       ...decideSnapshots(observed, deleting.snapshots, now),
       ...decideRestores(observed, deleting.restores, now),
     ]);
-    if (workspace && !workspace.metadata.deletionTimestamp) {
+    const { claim } = observed;
+    if (workspace && !workspace.metadata.deletionTimestamp && !isForerunners(workspace, claim)) {
       const crashes = crashesOf(key, workspace, now);
       const deletions = [...decisions.values()].flatMap((one) => (one.type === 'delete' ? one.request : []));
       const [initial, exports] = [transfers.initial(key), transfers.exports(key)];

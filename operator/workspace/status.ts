@@ -8,7 +8,7 @@ import { assess, type Finding, type Findings } from './findings.ts';
 import { opened } from './health.ts';
 import { isOurDeployment, managedBy, workspaceLabel } from './objects.ts';
 import type { Observed } from './plan.ts';
-import { expectedRepository } from './repository.ts';
+import { expectedRepository, isForerunners } from './repository.ts';
 import { assessSchedule, nextSnapshotTime } from './schedule.ts';
 
 /** Of a Workspace's status; the agent's API has all. */
@@ -88,8 +88,8 @@ function withoutGone(status: WorkspaceStatus, observed: Observed): WorkspaceStat
 
 /** What the agent saw on the volume. Kept as it was last seen while no agent is connected, or has it open. */
 function reported(observed: Observed): WorkspaceStatus {
-  const { agent, workspace } = observed;
-  if (!agent?.status || isForerunners(observed)) return {};
+  const { agent, workspace, claim } = observed;
+  if (!agent?.status || isForerunners(workspace, claim)) return {};
   const { status } = agent;
   const repositoryID = expectedRepository(workspace) ?? status.repositoryId;
   return {
@@ -108,10 +108,6 @@ function reported(observed: Observed): WorkspaceStatus {
     },
   };
 }
-
-/** A Workspace that has just been made may find the volume, and the pods, of one of its name that was deleted. */
-const isForerunners = ({ workspace, claim }: Observed): boolean =>
-  expectedRepository(workspace) === undefined && claim?.metadata.deletionTimestamp !== undefined;
 
 function snapshotsIn(observed: Observed): WorkspaceStatus {
   const { agent } = observed;
