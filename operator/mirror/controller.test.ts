@@ -30,6 +30,8 @@ class World {
   readonly agents = new FakeAgents();
   readonly clock = new ManualClock();
   readonly quota = 2;
+  /** Names of Snapshots that a policy of the cluster lets nobody delete. */
+  readonly held = new Set<string>();
 
   start(signal: AbortSignal): Promise<unknown> {
     const informers = {
@@ -49,7 +51,11 @@ class World {
         this.snapshots.set(name, object as Snapshot);
       },
       mergePatch: async () => {},
-      delete: async (_: unknown, { name }: Snapshot['metadata']) => void this.snapshots.delete(name),
+      delete: async (_: unknown, { name }: Snapshot['metadata']) => {
+        if (this.held.has(name))
+          throw new ApiError('DELETE', 403, { reason: 'Forbidden', message: 'policy hold denies it' });
+        this.snapshots.delete(name);
+      },
     } as unknown as KubeClient;
     const log = quietLog();
     const events = new EventRecorder(client, { controller: 'c', instance: 'i', log, clock: this.clock });
@@ -111,6 +117,22 @@ test('what has gone from the volume makes room, too, and is not kept by the quot
     () => expect([...world.snapshots.keys()].sort()).toEqual([3, 4].map((n) => `ws-${idAt(n)}`)),
     { ...within, timeout: 25_000 },
   );
+});
+
+test.each<[what: string, onVolume: number[]]>([
+  ['has gone from the volume', [3]],
+  ['is shown no longer', [1, 2, 3, 4]],
+])('what may not be deleted holds up nothing else, and is said: it %s', async (_, onVolume) => {
+  for (const n of [1, 2]) world.show(n);
+  world.held.add(`ws-${idAt(1)}`);
+  world.agents.set(key, agentOf(onVolume.map((n) => onDisk(n))));
+  await vi.waitFor(
+    () =>
+      expect([...world.snapshots.keys()].sort()).toEqual([1, onVolume[2] ?? 3].map((n) => `ws-${idAt(n)}`)),
+    within,
+  );
+  const said = { reason: 'SnapshotNotRemoved', note: expect.stringContaining('policy hold denies it') };
+  await vi.waitFor(() => expect([...world.events.values()]).toContainEqual(expect.objectContaining(said)));
 });
 
 test('a notice is an event once, and not again when the API server has forgotten it', async () => {

@@ -70,16 +70,20 @@ export function createMirrorController(dependencies: Dependencies): Controller {
 
     const resources = informers.snapshots.byIndex('workspace', key).filter(isReadable);
     const plan = planMirror({ workspace, agent, resources }, historyLimit, givenUp(key));
-    await endAll(workspace, plan.gone, signal);
+    const removals = new Removals(workspace, events);
+    await endAll(workspace, plan.gone, removals, signal);
     // First, as a quota may have no room for others before.
     for (const { metadata } of plan.surplus) {
-      // A pin of this moment must win.
-      const { uid, resourceVersion } = metadata;
-      await client.delete(snapshots, metadata, { uid, resourceVersion, signal });
-      meters.removed.inc({ reason: 'Window' });
+      await removals.attempt(metadata.name, async () => {
+        // A pin of this moment must win.
+        const { uid, resourceVersion } = metadata;
+        await client.delete(snapshots, metadata, { uid, resourceVersion, signal });
+        meters.removed.inc({ reason: 'Window' });
+      });
     }
     const result = remember(key, plan.missing);
     for (const snapshot of plan.create) await create(workspace, snapshot, signal);
+    if (removals.refused) throw removals.refused;
     return result;
   }
 
@@ -128,10 +132,19 @@ export function createMirrorController(dependencies: Dependencies): Controller {
   }
 
   /** Says of each that it removed, and only once: the cache may show for a while what has gone already. */
-  async function endAll(workspace: Workspace, all: readonly Gone[], signal: AbortSignal): Promise<void> {
+  async function endAll(
+    workspace: Workspace,
+    all: readonly Gone[],
+    removals: Removals,
+    signal: AbortSignal,
+  ): Promise<void> {
     const ended: Gone[] = [];
     try {
-      for (const gone of all) if (await end(workspace, gone, signal)) ended.push(gone);
+      for (const gone of all) {
+        await removals.attempt(gone.resource.metadata.name, async () => {
+          if (await end(workspace, gone, signal)) ended.push(gone);
+        });
+      }
     } finally {
       tell(workspace, ended);
     }
@@ -192,6 +205,30 @@ export function createMirrorController(dependencies: Dependencies): Controller {
   }
 
   return controller;
+}
+
+/** Of one pass. What a policy of the cluster does not let go holds nothing else up; it is tried again afterwards. */
+class Removals {
+  readonly #workspace: Workspace;
+  readonly #events: EventRecorder;
+  /** The last that was refused. */
+  refused: ApiError | undefined;
+
+  constructor(workspace: Workspace, events: EventRecorder) {
+    this.#workspace = workspace;
+    this.#events = events;
+  }
+
+  async attempt(name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof ApiError) || (error.status !== 422 && error.status !== 403)) throw error;
+      this.refused = error;
+      const message = `Snapshot ${name} is to go, and is kept from it: ${error.message}`;
+      this.#events.emit(this.#workspace, 'Warning', 'SnapshotNotRemoved', message);
+    }
+  }
 }
 
 /** By retention or by a person. */
