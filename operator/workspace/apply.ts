@@ -92,13 +92,18 @@ export function refusalOf(type: Action['type'] | 'applyAuthority', error: unknow
     createVolume: 'VolumeRefused',
     setMountOptions: 'MountOptionsRefused',
     expandClaim: 'ExpansionRefused',
+    deleteDeployment: 'DeletionRefused',
+    deleteClaim: 'DeletionRefused',
+    deleteVolume: 'DeletionRefused',
+    deleteResource: 'DeletionRefused',
+    removeFinalizer: 'DeletionRefused',
   };
   const reason = reasons[type];
   if (!reason) return undefined;
-  const { message } = error;
+  const message = `${error.message}${advice[reason] ?? ''}`;
   // The volume is there, as it was, and pods that run have the authority that they began with.
   if (type === 'expandClaim' || type === 'setMountOptions' || type === 'applyAuthority')
-    return { type: 'Degraded', status: 'True', reason, message: `${message}${advice[reason] ?? ''}` };
+    return { type: 'Degraded', status: 'True', reason, message };
   return { type: 'Ready', status: 'False', reason, message };
 }
 
@@ -108,6 +113,8 @@ const isRefused = ({ status, reason, message }: ApiError): boolean =>
   (status === 500 && !reason && message.includes('failed to create typed patch object'));
 
 const advice: Record<string, string> = {
+  DeletionRefused:
+    '. The Workspace stays until that is allowed; with spec.reclaimPolicy Retain it goes without its volume',
   AuthorityRefused:
     '. Without ConfigMap jvs-operator-ca new pods can not start, and agents do not trust new certificates of the operator: allow it',
   ExpansionRefused:

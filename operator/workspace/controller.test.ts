@@ -10,9 +10,11 @@ import type { KubeClient } from '../runtime/client.ts';
 import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import type { ChangeHandler } from '../runtime/informer.ts';
-import type { ConfigMap, Pod } from '../runtime/resources.ts';
+import type { ConfigMap, PersistentVolumeClaim, Pod } from '../runtime/resources.ts';
 import { Transfers } from '../transfer/transfers.ts';
 import { createWorkspaceController } from './controller.ts';
+import { claimOf } from './objects.ts';
+import { finalizer } from './plan.ts';
 
 const key = 'team/ws';
 const bundleOf = (caBundle: string) => ({ key: '', cert: '', caBundle, expiresAt: new Date(0) });
@@ -29,13 +31,24 @@ class World {
   writes = 0;
   /** About Workspaces: reasons. */
   readonly events: string[] = [];
-  /** Why the API server makes nothing. */
+  /** Why the API server makes nothing, and deletes nothing. */
   refusal: string | undefined;
+  claim: PersistentVolumeClaim | undefined;
   #workspaceChanged: (key: string) => void = () => {};
   #authorityChanged: ChangeHandler<ConfigMap> = () => {};
 
   add(name: string): void {
     const workspace = parseWorkspace({ metadata: { name, namespace: 'team', uid: name }, spec: {} });
+    this.workspaces.set(`team/${name}`, workspace);
+    this.#workspaceChanged(`team/${name}`);
+  }
+
+  /** `kubectl delete`, of one whose volume is to go with it. */
+  end(name: string): void {
+    const { metadata } = this.workspaces.get(`team/${name}`) ?? { metadata: { name } };
+    const ending = { ...metadata, deletionTimestamp: '2026-11-24T12:00:00Z', finalizers: [finalizer] };
+    const workspace = parseWorkspace({ metadata: ending, spec: { reclaimPolicy: 'Delete' } });
+    this.claim = claimOf(workspace);
     this.workspaces.set(`team/${name}`, workspace);
     this.#workspaceChanged(`team/${name}`);
   }
@@ -64,7 +77,7 @@ class World {
       pods: { ...none, byIndex: () => this.pods },
       snapshots: none,
       restores: none,
-      claims: none,
+      claims: { ...none, get: () => this.claim },
       authorities: {
         onChange: (handler: ChangeHandler<ConfigMap>) => {
           this.#authorityChanged = handler;
@@ -79,6 +92,14 @@ class World {
       create: async (_: unknown, object: unknown) => {
         if (this.refusal) throw new ApiError('POST', 403, { reason: 'Forbidden', message: this.refusal });
         this.created.push(object);
+      },
+      delete: async () => {
+        if (this.refusal) throw new ApiError('DELETE', 403, { reason: 'Forbidden', message: this.refusal });
+        this.claim = undefined;
+      },
+      mergePatch: async (_: unknown, { name, namespace }: Workspace['metadata']) => {
+        this.workspaces.delete(`${namespace}/${name}`);
+        return { metadata: {} };
       },
       apply: async (_: unknown, object: ConfigMap) => {
         if (object.kind === 'ConfigMap') this.configMaps.set(object.metadata.namespace ?? '', object);
@@ -212,4 +233,21 @@ test('what the API server refused is tried again, for a quota grows without a wo
   world.refusal = undefined;
   await vi.advanceTimersByTimeAsync(20_000);
   expect(world.created).toContainEqual(expect.objectContaining({ kind: 'PersistentVolumeClaim' }));
+});
+
+test('a Workspace whose volume may not be deleted stays, says why, and goes when it may', async () => {
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(2_000);
+  world.refusal = 'policy keep-claims denies it';
+  world.end('ws');
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(world.workspaces.get(key)?.status).toMatchObject({
+    phase: 'Terminating',
+    message: expect.stringContaining('policy keep-claims denies it'),
+  });
+  expect(world.events).toContain('DeletionRefused');
+  world.refusal = undefined;
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(world.claim).toBeUndefined();
+  expect(world.workspaces.get(key)).toBeUndefined();
 });

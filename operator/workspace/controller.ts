@@ -132,8 +132,11 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     }
     const drifted = observed.deployment?.metadata.generation !== left.get(key);
     for (const action of planActions(observed, drifted)) {
+      const isLast = action.type === 'removeFinalizer';
+      // What is to go with it goes before it does.
+      if (isLast && refusals.length > 0) break;
       await attempt(action.type, () => carryOut(key, workspace, action));
-      if (action.type === 'removeFinalizer') return;
+      if (isLast && refusals.length === 0) return;
     }
     const result = await writeStatus(key, observed, planStatus(observed, refusals, new Date()));
     // Nothing tells that the operator has been given the right.
