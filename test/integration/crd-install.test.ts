@@ -203,7 +203,7 @@ describe('RBAC', () => {
     ['persistentvolumeclaims', [...listed, 'create', 'patch', 'delete'], 'any'],
     ['deployments.apps', [...listed, 'create', 'patch', 'delete'], 'any'],
     ['pods', [...watched, 'create', 'delete'], 'any'],
-    ['pods', ['patch'], 'jvs-system'],
+    ['pods', ['list', 'patch'], 'jvs-system'],
     ['storageclasses.storage.k8s.io', listed, ''],
     ['configmaps', ['create'], 'any'],
     ['configmaps', [...listed, 'patch'], '', 'jvs-operator-ca'],

@@ -2,7 +2,13 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
-import { mutatingWebhookConfigurations, namespaces, pods, pvcs } from '../../operator/runtime/resources.ts';
+import {
+  deployments,
+  mutatingWebhookConfigurations,
+  namespaces,
+  pods,
+  pvcs,
+} from '../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
 import type { ApiServer } from '../cluster/apiserver.ts';
 import { startWithKubectl } from './kubectl.ts';
@@ -10,6 +16,8 @@ import { operatorKubeconfig } from './operator-client.ts';
 import { type OperatorProcess, startOperator } from './operator-process.ts';
 
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
+/** Its own pod. */
+const own = { namespace: 'jvs-system', name: 'jvs-operator-0' };
 const within = { timeout: 30_000, interval: 100 };
 
 let server: ApiServer;
@@ -26,10 +34,12 @@ beforeAll(async () => {
   }
   await started.kubectl('apply', '-k', 'config/namespaced');
   await started.kubectl('wait', '--for=condition=Established', 'crd', '--all');
+  const deployment = await admin.get(deployments, { namespace: own.namespace, name: 'jvs-operator' });
+  const { metadata, spec } = deployment?.spec?.template ?? {};
+  await admin.create(pods, { metadata: { ...metadata, ...own }, spec });
   // As its Deployment would: the webhook stays at its Service, which has no address here.
-  operator = await startOperator(await operatorKubeconfig(server), ['--namespaces', 'team-a'], {
-    webhookUrl: false,
-  });
+  const flags = ['--namespaces', 'team-a', '--pod', own.name];
+  operator = await startOperator(await operatorKubeconfig(server), flags, { webhookUrl: false });
 }, 900_000);
 
 afterAll(async () => {
@@ -80,4 +90,11 @@ test('only pods of its namespace pass its webhook, whose trust it may keep', asy
   }, within);
   await expect(createPod('team-a')).rejects.toThrow('failed calling webhook "pods.jvs.io"');
   expect((await createPod('team-b')).metadata.uid).toBeTruthy();
+});
+
+test('agents find it: it has the right to put the label of the leader on its pod', async () => {
+  await vi.waitFor(async () => {
+    const pod = await admin.get(pods, own);
+    expect(pod?.metadata.labels?.['jvs.io/leader']).toBe('true');
+  }, within);
 });
