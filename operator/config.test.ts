@@ -41,6 +41,14 @@ test('what agents are started with is what they take', () => {
   }
 });
 
+test('a list may have spaces after its commas', () => {
+  const spaced = { JVS_NAMESPACES: 'team-a, team-b', JVS_CERTIFICATE_NAMES: 'a.example.com, 192.0.2.1,' };
+  expect(parseConfig([], { ...required, ...spaced })).toMatchObject({
+    namespaces: ['team-a', 'team-b'],
+    certificateNames: ['a.example.com', '192.0.2.1'],
+  });
+});
+
 test('flags win over the environment', () => {
   const config = parseConfig(['--link-port', '1234'], { ...required, JVS_LINK_PORT: '4321' });
   expect(config.ports.link).toBe(1234);

@@ -18,7 +18,12 @@ const duration = z.string().refine((text) => {
 const list = z
   .string()
   .default('')
-  .transform((names) => names.split(',').filter(Boolean));
+  .transform((names) =>
+    names
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean),
+  );
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
 const schema = z.object({
