@@ -1,9 +1,11 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { parseSnapshot } from '../api/snapshot.ts';
 import { parseWorkspace } from '../api/workspace.ts';
 import type { Informers } from '../informers.ts';
 import { Registry } from '../link/registry.ts';
 import { quietLog } from '../link/testing.ts';
 import type { KubeClient } from '../runtime/client.ts';
+import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { Transfers } from '../transfer/transfers.ts';
 import { createDesiredController } from './controller.ts';
@@ -14,7 +16,7 @@ afterEach(() => stop.abort());
 const workspace = parseWorkspace({ metadata: { namespace: 'ns', name: 'ws', uid: 'u' }, spec: {} });
 
 /** A registry that is told what Workspace ns/ws asks for, and how to have the controller look at it again. */
-function worldOf(informers: object = {}) {
+function worldOf(informers: object = {}, client: object = {}, events: object = {}) {
   const registry = new Registry(quietLog());
   const none = { get: () => undefined, byIndex: () => [], onChange: () => {} };
   let look = (_: string): void => {};
@@ -26,10 +28,10 @@ function worldOf(informers: object = {}) {
   };
   const all = { snapshots: none, restores: none, claims: none, pods: none, workspaces, ...informers };
   const controller = createDesiredController({
-    client: {} as KubeClient,
+    client: client as KubeClient,
     informers: all as unknown as Informers,
     agents: registry,
-    events: {} as EventRecorder,
+    events: events as EventRecorder,
     transfers: new Transfers(),
     log: quietLog(),
   });
@@ -63,6 +65,41 @@ test('nothing is asked of the agents of the Workspace before, whose volume is go
   expect(registry.desiredOf('ns/ws')).toBeUndefined();
   look();
   await vi.waitFor(() => expect(registry.desiredOf('ns/ws')).toBeDefined(), 10_000);
+  stop.abort();
+  await led;
+});
+
+test('a Snapshot whose finalizer a policy keeps is said, and holds up no other', async () => {
+  const ended = (name: string) =>
+    parseSnapshot({
+      metadata: {
+        ...{ name, namespace: 'ns', uid: name, finalizers: ['jvs.io/snapshot'] },
+        deletionTimestamp: '2026-11-24T11:59:00Z',
+      },
+      spec: { workspace: 'ws', deletionPolicy: 'Retain' },
+    });
+  const byIndex = () => [ended('a'), ended('b')];
+  const freed: string[] = [];
+  const client = {
+    get: async (_: unknown, { name }: { name: string }) =>
+      name === 'ws' ? workspace : { metadata: { name } },
+    mergePatch: async (_: unknown, { name }: { name: string }) => {
+      if (name === 'a') throw new ApiError('PATCH', 403, { reason: 'Forbidden', message: 'a policy' });
+      freed.push(name);
+      return { metadata: {} };
+    },
+  };
+  const emit = vi.fn();
+  const { controller, look } = worldOf({ snapshots: { byIndex, onChange: () => {} } }, client, { emit });
+  stop = new AbortController();
+  const led = controller.start(stop.signal);
+  look();
+  await vi.waitFor(() => expect(freed).toContain('b'), 2_000);
+  expect(emit.mock.calls[0]?.slice(1)).toEqual([
+    'Warning',
+    'DeletionRefused',
+    expect.stringContaining('a policy'),
+  ]);
   stop.abort();
   await led;
 });

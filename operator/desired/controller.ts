@@ -11,6 +11,7 @@ import type { Agents } from '../link/agents.ts';
 import * as restore from '../restore/request.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
+import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { namespaces } from '../runtime/resources.ts';
 import { type KubeObject, keyOf, refOf } from '../runtime/types.ts';
@@ -152,15 +153,24 @@ export function createDesiredController({
     signal: AbortSignal,
   ): Promise<Result> {
     let requeueAfter = Number.POSITIVE_INFINITY;
+    let refused: ApiError | undefined;
     for (const object of objects) {
       const decision = decisions.get(object.metadata.uid ?? '');
       if (!decision) continue;
       if (decision.type === 'letGo') {
         log.info({ kind: object.kind, object: keyOf(object), why: decision.why }, 'let go');
       }
-      const again = await deleter.carryOut(object, decision, signal);
-      if (again !== undefined) requeueAfter = Math.min(requeueAfter, again);
+      try {
+        const again = await deleter.carryOut(object, decision, signal);
+        if (again !== undefined) requeueAfter = Math.min(requeueAfter, again);
+      } catch (error) {
+        // It holds up no other, and is tried again.
+        if (!ApiError.isDenial(error)) throw error;
+        refused = error;
+        events.emit(object, 'Warning', 'DeletionRefused', `It can not be let go: ${error.message}`);
+      }
     }
+    if (refused) throw refused;
     if (Number.isFinite(requeueAfter)) return { requeueAfter };
   }
 

@@ -120,7 +120,7 @@ export function createMirrorController(dependencies: Dependencies): Controller {
             `Snapshot ${name} is somebody's own, so that snapshot ${snapshot.spec.snapshotID} on the volume can not be shown; delete it`,
           );
         }
-      } else if (error instanceof ApiError && (error.status === 422 || error.status === 403)) {
+      } else if (ApiError.isDenial(error)) {
         refused(
           'SnapshotNotShown',
           `Snapshot ${snapshot.spec.snapshotID} on the volume can not be shown: ${error.message}`,
@@ -223,7 +223,7 @@ class Removals {
     try {
       await work();
     } catch (error) {
-      if (!(error instanceof ApiError) || (error.status !== 422 && error.status !== 403)) throw error;
+      if (!ApiError.isDenial(error)) throw error;
       this.refused = error;
       const message = `Snapshot ${name} is to go, and is kept from it: ${error.message}`;
       this.#events.emit(this.#workspace, 'Warning', 'SnapshotNotRemoved', message);

@@ -28,6 +28,11 @@ export class ApiError extends Error {
   static is(error: unknown, reason: string): error is ApiError {
     return error instanceof ApiError && error.reason === reason;
   }
+
+  /** Understood, and not allowed: by a quota, a policy, a want of rights or the schema. */
+  static isDenial(error: unknown): error is ApiError {
+    return error instanceof ApiError && (error.status === 403 || error.status === 422);
+  }
 }
 
 /** No answer, or only part of one; the server may or may not have done what it was asked for. Has the `cause`. */
