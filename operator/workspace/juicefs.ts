@@ -199,6 +199,9 @@ function refusedOption(workspace: Workspace): string | undefined {
   );
 }
 
+/** By an agent that has seen the volume. */
+const told = new Set(['JuiceFS', 'NotJuiceFS']);
+
 /** Undefined without juiceFsConfig. */
 export function assessJuiceFs(observed: Observed): Finding | undefined {
   const { workspace, claim, pods } = observed;
@@ -224,7 +227,7 @@ export function assessJuiceFs(observed: Observed): Finding | undefined {
     return finding('True', 'JuiceFS', 'The volume is JuiceFS');
   }
   const said = conditionOf(workspace, 'JuiceFS');
-  if (filesystem === undefined && pods.length > 0 && said?.reason === 'NotJuiceFS') return said;
+  if (filesystem === undefined && pods.length > 0 && said && told.has(said.reason)) return said;
   if (filesystem === undefined) return finding('Unknown', 'NotSeen', 'No agent has looked at the volume yet');
   return finding(
     'False',

@@ -189,6 +189,20 @@ test('an agent that has yet to open the volume says nothing of what is on it', (
   expect(again).toEqual(seen);
 });
 
+test('a volume that an agent has seen to be JuiceFS is so while the agent is away', () => {
+  const spec = { juiceFsConfig: { source: 'redis://r' }, storageClassName: 'fast' };
+  const seen = planStatus(
+    observe(spec, undefined, { ...running, ...withAgent({ filesystem: 'fuse.juicefs' }) }),
+    [],
+    now,
+  );
+  const juiceFs = (more: Partial<Observed>) => conditionOf(observe(spec, seen, more), 'JuiceFS')?.status;
+  const starting = withAgent({ repositoryId: '', filesystem: '', problem: 'p', problemReason: 'Starting' });
+  expect(juiceFs(running)).toBe('True');
+  expect(juiceFs({ ...running, ...starting })).toBe('True');
+  expect(juiceFs({})).toBe('Unknown');
+});
+
 test('what is on the volume no longer does not stay in the status', () => {
   const agent = agentOf([onDisk(1)], { status: statusOf({ snapshotCount: 1, currentSnapshotId: idAt(1) }) });
   const seen = planStatus(observe({}, undefined, { agent }), [], now);
