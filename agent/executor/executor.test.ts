@@ -99,6 +99,21 @@ test('a request that a killed agent had finished is adopted', async () => {
   expect(repository.disk).toEqual([made]);
 });
 
+test('a request that is adopted late does not look like the newest snapshot', async () => {
+  const repository = new MemoryRepository();
+  const [made, newer] = [fakeDescriptor({ tags: ['k8s-a'] }), fakeDescriptor()];
+  repository.disk.push(made, newer);
+  const { executor, volume } = start(repository);
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  const adopt = vi.spyOn(repository, 'snapshot');
+  executor.setDesired(desired(['a']));
+  await vi.waitFor(() => expect(adopt).toHaveBeenCalledOnce(), within);
+  await executor.idle();
+  const id = newer.snapshot_id;
+  expect(volume.state.head).toBe(id);
+  expect(volume.state.worktrees).toMatchObject([{ head_snapshot_id: id, latest_snapshot_id: id }]);
+});
+
 test('a standby changes nothing, and takes over when it is made the primary', async () => {
   const { repository, executor, volume } = start();
   await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);

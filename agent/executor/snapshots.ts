@@ -81,7 +81,8 @@ export class Snapshots {
       const unchanged = shot.unlessUnchanged && known.has(descriptor.snapshot_id);
       if (unchanged) meters.snapshotUnchanged(origin);
       else meters.snapshotMade(descriptor, origin, (performance.now() - started) / 1000);
-      volume.record(descriptor);
+      // What was there before may be older than the head.
+      if (!known.has(descriptor.snapshot_id)) volume.record(descriptor);
       return descriptor;
     } catch (error) {
       const cancelled = signal.aborted && !(error instanceof RepositoryError);
