@@ -114,6 +114,17 @@ test('a post hook that fails is said, stays owed, and runs before the next copy'
   expect(traced()).toEqual(['copy as it is, marked', 'post', 'post']);
 });
 
+test('a post hook that is corrected thaws what the one before could not', async () => {
+  const { quiesce, around } = start();
+  quiesce.use({ pre: hook('pre'), post: hook('wrong', 'exit 1') });
+  await around();
+  quiesce.use({ pre: hook('pre'), post: hook('corrected') });
+  await quiesce.recover(true);
+  expect(traced()).toEqual(['pre', 'copy quiesced, marked', 'wrong', 'wrong', 'corrected']);
+  expect(quiesce.frozen).toBe(false);
+  expect(existsSync(marker())).toBe(false);
+});
+
 test('what a killed agent left frozen is thawed by the next one: with the hook of then, of its own pod at once', async () => {
   const first = start();
   first.quiesce.use({ pre: hook('pre'), post: hook('post of then') });

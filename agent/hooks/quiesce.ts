@@ -1,5 +1,6 @@
 // Around a snapshot: the pre hook freezes the files, the post hook thaws them, whatever became of the snapshot. That
 // they are frozen is written down on the volume first, so that the next agent thaws them should this one be killed.
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod/mini';
 import type { Logger } from '../../shared/log.ts';
 import { Emitter } from '../emitter.ts';
@@ -80,7 +81,10 @@ export class Quiesce {
     }
   }
 
-  /** Runs the post hook that a killed agent owes; `anyPod`: one of another pod too. */
+  /**
+   * Runs the post hook that a killed agent or a failure left owing, and where it fails again the one that the Workspace
+   * has now: it may have been corrected. `anyPod`: one of another pod too.
+   */
   async recover(anyPod: boolean): Promise<void> {
     const { store, pod, log } = this.#options;
     this.#frozen = true;
@@ -90,7 +94,11 @@ export class Quiesce {
     log.warn({ ...marker }, 'files were left frozen: running the postSnapshot hook');
     // What was frozen by HTTP has gone with its pod.
     const options = { worktree: marker.worktree, deserted: marker.pod !== pod };
-    if (await this.#run('postSnapshot', marker.post, options)) await this.#unmark();
+    const { post } = this.#hooks;
+    const corrected = post && !isDeepStrictEqual(post, marker.post) ? [post] : [];
+    for (const hook of [marker.post, ...corrected]) {
+      if (await this.#run('postSnapshot', hook, options)) return this.#unmark();
+    }
   }
 
   async #mark(post: Hook | undefined, worktree: string): Promise<boolean> {
