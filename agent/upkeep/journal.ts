@@ -19,7 +19,9 @@ const journalSchema = z.object({
 });
 export type JournalEntries = Readonly<z.infer<typeof journalSchema>>;
 
-const limits = { removed: 1000, notices: 200 };
+/** Of removals, so many are remembered. */
+export const mostRemoved = 1000;
+const mostNotices = 200;
 /** The operator refuses texts longer than a few KiB. */
 const textLimit = 1024;
 
@@ -58,7 +60,7 @@ export class Journal {
     const { removed, notices } = this.#entries;
     if (notices.some((notice) => notice.id === id)) return;
     const notice = { id, time: this.#time(), warning: true, reason, message: message.slice(0, textLimit) };
-    await this.#write({ removed, notices: [...notices, notice].slice(-limits.notices) });
+    await this.#write({ removed, notices: [...notices, notice].slice(-mostNotices) });
   }
 
   async removed(gone: readonly { id: string; reason: string; message: string }[]): Promise<void> {
@@ -68,7 +70,7 @@ export class Journal {
     const time = this.#time();
     const now = gone.map((one) => ({ ...one, time, message: one.message.slice(0, textLimit) }));
     const { notices } = this.#entries;
-    await this.#write({ removed: [...others, ...now].slice(-limits.removed), notices });
+    await this.#write({ removed: [...others, ...now].slice(-mostRemoved), notices });
   }
 
   #time(): string {

@@ -6,7 +6,7 @@ import type { Executor } from '../executor/executor.ts';
 import type { Meters } from '../metrics/meters.ts';
 import { RepositoryError } from '../repository/repository.ts';
 import { type Volume, VolumeUnavailable } from '../volume/volume.ts';
-import type { Journal } from './journal.ts';
+import { type Journal, mostRemoved } from './journal.ts';
 import { heldId, type Notes, type PrunePlan, planPrune } from './plan.ts';
 import type { Rules } from './rules.ts';
 
@@ -18,6 +18,14 @@ export interface PrunerOptions {
   clock: Clock;
   log: Logger;
 }
+
+/** What a deletion asks before its turn, and when it comes. */
+interface Asks {
+  prepare: () => Promise<void>;
+  goes: (id: string) => boolean;
+}
+
+const batch = mostRemoved / 2;
 
 export class Pruner {
   readonly #options: PrunerOptions;
@@ -74,18 +82,33 @@ export class Pruner {
     { doomed }: PrunePlan,
     until: Date | undefined,
     signal: AbortSignal,
-    { prepare, goes }: { prepare: () => Promise<void>; goes: (id: string) => boolean },
+    asks: Asks,
   ): Promise<boolean> {
-    if (!doomed.length) return true;
+    let all = true;
+    // The journal has room for so many: of more, the first were forgotten before the volume was seen without them.
+    for (let at = 0; at < doomed.length; at += batch) {
+      const outcome = await this.#batch(doomed.slice(at, at + batch), until, signal, asks);
+      if (outcome === 'stopped') return false;
+      all &&= outcome === 'all';
+    }
+    return all;
+  }
+
+  async #batch(
+    doomed: PrunePlan['doomed'],
+    until: Date | undefined,
+    signal: AbortSignal,
+    { prepare, goes }: Asks,
+  ): Promise<'all' | 'some' | 'stopped'> {
     const { volume, executor, journal, meters, clock, log } = this.#options;
     // Before they go: should this process end now, nobody is to wonder where they are.
     await journal.removed(
       doomed.map(({ id, reasons }) => ({ id, reason: 'Pruned', message: reasons.join('; ') })),
     );
-    let all = true;
+    let outcome: 'all' | 'some' = 'all';
     try {
       for (const { id, reasons } of doomed) {
-        if (signal.aborted || (until && clock.now() >= until)) return false;
+        if (signal.aborted || (until && clock.now() >= until)) return 'stopped';
         await prepare();
         let stays = false;
         const wanted = () => {
@@ -97,13 +120,13 @@ export class Pruner {
           meters.pruned.add(1);
           log.info({ snapshot: id, reasons }, 'snapshot pruned');
         } catch (error) {
-          if (error instanceof NotPrimary || error instanceof VolumeUnavailable) return false;
+          if (error instanceof NotPrimary || error instanceof VolumeUnavailable) return 'stopped';
           if (!(error instanceof RepositoryError)) throw error;
           if (error.reason === 'NotFound') continue;
-          all = false;
+          outcome = 'some';
           if (stays) continue;
           log.warn({ err: error, snapshot: id }, 'snapshot not pruned');
-          if (error.reason === 'Aborted' || error.transient) return false;
+          if (error.reason === 'Aborted' || error.transient) return 'stopped';
           // Somebody has just restored it, say: the others can go all the same.
           await journal.notice(`prune-${id}`, 'PruneFailed', `Snapshot ${id}: ${error.message}`);
         }
@@ -111,6 +134,6 @@ export class Pruner {
     } finally {
       await volume.refresh();
     }
-    return all;
+    return outcome;
   }
 }

@@ -213,6 +213,20 @@ test('retention deletes what no rule keeps, and the journal says why', async () 
   expect(repository.disk.map(({ snapshot_id }) => snapshot_id)).toEqual([release, ...newest]);
 });
 
+test('of very many that go, each is told as pruned', async () => {
+  const gone = 1100;
+  for (let i = 0; i < gone + 2; i++) repository.disk.push(fakeDescriptor());
+  const { executor, upkeep } = start();
+  const reasons = new Map<string, string>();
+  upkeep.changes.subscribe(({ journal }) => {
+    for (const { id, reason } of journal.removed) reasons.set(id, reason);
+  });
+  executor.setDesired(desired({ retention: keepTwo, allowMassPrune: true }));
+  await vi.waitFor(() => expect(repository.disk).toHaveLength(2), { timeout: 60_000 });
+  await vi.waitFor(() => expect(reasons.size).toBe(gone), within);
+  expect(new Set(reasons.values())).toEqual(new Set(['Pruned']));
+});
+
 test('a pinned snapshot stays', async () => {
   repository.disk.push(fakeDescriptor(), fakeDescriptor(), fakeDescriptor(), fakeDescriptor());
   const pinned = repository.disk[0]?.snapshot_id ?? '';
