@@ -96,13 +96,13 @@ export class Turns {
 
   /**
    * Lets what runs finish, then what `last` does, all within `graceMs`; then aborts it. Nothing else starts. Safe to
-   * call again, with less grace: `last` is called once.
+   * call again, with less grace: `last` is called once, also when no time is left for what it takes, as it says so.
    */
   async stop(graceMs: number, last?: () => Promise<unknown>): Promise<void> {
     this.#stopping.abort();
     const timer = setTimeout(() => this.#abort.abort(), graceMs);
     await this.#exclusive.idle();
-    if (!this.#abort.signal.aborted) this.#last ??= last?.();
+    this.#last ??= last?.();
     await this.#last;
     clearTimeout(timer);
   }

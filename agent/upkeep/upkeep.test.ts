@@ -828,6 +828,20 @@ test('a final snapshot that nobody waited for is told by the next start, once', 
   await vi.waitFor(() => expect(existsSync(begun)).toBe(false), within);
 });
 
+test('a final snapshot for which what ran before left no time is told', async () => {
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ finalSnapshot: true }));
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe(''), within);
+  repository.gate = new Promise(() => {});
+  const running = executor.create({ worktree: 'main' }, new AbortController().signal);
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
+  const ended = expect(running).rejects.toMatchObject({ reason: 'Aborted' });
+  await executor.stop(20, () => upkeep.takeFinal());
+  await ended;
+  expect(repository.disk).toEqual([]);
+  expect(noticesOf(upkeep, 'FinalSnapshotFailed')).toHaveLength(1);
+});
+
 test('a final snapshot that does not fit into the grace is told, and a standby takes none', async () => {
   const asked = desired({ finalSnapshot: true });
   const first = start();
