@@ -291,6 +291,32 @@ test('an agent that has become a standby leaves an owed post hook to the primary
   expect(calls()).toEqual([]);
 });
 
+test('an owed post hook that hangs does not keep the agent from stopping in time', async () => {
+  const { repository, executor, volume } = start();
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  await executor.idle();
+  const [marker, begun] = [join(directory, '.jvs/agent/quiesced.json'), join(directory, 'begun')];
+  const post = { exec: { command: ['sh', '-c', `touch ${begun}; sleep 1000`] }, timeout: 3_600_000 };
+  mkdirSync(join(directory, '.jvs/agent'));
+  writeFileSync(
+    marker,
+    JSON.stringify({ since: '2026-11-24T10:00:00Z', pod: 'ml-0', worktree: 'main', post }),
+  );
+  const made = executor.create({ worktree: 'main' }, new AbortController().signal);
+  const ended = expect(made).rejects.toMatchObject({ reason: 'Aborted' });
+  await vi.waitFor(() => expect(existsSync(begun)).toBe(true), within);
+  await executor.stop(20);
+  await ended;
+  expect(repository.disk).toEqual([]);
+  expect(existsSync(marker)).toBe(true);
+
+  rmSync(begun);
+  const next = start();
+  await vi.waitFor(() => expect(existsSync(begun)).toBe(true), within);
+  await next.executor.stop(20);
+  expect(existsSync(marker)).toBe(true);
+});
+
 test('stopping lets the running one finish within the grace period and starts nothing else', async () => {
   const { repository, executor, volume } = start();
   await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);

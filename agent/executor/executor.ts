@@ -187,11 +187,11 @@ export class Executor {
     if (!volume.state.info || this.#thawing) return;
     this.#thawing = true;
     void this.#turns
-      .aside(async () => {
+      .aside(async (signal) => {
         this.#thawing = false;
         if (this.#role === 'ROLE_STANDBY') return;
         // Until the operator has spoken, another pod may be at work.
-        await this.hooks.recover(this.#role === 'ROLE_PRIMARY');
+        await this.hooks.recover(this.#role === 'ROLE_PRIMARY', signal);
       })
       .catch((err: unknown) => log.error({ err }, 'hooks'));
   }

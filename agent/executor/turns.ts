@@ -80,10 +80,10 @@ export class Turns {
   }
 
   /** In turn with the operations, but no news. @throws what `work` throws; the reason of an abort where it is not begun */
-  async aside(work: () => Promise<void>): Promise<void> {
+  async aside(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     this.#asides++;
     try {
-      await this.#exclusive.run(work, this.#stopping.signal);
+      await this.#exclusive.run(() => work(this.#abort.signal), this.#stopping.signal);
     } finally {
       this.#asides--;
     }

@@ -35,7 +35,7 @@ export interface AroundOptions {
   worktree: string;
   /** The containers that it may call have exited: that nobody answers is no failure. */
   deserted: boolean;
-  /** Ends the pre hook; the post hook runs all the same. */
+  /** Ends the pre hook, and a post hook owed from before; the post hook after the pre hook runs all the same. */
   signal: AbortSignal;
 }
 
@@ -64,7 +64,8 @@ export class Quiesce {
   /** `take` is told whether the pre hook has done its work. What it gives or throws is handed on. */
   async around<T>(options: AroundOptions, take: (quiesced: boolean) => Promise<T>): Promise<T> {
     const { pre, post } = this.#hooks;
-    await this.recover(true);
+    await this.recover(true, options.signal);
+    options.signal.throwIfAborted();
     if (!pre && !post) return take(false);
     const marked = await this.#mark(post, options.worktree);
     let quiesced = false;
@@ -83,9 +84,9 @@ export class Quiesce {
 
   /**
    * Runs the post hook that a killed agent or a failure left owing, and where it fails again the one that the Workspace
-   * has now: it may have been corrected. `anyPod`: one of another pod too.
+   * has now: it may have been corrected. `anyPod`: one of another pod too. Aborted, it stays owed.
    */
-  async recover(anyPod: boolean): Promise<void> {
+  async recover(anyPod: boolean, signal?: AbortSignal): Promise<void> {
     const { store, pod, log } = this.#options;
     this.#frozen = true;
     const marker = await store.load(markerName, markerSchema);
@@ -97,7 +98,8 @@ export class Quiesce {
     const { post } = this.#hooks;
     const corrected = post && !isDeepStrictEqual(post, marker.post) ? [post] : [];
     for (const hook of [marker.post, ...corrected]) {
-      if (await this.#run('postSnapshot', hook, options)) return this.#unmark();
+      if (signal?.aborted) return;
+      if (await this.#run('postSnapshot', hook, options, signal)) return this.#unmark();
     }
   }
 
