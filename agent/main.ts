@@ -15,6 +15,9 @@ else process.exitCode = await runCommand([command, ...rest]);
 
 /** Loaded when it is asked for: the sidecar has no use for it. */
 async function runCommand(argv: readonly string[]): Promise<number> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error; // as when piped into head
+  });
   const { runCli } = await import('./cli/cli.ts');
   return runCli(argv);
 }

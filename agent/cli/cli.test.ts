@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -219,4 +221,15 @@ test('every command explains itself', async () => {
     code: 0,
     stdout: expect.stringMatching(/snapshot .*\n.*history/s),
   });
+});
+
+test('who reads its output may have read enough', async () => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../main.ts'), 'help']);
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const [code] = await once(child, 'close');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 });
