@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { TestVolume } from '../repository/testing/volume.ts';
 import { noRules } from '../upkeep/rules.ts';
 import { runCli } from './cli.ts';
+
+afterEach(() => vi.unstubAllEnvs());
 
 async function cli(volume: TestVolume, ...argv: string[]) {
   const [command = '', ...rest] = argv;
@@ -232,4 +234,12 @@ test('who reads its output may have read enough', async () => {
   });
   const [code] = await once(child, 'close');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+});
+
+test('an empty variable is one that a manifest left open', async () => {
+  using volume = new TestVolume();
+  vi.stubEnv('JVS_ENGINE', '');
+  vi.stubEnv('JVS_IMPLEMENTATION', '');
+  vi.stubEnv('JVS_POD', '');
+  expect(await cli(volume, 'init')).toMatchObject({ code: 0, stderr: '' });
 });

@@ -104,10 +104,12 @@ function fail(
 }
 
 function openRepository(args: Arguments, progress: ProgressLine) {
-  const volume = resolve(args.volume ?? process.env.JVS_VOLUME ?? '/jvs');
-  const name = args.text('engine') ?? process.env.JVS_ENGINE ?? 'copy';
+  const { env } = process;
+  // An empty variable is one that a manifest left open.
+  const volume = resolve(args.volume ?? (env.JVS_VOLUME || '/jvs'));
+  const name = args.text('engine') ?? (env.JVS_ENGINE || 'copy');
   if (!ENGINES.includes(name)) throw new UsageError(`--engine: ${name} is none of ${ENGINES.join(', ')}`);
-  const implementation = args.text('implementation') ?? process.env.JVS_IMPLEMENTATION ?? 'native';
+  const implementation = args.text('implementation') ?? (env.JVS_IMPLEMENTATION || 'native');
   if (!isImplementation(implementation)) {
     throw new UsageError(`--implementation: ${implementation} is none of ${IMPLEMENTATIONS.join(', ')}`);
   }
@@ -124,8 +126,8 @@ function openRepository(args: Arguments, progress: ProgressLine) {
     volume,
     engine: name as EngineName,
     implementation,
-    ...(process.env.JVS_BINARY ? { binary: process.env.JVS_BINARY } : {}),
-    holder: process.env.JVS_POD ?? hostname(),
+    ...(env.JVS_BINARY ? { binary: env.JVS_BINARY } : {}),
+    holder: env.JVS_POD || hostname(),
   });
   const control = { progress: (done: Progress) => progress.show(args.command, done), step: () => {} };
   return { layout, engine, control };
