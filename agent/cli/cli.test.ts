@@ -243,3 +243,14 @@ test('an empty variable is one that a manifest left open', async () => {
   vi.stubEnv('JVS_POD', '');
   expect(await cli(volume, 'init')).toMatchObject({ code: 0, stderr: '' });
 });
+
+test('a tag of a request or of the schedule is refused: what it is of would not be made', async () => {
+  using volume = new TestVolume();
+  await cli(volume, 'init');
+  for (const tag of ['k8s-4f6a', 'auto-1795507920']) {
+    const { code, stderr } = await cli(volume, 'snapshot', '--tag', 'x', '--tag', tag);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`--tag: "${tag}"`);
+  }
+  expect((await json(volume, 'history')).value).toEqual([]);
+});

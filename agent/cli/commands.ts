@@ -21,6 +21,7 @@ import {
   RepositoryError,
   type Verification,
 } from '../repository/repository.ts';
+import { isReservedTag } from '../snapshot.ts';
 import { DamagedState, readState } from '../state.ts';
 import { type PrunePlan, planPrune } from '../upkeep/plan.ts';
 import { noRules, type Rules, rulesSchema } from '../upkeep/rules.ts';
@@ -56,6 +57,11 @@ const RUNS: Record<CommandName, Run> = {
   },
 
   snapshot: async (args, { engine, control }) => {
+    const reserved = args.texts('tag').find(isReservedTag);
+    if (reserved !== undefined) {
+      const kept = 'k8s-… and auto-… with a number are kept for Snapshot resources and the schedule';
+      throw new UsageError(`--tag: ${JSON.stringify(reserved)}: ${kept}`);
+    }
     await engine.open();
     const note = args.text('note');
     const made = await engine.snapshot(
