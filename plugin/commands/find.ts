@@ -1,5 +1,5 @@
 // From the words of the command line to what they name.
-import { isNamedNotFound, PluginError } from '../errors.ts';
+import { ApiError, isNamedNotFound, PluginError } from '../errors.ts';
 import type { Kube } from '../kube.ts';
 import type { Snapshot, Workspace } from '../objects.ts';
 
@@ -56,12 +56,16 @@ export async function snapshotIdOf(kube: Kube, workspace: string, text: string):
 
 /** The pod of the workspace's agent. @throws PluginError when no pod runs */
 export async function agentPod(kube: Kube, { metadata, spec, status }: Workspace): Promise<string> {
-  if (status?.agent?.pod) return status.agent.pod;
   const { name } = metadata;
-  // An operator that is away says nothing of agents that are there.
-  const running = (await kube.pods(`jvs.io/workspace=${name}`)).find(
-    (pod) => pod.status?.phase === 'Running',
-  );
+  const named = status?.agent?.pod;
+  const pods = await kube.pods(`jvs.io/workspace=${name}`).catch((error: unknown) => {
+    if (named && error instanceof ApiError) return [];
+    throw error;
+  });
+  const running = pods.find((pod) => pod.status?.phase === 'Running');
+  // An operator that is away names one that may have gone, and says nothing of agents that are there.
+  const gone = running && pods.every((pod) => pod.metadata.name !== named);
+  if (named && !gone) return named;
   if (running) return running.metadata.name;
   throw new PluginError(
     `no agent of Workspace ${name} runs`,
