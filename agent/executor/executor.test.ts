@@ -144,6 +144,20 @@ test('a primary that loses its role drops what it is doing, and the request is n
   await vi.waitFor(() => expect(repository.disk).toHaveLength(1), within);
 });
 
+test('what was begun before the operator spoke ends with the role too', async () => {
+  const { repository, executor, volume } = start();
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  repository.gate = new Promise(() => {});
+  const scheduled = executor.automatic({ tags: [], requestTag: 'auto-1' });
+  const ended = expect(scheduled).rejects.toMatchObject({ reason: 'Aborted' });
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
+  executor.setDesired(desired([]));
+  expect(repository.running).toBe(1);
+  executor.setDesired(desired([], { role: 'ROLE_STANDBY' }));
+  await vi.waitFor(() => expect(repository.running).toBe(0), within);
+  await ended;
+});
+
 test('what may pass is waited for and said; what may not is failed and remembered', async () => {
   const { repository, executor, updates, phases, volume } = start();
   await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);

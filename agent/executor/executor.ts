@@ -106,8 +106,9 @@ export class Executor {
     if (changed) {
       this.#options.log.info({ role }, 'role');
       this.#role = role;
-      if (role === 'ROLE_PRIMARY') this.#demoted = new AbortController();
-      else this.#demoted.abort();
+      if (role !== 'ROLE_PRIMARY') this.#demoted.abort();
+      // What runs since before the operator spoke has the one that is there.
+      else if (this.#demoted.signal.aborted) this.#demoted = new AbortController();
     }
     this.desired.emit(desired);
     if (changed) this.thaw();
