@@ -459,6 +459,20 @@ test('a retry of a restore finds what was taken before; after a while it takes w
   expect(executor.pending()).toMatchObject([{ preRestoreSnapshotId: later?.snapshot_id }]);
 });
 
+test('before a restore is tried again on a clock that was set back, what changed since is taken too', async () => {
+  const { repository, older, restore } = twoSnapshots();
+  let now = Date.parse('2026-11-24T09:00:00Z');
+  const created_at = new Date(now).toISOString();
+  repository.disk.push(fakeDescriptor({ tags: ['k8s-a-before'], created_at }));
+  restore.mockRejectedValueOnce(new RepositoryError('VolumeFull', 'make room'));
+  const { executor } = start(repository, () => now);
+  executor.setDesired(restoresOf(back('a', older)));
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ reason: 'VolumeFull' }]), within);
+  now -= 3_600_000;
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ phase: 'PHASE_DONE' }]), 5000);
+  expect(repository.disk.slice(3)).toMatchObject([{ tags: ['k8s-a-before-2'] }]);
+});
+
 test('what can not be restored fails with a word on what to do, and changes nothing', async () => {
   const { repository, older, restore } = twoSnapshots();
   const { executor, volume } = start(repository);

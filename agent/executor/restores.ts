@@ -192,7 +192,8 @@ export function shotBefore(
   const [newest] = taken;
   if (!newest) return { ...shot, requestTag: tag };
   const latest = taken.length === 1 ? tag : `${tag}-${taken.length}`;
-  const fresh = now - Date.parse(newest.created_at) < freshMs;
+  // A clock that was set back says nothing of how long ago that was.
+  const fresh = Math.abs(now - Date.parse(newest.created_at)) < freshMs;
   if (fresh || head === snapshotId) return { ...shot, requestTag: latest };
   return { ...shot, requestTag: `${tag}-${taken.length + 1}`, unlessUnchanged: true };
 }
