@@ -29,6 +29,8 @@ const batch = mostRemoved / 2;
 
 export class Pruner {
   readonly #options: PrunerOptions;
+  /** Since when nothing can be planned, ISO 8601. */
+  #stuckSince: string | undefined;
 
   constructor(options: PrunerOptions) {
     this.#options = options;
@@ -46,6 +48,7 @@ export class Pruner {
     const { volume, journal, log } = this.#options;
     try {
       const plan = await this.plan(rules, notes);
+      this.#stuckSince = undefined;
       if (plan.held > 0) {
         await journal.notice(
           heldId(rules),
@@ -55,11 +58,22 @@ export class Pruner {
       }
       return plan;
     } catch (error) {
+      if (error instanceof RepositoryError && !error.transient) await this.#sayStuck(error);
       if (!(error instanceof RangeError)) throw error;
       log.error({ err: error }, 'retention is refused');
       await journal.notice(heldId(rules), 'RetentionRefused', error.message);
       return undefined;
     }
+  }
+
+  async #sayStuck({ message }: RepositoryError): Promise<void> {
+    const { journal, clock } = this.#options;
+    this.#stuckSince ??= clock.now().toISOString();
+    await journal.notice(
+      `stuck-${this.#stuckSince}`,
+      'RetentionStopped',
+      `Retention deletes nothing, for it can not see what worktrees need: ${message}. See jvs-agent doctor`,
+    );
   }
 
   /** Whether it would go by these rules too, as far as the volume is known. */

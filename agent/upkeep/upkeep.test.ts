@@ -575,6 +575,25 @@ test('a policy that keeps nothing deletes nothing, and says so', async () => {
   expect(repository.disk).toHaveLength(3);
 });
 
+test('retention that can not see which worktrees there are deletes nothing, and says so once', async () => {
+  repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
+  const damage = new RepositoryError('DamagedRepository', 'worktrees/exp/config.json is no JSON');
+  const worktrees = vi.spyOn(repository, 'worktrees').mockRejectedValue(damage);
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ retention: keepTwo }));
+  await vi.waitFor(() => expect(noticesOf(upkeep, 'RetentionStopped')).toHaveLength(1), within);
+  now = new Date(now.getTime() + 600_000);
+  const { length } = worktrees.mock.calls;
+  await vi.waitFor(() => expect(worktrees.mock.calls.length).toBeGreaterThan(length + 9), within);
+  expect(noticesOf(upkeep, 'RetentionStopped')).toMatchObject([
+    { message: expect.stringContaining('worktrees/exp/config.json is no JSON') },
+  ]);
+  expect(repository.disk).toHaveLength(4);
+  worktrees.mockRestore();
+  now = new Date(now.getTime() + 600_000);
+  await vi.waitFor(() => expect(repository.disk).toHaveLength(2), within);
+});
+
 test('an idle agent verifies what was not for long; what is damaged is said, and counts for nothing', async () => {
   repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
   const ids = repository.disk.map(({ snapshot_id }) => snapshot_id);
