@@ -23,7 +23,7 @@ export interface EventRecorderOptions {
 interface Series {
   /** As it was the first time. */
   event: Event;
-  objectUid: string;
+  shares: readonly Share[];
   count: number;
   /** How many of them the server knows of. */
   written: number;
@@ -33,9 +33,16 @@ interface Series {
   once: boolean;
 }
 
+/** Series that are bounded together. */
+interface Share {
+  key: string;
+  most: number;
+}
+
 const REPEAT_WRITE_MS = 10_000;
 const FORGET_AFTER_MS = 10 * 60_000;
-const MAX_PER_OBJECT = 25;
+const MAX_PER_REASON = 25;
+const MAX_PER_OBJECT = 100;
 /** Of those that are told once. */
 const MAX_ONCE_PER_OBJECT = 200;
 const MAX_NOTE_BYTES = 1024;
@@ -43,7 +50,8 @@ const MAX_NAME = 230;
 
 /**
  * The same reason and message about the same object is one Event that counts, also over restarts of the operator;
- * repetitions are written every 10 s at most. An object gets at most 25 different ones in 10 minutes.
+ * repetitions are written every 10 s at most. An object gets at most 25 different ones of a reason in 10 minutes, so that
+ * they leave room for others, and 100 in all.
  * Events are best effort: `emit` never throws and never waits.
  */
 export class EventRecorder {
@@ -51,7 +59,8 @@ export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #clock: Clock;
   readonly #series = new Map<string, Series>();
-  readonly #perObject = new Map<string, number>();
+  /** How many there are, by the key of the share. */
+  readonly #counts = new Map<string, number>();
   readonly #writer: Controller;
 
   constructor(client: KubeClient, options: EventRecorderOptions) {
@@ -112,12 +121,12 @@ export class EventRecorder {
     let series = this.#series.get(key);
     if (series && happening) return;
     if (!series) {
-      const others = this.#perObject.get(metadata.uid) ?? 0;
-      if (others >= (happening ? MAX_ONCE_PER_OBJECT : MAX_PER_OBJECT)) {
+      const shares = sharesOf(metadata.uid, reason, happening !== undefined);
+      if (shares.some(({ key, most }) => this.#countOf(key) >= most)) {
         this.#options.log.debug({ object: keyOf(object), reason, message }, 'too many events, dropping one');
         return;
       }
-      this.#perObject.set(metadata.uid, others + 1);
+      for (const { key } of shares) this.#counts.set(key, this.#countOf(key) + 1);
       const now = new Date();
       const event: Event = {
         metadata: { namespace, name: key.slice(namespace.length + 1) },
@@ -138,7 +147,7 @@ export class EventRecorder {
       };
       series = {
         event,
-        objectUid: metadata.uid,
+        shares,
         count: 0,
         written: 0,
         lastAt: 0,
@@ -206,9 +215,15 @@ export class EventRecorder {
 
   #forget(key: string, series: Series): void {
     this.#series.delete(key);
-    const others = (this.#perObject.get(series.objectUid) ?? 1) - 1;
-    if (others > 0) this.#perObject.set(series.objectUid, others);
-    else this.#perObject.delete(series.objectUid);
+    for (const share of series.shares) {
+      const others = this.#countOf(share.key) - 1;
+      if (others > 0) this.#counts.set(share.key, others);
+      else this.#counts.delete(share.key);
+    }
+  }
+
+  #countOf(share: string): number {
+    return this.#counts.get(share) ?? 0;
   }
 }
 
@@ -217,6 +232,14 @@ export function tellUnreadable(events: EventRecorder, object: KubeObject, messag
   const { uid, generation } = object.metadata;
   const happening = { id: `unreadable ${uid} ${generation}`, at: new Date() };
   events.emitOnce(object, 'Warning', 'Unreadable', message, happening);
+}
+
+function sharesOf(uid: string, reason: string, once: boolean): Share[] {
+  if (once) return [{ key: `${uid} once`, most: MAX_ONCE_PER_OBJECT }];
+  return [
+    { key: uid, most: MAX_PER_OBJECT },
+    { key: `${uid} ${reason}`, most: MAX_PER_REASON },
+  ];
 }
 
 function seriesOf({ count, lastTime }: Series): Pick<Event, 'series'> {
