@@ -12,6 +12,7 @@ const going = workspaceNamed('going');
 going.metadata.deletionTimestamp = '2030-01-01T00:00:00Z';
 const lookup: WorkspaceLookup = async (namespace, name) => {
   if (name === 'odd') throw new InvalidResource('spec.storage: must be a quantity');
+  if (name === '') throw new Error('nobody has no name');
   if (name === 'unreachable') throw new Error('connect ECONNREFUSED');
   return [known, going].find(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
 };
@@ -41,6 +42,7 @@ test('a pod of a workspace is allowed and patched', async () => {
 test.each([
   ['no', 'label jvs.io/workspace: no: there is no Workspace "no" in namespace default. Create it first'],
   ['going', 'label jvs.io/workspace: going: Workspace "going" in namespace default is being deleted.'],
+  ['', 'label jvs.io/workspace is empty. Give it the name of a Workspace'],
   ['odd', 'label jvs.io/workspace: odd: the Workspace can not be read: spec.storage: must be a quantity'],
 ])('a pod of workspace %s is denied with what to do', async (name, message) => {
   const { allowed, status, patch } = await answer(labelled(name));

@@ -99,6 +99,10 @@ async function review(
   const name = labels[workspaceLabel];
   // The webhook's selector says the same; somebody may have changed it.
   if (name === undefined || labels[injectLabel] === 'false') return { allowed: true };
+  if (name === '')
+    return deny(
+      `label ${workspaceLabel} is empty. Give it the name of a Workspace, or remove the label to run without one`,
+    );
   const label = `label ${workspaceLabel}: ${name}`;
   const workspace = await lookup(namespace, name, signal).catch((error: unknown) => {
     if (!(error instanceof InvalidResource)) throw error;
