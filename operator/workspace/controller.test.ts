@@ -34,11 +34,17 @@ class World {
   /** Why the API server makes nothing, and deletes nothing. */
   refusal: string | undefined;
   claim: PersistentVolumeClaim | undefined;
+  /** What the cache has of `key` while it is behind. */
+  behind: Workspace | undefined;
+  /** The API server takes no status. */
+  away = false;
+  #version = 0;
   #workspaceChanged: (key: string) => void = () => {};
   #authorityChanged: ChangeHandler<ConfigMap> = () => {};
 
   add(name: string): void {
-    const workspace = parseWorkspace({ metadata: { name, namespace: 'team', uid: name }, spec: {} });
+    const metadata = { name, namespace: 'team', uid: name, resourceVersion: `${++this.#version}` };
+    const workspace = parseWorkspace({ metadata, spec: {} });
     this.workspaces.set(`team/${name}`, workspace);
     this.#workspaceChanged(`team/${name}`);
   }
@@ -68,7 +74,7 @@ class World {
     const none = { get: () => undefined, list: () => [], byIndex: () => [], onChange: () => {} };
     const informers = {
       workspaces: {
-        get: (key: string) => this.workspaces.get(key),
+        get: (key: string) => this.behind ?? this.workspaces.get(key),
         list: () => [...this.workspaces.values()],
         onChange: (handler: (key: string) => void) => {
           this.#workspaceChanged = handler;
@@ -106,10 +112,14 @@ class World {
         return object;
       },
       applyStatus: async (_: unknown, { metadata, status }: Workspace) => {
+        if (this.away) throw new ApiError('PATCH', 500, { reason: 'InternalError' });
         this.writes += 1;
         const at = `${metadata.namespace}/${metadata.name}`;
         const before = this.workspaces.get(at);
-        if (before) this.workspaces.set(at, { ...before, status });
+        const resourceVersion = `${++this.#version}`;
+        const now = { ...before, metadata: { ...metadata, ...before?.metadata, resourceVersion }, status };
+        if (before) this.workspaces.set(at, now as Workspace);
+        return now;
       },
     } as unknown as KubeClient;
     const controller = createWorkspaceController({
@@ -190,6 +200,33 @@ test('with what every Workspace begins with nobody is troubled; with what comes 
   expect(world.events).toEqual([]);
   world.agents.set(key, agentOf([]));
   await vi.advanceTimersByTimeAsync(10_000);
+  expect(world.events).toEqual(['Connected']);
+});
+
+test('a cache that is behind has nothing written again, and nothing said again', async () => {
+  world.pods.length = 0;
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(60_000);
+  world.behind = world.workspaces.get(key);
+  world.writes = 0;
+  for (let n = 0; n < 5; n++) {
+    world.agents.set(key, agentOf([]));
+    await vi.advanceTimersByTimeAsync(5_000);
+  }
+  expect(world.writes).toBe(1);
+  expect(world.events).toEqual(['Connected']);
+});
+
+test('an event tells what is written, once, however often the API server refuses it', async () => {
+  world.pods.length = 0;
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(60_000);
+  world.away = true;
+  world.agents.set(key, agentOf([]));
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(world.events).toEqual([]);
+  world.away = false;
+  await vi.advanceTimersByTimeAsync(60_000);
   expect(world.events).toEqual(['Connected']);
 });
 

@@ -17,6 +17,7 @@ import { Controller, type Result } from '../runtime/controller.ts';
 import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
 import { configMaps, type Event, type Pod } from '../runtime/resources.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
+import { WrittenOver } from '../runtime/written-over.ts';
 import type { Transfers } from '../transfer/transfers.ts';
 import { applyAction, fieldManager, refusalOf } from './apply.ts';
 import { type Finding, isUninjected } from './findings.ts';
@@ -54,6 +55,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
   /** Generation of each Deployment as we last left it: another one is someone else's edit. */
   const left = new Map<string, number | undefined>();
   const lastWrite = new Map<string, number>();
+  const writtenOver = new WrittenOver();
   /** What we have last given to the agents of each namespace. */
   const bundles = new Map<string, string>();
 
@@ -112,6 +114,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       agents.forget(key);
       left.delete(key);
       lastWrite.delete(key);
+      writtenOver.delete(key);
       return;
     }
     assertReadable(workspace, (message) => tellUnreadable(events, workspace, message));
@@ -205,17 +208,24 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
   async function writeStatus(key: string, observed: Observed, status: WorkspaceStatus): Promise<Result> {
     const { workspace } = observed;
     const settle = observed.linkSettled ? undefined : { requeueAfter: settleMs };
+    const { name, namespace, uid, resourceVersion = '' } = workspace.metadata;
+    // What was written is on its way here, and calls again.
+    if (writtenOver.has(key, resourceVersion)) return settle;
     const before = workspace.status ?? {};
     const onlyVolatile = isDeepStrictEqual(withoutVolatile(before), withoutVolatile(status));
     const sameUsage = before.usedBytes === status.usedBytes && before.capacityBytes === status.capacityBytes;
     if (onlyVolatile && sameUsage) return settle;
     const wait = (lastWrite.get(key) ?? 0) + (onlyVolatile ? usageInterval : writeInterval) - Date.now();
     if (wait > 0) return { requeueAfter: Math.min(wait, settle?.requeueAfter ?? wait) };
-    emitEvents(observed, status);
-    const { name, namespace, uid } = workspace.metadata;
-    await client.applyStatus(workspaces, { metadata: { name, namespace, uid }, status }, { fieldManager });
+    const written = await client.applyStatus(
+      workspaces,
+      { metadata: { name, namespace, uid }, status },
+      { fieldManager },
+    );
     lastWrite.set(key, Date.now());
+    writtenOver.set(key, written.metadata.resourceVersion, resourceVersion, undefined);
     meters.statusWrites.inc({ kind: 'Workspace' });
+    emitEvents(observed, status);
     return settle;
   }
 
