@@ -72,6 +72,19 @@ test('it has hooks and the final snapshot as the spec says', () => {
   expect(desiredOf().hooks).toBeUndefined();
 });
 
+test('a Restore that names a Snapshot is asked for when its status says which one that was', () => {
+  const source = snapshotOf({ name: 's' }, {}, { phase: 'Ready', snapshotID: id });
+  const at = '2026-11-24T10:00:0';
+  const early = (status?: object) => restoreOf('early', { snapshot: 's' }, `${at}0Z`, status);
+  const late = restoreOf('late', { snapshotID: id }, `${at}1Z`);
+  const asked = (status?: object) => desiredOf({ snapshots: [source], restores: [late, early(status)] });
+  const uids = ({ restores = [] }: ReturnType<typeof asked>) => restores.map(({ uid }) => uid);
+  // Nor is a later one carried out before it.
+  expect(uids(asked())).toEqual([]);
+  expect(asked().pinned).toEqual([id]);
+  expect(uids(asked({ phase: 'Pending', snapshotID: id }))).toEqual(['early', 'late']);
+});
+
 test('all restores are there in the order of their making, and what they need is not pruned', () => {
   const ready = { phase: 'Ready', snapshotID: '1795507923000-0a1b2c3d' };
   const fork = snapshotOf(

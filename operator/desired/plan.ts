@@ -7,7 +7,7 @@ import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent, Desired, Identified } from '../link/agents.ts';
-import { order, planQueue } from '../restore/queue.ts';
+import { askable, order, planQueue } from '../restore/queue.ts';
 import { idOf, isWanted, planRequest } from '../snapshot/request.ts';
 import { planHooks, planRetention, planSchedule } from './policy.ts';
 
@@ -39,17 +39,19 @@ export function planDesired(asked: Asked): Desired {
     .sort((a, b) => order(a).localeCompare(order(b)))
     .map((snapshot) => planRequest(snapshot, (name) => byName.get(name)))
     .filter((request) => 'uid' in request);
-  const queue = planQueue(restores, snapshots).map(({ request }) => request);
+  const queue = planQueue(restores, snapshots);
   const pinned = snapshots
     .filter(({ spec, metadata }) => spec.pinned && !metadata.deletionTimestamp)
     .flatMap((snapshot) => idOf(snapshot) ?? []);
-  const needed = [...queue, ...exports].flatMap(({ snapshotId }) => snapshotId ?? []);
+  const needed = [...queue.map(({ request }) => request), ...exports].flatMap(
+    ({ snapshotId }) => snapshotId ?? [],
+  );
   const schedule = planSchedule(workspace);
   const hooks = planHooks(workspace);
   return {
     engine: workspace.spec.defaultEngine,
     snapshots: [...crashes, ...requests],
-    restores: queue,
+    restores: askable(queue),
     deletions: [...deletions],
     ...(initial && { initial }),
     exports,

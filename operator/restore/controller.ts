@@ -14,9 +14,12 @@ import { keyOf, refOf } from '../runtime/types.ts';
 import { WrittenOver } from '../runtime/written-over.ts';
 import { planStatus } from './plan.ts';
 import { planQueue } from './queue.ts';
-import { fieldManager, finalizer, isOver, needsFinalizer } from './request.ts';
+import { fieldManager, finalizer, isOver, isRecorded, needsFinalizer } from './request.ts';
 
-/** A status is written no more often than this, in milliseconds, but for the outcome, which never waits. */
+/**
+ * A status is written no more often than this, in milliseconds, but for the outcome and what agents are asked for only
+ * then: those never wait.
+ */
 const writeInterval = 1_000;
 
 export interface Dependencies {
@@ -91,9 +94,10 @@ export function createRestoreController(dependencies: Dependencies): Controller 
       new Date(),
     );
     if (!plan || isDeepStrictEqual(plan.status, restore.status ?? {})) return;
-    const outcome = isOver({ ...restore, status: plan.status });
+    const after = { ...restore, status: plan.status };
+    const outcome = isOver(after);
     const wait = (lastWrite.get(key) ?? 0) + writeInterval - Date.now();
-    if (wait > 0 && !outcome) return { requeueAfter: wait };
+    if (wait > 0 && !outcome && isRecorded(after) === isRecorded(restore)) return { requeueAfter: wait };
     const written = await client.applyStatus(
       restores,
       { metadata: { name, namespace, uid }, status: plan.status },

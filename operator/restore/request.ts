@@ -32,6 +32,10 @@ export function isWanted(restore: Restore): boolean {
   return !needsFinalizer(restore) || (restore.metadata.finalizers?.includes(finalizer) ?? false);
 }
 
+/** Which snapshot it is to bring back is said by itself, whatever becomes of the Snapshot that it names. */
+export const isRecorded = ({ spec, status }: Restore): boolean =>
+  (status?.snapshotID ?? spec.snapshotID) !== undefined;
+
 export const targetOf = ({ spec }: Restore): string => spec.newWorktree ?? spec.worktree ?? 'main';
 
 /** `byName` finds a Snapshot of the same namespace. What it stood for once it stands for until the Restore has run. */
