@@ -54,6 +54,7 @@ class World {
       },
       workspaces: { get: () => workspace, onChange: () => {} },
       snapshots: { get: () => undefined, byIndex: () => [], onChange: () => {} },
+      claims: { get: () => undefined },
     } as unknown as Informers;
     const write = async (change: Partial<Restore>): Promise<Restore> => {
       const resourceVersion = `${this.versions.length + 1}`;

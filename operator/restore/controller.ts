@@ -12,6 +12,7 @@ import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
 import { keepFinalizer } from '../runtime/finalizer.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
 import { WrittenOver } from '../runtime/written-over.ts';
+import { objectName } from '../workspace/objects.ts';
 import { planStatus } from './plan.ts';
 import { planQueue } from './queue.ts';
 import { fieldManager, finalizer, isOver, isRecorded, needsFinalizer } from './request.ts';
@@ -24,7 +25,7 @@ const writeInterval = 1_000;
 
 export interface Dependencies {
   client: KubeClient;
-  informers: Pick<Informers, 'workspaces' | 'snapshots' | 'restores'>;
+  informers: Pick<Informers, 'workspaces' | 'snapshots' | 'restores' | 'claims'>;
   agents: Agents;
   events: EventRecorder;
   meters: Meters;
@@ -84,6 +85,7 @@ export function createRestoreController(dependencies: Dependencies): Controller 
       {
         restore,
         workspace: informers.workspaces.get(workspaceKey),
+        claim: informers.claims.get(`${namespace}/${objectName(restore.spec.workspace)}`),
         agent: agents.primary(workspaceKey),
         queue: planQueue(
           informers.restores.byIndex('workspace', workspaceKey).filter(isReadable),

@@ -99,6 +99,13 @@ test("the agent's word becomes phase, progress and times", () => {
   });
 });
 
+test('of the agents of the Workspace before, whose volume is going, nothing is asked', () => {
+  const claim = {
+    metadata: { name: 'jvs-ml', namespace: 'team', deletionTimestamp: '2026-11-24T11:59:00Z' },
+  };
+  expect(reasonOf(restoreOf(), { claim })).toEqual(['Pending', 'VolumeTerminating']);
+});
+
 test('the snapshot before it is known from the volume, too', () => {
   const agent = { ...saying({ phase: 'PHASE_DONE' }), byRequest: new Map([['uid-1-before', idAt(3)]]) };
   expect(plan(restoreOf(), { agent })?.status.preRestoreSnapshotID).toBe(idAt(3));

@@ -6,7 +6,9 @@ import { rfc3339 } from '../api/schema.ts';
 import type { Snapshot } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
+import type { PersistentVolumeClaim } from '../runtime/resources.ts';
 import { type Blocked, waitingForAgent } from '../snapshot/request.ts';
+import { ownAgent } from '../workspace/repository.ts';
 import type { Queued } from './queue.ts';
 import { isOver, planRestore, type RestoreRequest, targetOf } from './request.ts';
 
@@ -14,6 +16,8 @@ export interface Observed {
   restore: Restore;
   /** The Workspace that spec.workspace names. */
   workspace: Workspace | undefined;
+  /** Of that Workspace, or of the one before. */
+  claim?: PersistentVolumeClaim | undefined;
   /** Its primary agent, when one is connected. */
   agent: ConnectedAgent | undefined;
   /** All restores of the workspace that are to be carried out. */
@@ -29,7 +33,8 @@ export interface Plan {
 
 /** `undefined` when it has run: its outcome is final. */
 export function planStatus(observed: Observed, now: Date): Plan | undefined {
-  const { restore, workspace, agent, queue, byName } = observed;
+  const { restore, workspace, claim, queue, byName } = observed;
+  const agent = ownAgent(observed);
   if (isOver(restore)) return undefined;
   const { spec, metadata, status } = restore;
   if (!workspace) {
@@ -48,7 +53,7 @@ export function planStatus(observed: Observed, now: Date): Plan | undefined {
   if (update?.phase === 'PHASE_FAILED') return failed(known, now, update);
   if (update?.phase === 'PHASE_IN_PROGRESS') return inProgress(known, update, agent?.pod ?? '', now);
   if (!agent) {
-    const blocked = waitingForAgent(workspace);
+    const blocked = waitingForAgent(workspace, claim);
     // It stays begun: whoever opens the volume next finishes it or rolls it back, and does it then.
     return status?.phase === 'InProgress' ? interrupted(known, now, blocked) : pending(known, now, blocked);
   }

@@ -13,6 +13,7 @@ import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
 import { keepFinalizer } from '../runtime/finalizer.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
 import { WrittenOver } from '../runtime/written-over.ts';
+import { objectName } from '../workspace/objects.ts';
 import { planSnapshot } from './plan.ts';
 import { fieldManager, finalizer, isFinished, needsFinalizer } from './request.ts';
 
@@ -101,6 +102,7 @@ export function createSnapshotController(dependencies: Dependencies): Controller
       {
         snapshot,
         workspace: informers.workspaces.get(workspaceKey),
+        claim: informers.claims.get(`${namespace}/${objectName(snapshot.spec.workspace)}`),
         agent: agents.primary(workspaceKey),
         byName: (name) => informers.snapshots.get(`${namespace}/${name}`),
       },

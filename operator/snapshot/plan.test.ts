@@ -70,6 +70,19 @@ test('it waits while no agent is connected', () => {
   expect(plan({})?.status).toMatchObject({ phase: 'Pending', conditions: [{ reason: 'WaitingForAgent' }] });
 });
 
+test('of the agents of the Workspace before, whose volume is going, nothing is asked', () => {
+  const claim = {
+    metadata: { name: 'jvs-ml', namespace: 'team', deletionTimestamp: '2026-11-24T11:59:00Z' },
+  };
+  const reasonOf = (agent: ConnectedAgent, spec: object = {}) => {
+    const { conditions, message } = plan({ agent, claim, snapshot: snapshotOf(spec) })?.status ?? {};
+    expect(message).toContain('jvs-ml');
+    return conditions?.[0]?.reason;
+  };
+  expect(reasonOf(agentWith([]))).toBe('VolumeTerminating');
+  expect(reasonOf(agentWith([onDisk]), { snapshotID: id })).toBe('VolumeTerminating');
+});
+
 test('it is Ready when the disk has it, with what the disk says', () => {
   expect(plan({ agent: agentWith([onDisk]) })?.status).toMatchObject({
     phase: 'Ready',

@@ -6,12 +6,16 @@ import type { Snapshot, SnapshotStatus } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
 import { planOnCreateStatus } from '../restore/on-create.ts';
+import type { PersistentVolumeClaim } from '../runtime/resources.ts';
+import { ownAgent } from '../workspace/repository.ts';
 import { type Blocked, idOf, isFinished, isShown, planRequest, waitingForAgent } from './request.ts';
 
 export interface Observed {
   snapshot: Snapshot;
   /** The Workspace that spec.workspace names. */
   workspace?: Workspace;
+  /** Of that Workspace, or of the one before. */
+  claim?: PersistentVolumeClaim;
   /** Its primary agent, when one is connected. */
   agent?: ConnectedAgent;
   /** A Snapshot of the same namespace by name. */
@@ -28,7 +32,8 @@ export interface Plan {
  * and of one that is going. Whether one is gone for good is not decided here.
  */
 export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
-  const { snapshot, workspace, agent, byName } = observed;
+  const { snapshot, workspace, claim, byName } = observed;
+  const agent = ownAgent(observed);
   const uid = snapshot.metadata.uid ?? '';
   const id = idOf(snapshot);
   const known = id === undefined ? undefined : agent?.snapshots.get(id);
@@ -45,7 +50,8 @@ export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
   }
   const onDisk = known ?? agent?.snapshots.get(agent.byRequest.get(uid) ?? '');
   if (onDisk) return seen(observed, onDisk, now);
-  if (!agent || (id && !agent.inventoryComplete)) return pending(observed, now, waitingForAgent(workspace));
+  if (!agent || (id && !agent.inventoryComplete))
+    return pending(observed, now, waitingForAgent(workspace, claim));
   if (id) {
     return pending(observed, now, {
       reason: 'NotOnVolume',

@@ -5,6 +5,8 @@ import { type Snapshot, type SnapshotSpec, templateTags } from '../api/snapshot.
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent, Identified } from '../link/agents.ts';
 import { podName } from '../maintenance/pod.ts';
+import type { PersistentVolumeClaim } from '../runtime/resources.ts';
+import { isForerunners } from '../workspace/repository.ts';
 
 /** A request that can not be made as things stand, and what would change that. */
 export interface Blocked {
@@ -90,7 +92,14 @@ function compressionOf({ compression, template }: SnapshotSpec): { compression?:
 }
 
 /** Why nothing happens to a request of any kind while no agent is connected. */
-export function waitingForAgent({ metadata, spec }: Workspace): Blocked {
+export function waitingForAgent(workspace: Workspace, claim: PersistentVolumeClaim | undefined): Blocked {
+  const { metadata, spec } = workspace;
+  if (claim && isForerunners(workspace, claim)) {
+    return {
+      reason: 'VolumeTerminating',
+      message: `The volume of the Workspace ${metadata.name} before this one is still going, and a new one is made when it is gone; see kubectl describe pvc ${claim.metadata.name} for the pods that hold it`,
+    };
+  }
   return spec.replicas === 0
     ? {
         reason: 'WorkspaceStopped',
