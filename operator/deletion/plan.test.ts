@@ -55,6 +55,13 @@ test.each<[string, Partial<Observed>]>([
   expect(decide(more)).toMatchObject({ type: 'letGo' });
 });
 
+test('what is being copied to another Workspace stays until it is there, unless its data is to be kept', () => {
+  const exports = [{ snapshotId: idAt(0), tokenSha256: 'x' }];
+  expect(decide({ exports })).toMatchObject({ type: 'wait', reason: 'WaitsForCopy' });
+  expect(decide({ exports }, snapshotOf({ deletionPolicy: 'Retain' }))).toMatchObject({ type: 'letGo' });
+  expect(decide({ exports: [{ snapshotId: idAt(1) }] })).toMatchObject({ type: 'delete' });
+});
+
 test('a Snapshot of an earlier Workspace of the name takes nothing of this one', () => {
   const owner = { apiVersion: 'jvs.io/v1alpha1', kind: 'Workspace', name: 'ml', uid: 'w0' };
   const owned = (uid: string) => decide({}, snapshotOf({}, {}, { ownerReferences: [{ ...owner, uid }] }));

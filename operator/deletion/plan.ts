@@ -1,5 +1,6 @@
 // What becomes of a resource that is being deleted and has our finalizer, and of the data that goes with it. Pure.
 import type { DeletionInput } from '../../shared/proto/gen/jvs/link/v1/Deletion.ts';
+import type { ExportInput } from '../../shared/proto/gen/jvs/link/v1/Export.ts';
 import { isReadable } from '../api/parse.ts';
 import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
@@ -26,6 +27,8 @@ export interface Observed extends Place {
   workspaceName: string;
   snapshots: readonly Snapshot[];
   restores: readonly Restore[];
+  /** What is on its way to others. */
+  exports?: readonly ExportInput[];
 }
 
 /** By uid, for every Snapshot in `deleting`. `now`: epoch ms. */
@@ -80,6 +83,12 @@ function decide(observed: Observed, snapshot: Snapshot, held: ReadonlySet<string
     ({ status }) => status?.phase === 'InProgress' && status.snapshotID === id,
   );
   if (restore) return wait('WaitsForRestore', `Restore ${restore.metadata.name} needs snapshot ${id}`);
+  if (observed.exports?.some(({ snapshotId }) => snapshotId === id)) {
+    return wait(
+      'WaitsForCopy',
+      `A Workspace whose spec.initialSnapshot is ${metadata.name} is getting snapshot ${id}; ${ways}`,
+    );
+  }
   return ask(observed, { uid, snapshotId: id }, `snapshot ${id}`);
 }
 

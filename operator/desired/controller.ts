@@ -94,8 +94,8 @@ export function createDesiredController({
     if (workspace && !workspace.metadata.deletionTimestamp && !isForerunners(workspace, claim)) {
       const crashes = crashesOf(key, workspace, now);
       const deletions = [...decisions.values()].flatMap((one) => (one.type === 'delete' ? one.request : []));
-      const [initial, exports] = [transfers.initial(key), transfers.exports(key)];
-      const asked = { ...observed, workspace, deletions, crashes, initial, exports };
+      const initial = transfers.initial(key);
+      const asked = { ...observed, workspace, deletions, crashes, initial };
       agents.setDesired(key, planDesired(asked));
       if (decisions.size > 0 || crashes.length > 0) watched.add(key);
       else watched.delete(key);
@@ -121,6 +121,7 @@ export function createDesiredController({
       agent: agents.primary(key),
       snapshots: snapshots.filter(isReadable),
       restores: restores.filter(isReadable),
+      exports: transfers.exports(key),
     };
   }
 

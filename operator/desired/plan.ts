@@ -27,7 +27,7 @@ export interface Asked {
   /** What comes from another workspace before it begins. */
   initial?: InitialInput | undefined;
   /** What goes to others. */
-  exports?: ExportInput[];
+  exports?: readonly ExportInput[];
 }
 
 /** Requests stay until their outcome is in the status of what asks for them, or seen on the volume. */
@@ -54,7 +54,7 @@ export function planDesired(asked: Asked): Desired {
     restores: askable(queue),
     deletions: [...deletions],
     ...(initial && { initial }),
-    exports,
+    exports: [...exports],
     ...(hooks && { hooks }),
     finalSnapshot: workspace.spec.finalSnapshot,
     ...(schedule && { schedule }),

@@ -55,7 +55,8 @@ export function planTransfer(observed: Observed): Plan {
   if (phase === 'Failed') {
     return wait(`Snapshot ${named} has failed (${message}): delete the Workspace and name another`);
   }
-  if (phase !== 'Ready' || !snapshotId || snapshot.metadata.deletionTimestamp) {
+  // One that is being deleted, too: its data stays until it has been copied.
+  if (phase !== 'Ready' || !snapshotId) {
     return wait(`Snapshot ${named} is not Ready${message ? ` (${message})` : ''}`);
   }
   if (!source) return wait(`Workspace ${snapshot.spec.workspace}, of Snapshot ${named}, is gone`);

@@ -76,6 +76,13 @@ test.each<[string, Partial<Observed>, string, exported: boolean]>([
   expect(exports !== undefined).toBe(exported);
 });
 
+test('a Snapshot that is being deleted is sent as long as it is there', () => {
+  const { metadata, spec, status } = snapshotOf();
+  const deletionTimestamp = '2026-11-24T12:00:00Z';
+  const snapshot = parseSnapshot({ metadata: { ...metadata, deletionTimestamp }, spec, status });
+  expect(plan({ snapshot })).toEqual(plan({}));
+});
+
 test('what the agent says of it is passed on', () => {
   const status = statusOf({
     awaitsInitial: true,
