@@ -30,13 +30,16 @@ class World {
   readonly agents = new FakeAgents();
   readonly clock = new ManualClock();
   readonly quota = 2;
+  workspace = workspace;
+  /** How often the controller has looked. */
+  looks = 0;
   /** Names of Snapshots that a policy of the cluster lets nobody delete. */
   readonly held = new Set<string>();
 
   start(signal: AbortSignal): Promise<unknown> {
     const informers = {
-      workspaces: { get: () => workspace, onChange: () => {} },
-      snapshots: { byIndex: () => [...this.snapshots.values()], onChange: () => {} },
+      workspaces: { get: () => this.workspace, onChange: () => {} },
+      snapshots: { byIndex: () => this.#look(), onChange: () => {} },
     } as unknown as Informers;
     const client = {
       create: async (_: unknown, object: Snapshot | Event) => {
@@ -64,6 +67,11 @@ class World {
       meters: createMeters(new Registry()),
     });
     return Promise.all([events.start(signal), controller.start(signal)]);
+  }
+
+  #look(): Snapshot[] {
+    this.looks += 1;
+    return [...this.snapshots.values()];
   }
 
   show(n: number): void {
@@ -151,4 +159,25 @@ test('a notice is an event once, and not again when the API server has forgotten
   await turn();
   say('a', 'b', 'c');
   await vi.waitFor(() => expect(told()).toEqual(['b', 'c']), within);
+});
+
+test('a new leader makes no events again of what one before has heard, only of what happened since', async () => {
+  const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000);
+  const agent = { pod: 'p', node: 'n', version: '1', lastSeen: hoursAgo(48).toISOString() };
+  world.workspace = { ...workspace, status: { ...workspace.status, agent } };
+  const notices = [700, 49, 47, 0].map((hours) => ({
+    ...{ id: `${hours} h`, warning: true, reason: 'SnapshotMissed', message: `${hours} h ago` },
+    time: { seconds: Math.floor(hoursAgo(hours).getTime() / 1000), nanos: 0 },
+  }));
+  const say = (some: typeof notices) =>
+    world.agents.set(key, agentOf([], { notices: new Map(some.map((one) => [one.id, one])) }));
+  const told = () => [...world.events.values()].map(({ note }) => note);
+  say(notices.slice(0, 1));
+  await vi.waitFor(() => expect(world.looks).toBeGreaterThan(0), within);
+  // What the status says by now is of this leader itself.
+  const seen = { ...agent, lastSeen: hoursAgo(0).toISOString() };
+  world.workspace = { ...workspace, status: { ...workspace.status, agent: seen } };
+  say(notices);
+  await vi.waitFor(() => expect(told()).toContain('0 h ago'), within);
+  expect(told()).toEqual(['47 h ago', '0 h ago']);
 });

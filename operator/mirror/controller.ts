@@ -23,6 +23,10 @@ const graceTime = 3_000;
 /** Of one workspace at a time; its snapshots one by one. So many requests run at once, however many there are. */
 const workers = 4;
 const namesInEvent = 10;
+/** API servers keep events for so long at least, in milliseconds: within it, what is told again is the same event. */
+const eventTime = 60 * 60_000;
+/** Between what was heard and its time in a status, and between the clocks of nodes; in milliseconds. */
+const tolerance = 10 * 60_000;
 
 export interface Dependencies {
   client: KubeClient;
@@ -42,6 +46,8 @@ export function createMirrorController(dependencies: Dependencies): Controller {
   const lastSeen = new Map<string, ConnectedAgent | undefined>();
   /** The latest notices that are events already, by workspace. */
   const told = new Map<string, Set<string>>();
+  /** Until when leaders before this one have heard of each workspace; epoch ms. */
+  const heardUntil = new Map<string, number>();
   const controller = new Controller({ name: 'mirror', reconcile, workers, log });
 
   informers.workspaces.onChange((key) => controller.enqueue(key));
@@ -62,9 +68,11 @@ export function createMirrorController(dependencies: Dependencies): Controller {
       missingSince.delete(key);
       lastSeen.delete(key);
       told.delete(key);
+      heardUntil.delete(key);
       return;
     }
     assertReadable(workspace);
+    if (!heardUntil.has(key)) heardUntil.set(key, Date.parse(workspace.status?.agent?.lastSeen ?? '') || 0);
     const agent = agents.primary(key);
     if (agent) passOnNotices(key, workspace, agent);
 
@@ -87,7 +95,10 @@ export function createMirrorController(dependencies: Dependencies): Controller {
     return result;
   }
 
-  /** An agent has its last notices for as long as they fit, and the API server forgets events after an hour. */
+  /**
+   * An agent has its last notices for as long as they fit, and the API server forgets events after an hour: what leaders
+   * before this one have told is not told again.
+   */
   function passOnNotices(key: string, workspace: Workspace, agent: ConnectedAgent): void {
     const before = told.get(key) ?? new Set();
     const notices = [...agent.notices.values()].filter(({ id }) => !before.has(id));
@@ -98,8 +109,11 @@ export function createMirrorController(dependencies: Dependencies): Controller {
       (a, b) =>
         (a.time?.seconds ?? 0) - (b.time?.seconds ?? 0) || (a.time?.nanos ?? 0) - (b.time?.nanos ?? 0),
     );
+    const now = Date.now();
+    const old = Math.min((heardUntil.get(key) ?? 0) - tolerance, now - eventTime);
     for (const { id, time, warning, reason, message } of notices) {
-      const at = time ? new Date(time.seconds * 1000 + time.nanos / 1e6) : new Date();
+      const at = new Date(time ? time.seconds * 1000 + time.nanos / 1e6 : now);
+      if (at.getTime() < old) continue;
       events.emitOnce(workspace, warning ? 'Warning' : 'Normal', reason, message, { id, at });
     }
   }
