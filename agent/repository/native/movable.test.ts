@@ -179,7 +179,7 @@ test('a part is brought back through what became read-only since it was begun, a
   expect(readdirSync(layout.restores)).toEqual([]);
 });
 
-test('a worktree whose root is of another who lets the agent write there is restored, and keeps its own mode', async () => {
+test('a worktree whose root is of another who lets the agent write there is restored, and keeps what it has itself', async () => {
   const { volume: made, at, layout, id, restore } = await saved();
   using volume = made;
   done(volume, { snapshot: { worktree: 'main', origin: 'manual', paths: ['data/f'] } });
@@ -188,9 +188,13 @@ test('a worktree whose root is of another who lets the agent write there is rest
   // Not even that is needed for a part further down.
   done(volume, { restore: { worktree: 'main', snapshotId: part } });
   chmodSync(at(), 0o777);
+  execFileSync('setfattr', ['-n', 'user.theirs', '-v', 'kept', at()]);
   done(volume, restore);
   expect(manifest(volume.main)).toEqual(manifest(volume.snapshotPath(id)));
   expect(statSync(at()).mode & 0o777).toBe(0o777);
+  expect(execFileSync('getfattr', ['-n', 'user.theirs', '--only-values', at()], { encoding: 'utf8' })).toBe(
+    'kept',
+  );
   done(volume, snapshot);
 });
 

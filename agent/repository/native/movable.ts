@@ -62,15 +62,18 @@ export function setModes(layout: Layout, worktree: string, modes: readonly Mode[
   }
 }
 
-/** All that another directory has beside its entries; one that is another's keeps what it has. */
+/** All that another directory has beside its entries; one that is another's keeps what it has, all of it. */
 export function takeMetadata(directory: Directory, from: Directory): void {
+  try {
+    // Who may not do that may not set times either, but may remove attributes where all may write.
+    directory.setMode(directory.stat().mode);
+  } catch (error) {
+    if (hasCode(error, 'EPERM')) return;
+    throw error;
+  }
   // First: what is read-only in the end keeps its attributes.
   removeOtherAttributes(directory.fd, readAttributes(from.fd));
-  try {
-    directory.setMetadata(from.stat(), from.fd);
-  } catch (error) {
-    if (!hasCode(error, 'EPERM')) throw error;
-  }
+  directory.setMetadata(from.stat(), from.fd);
 }
 
 /** @throws RepositoryError PermissionDenied where it can neither be written to nor be made writable */
