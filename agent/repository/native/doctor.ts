@@ -7,7 +7,7 @@ import { brokenAuditLines } from './audit-log.ts';
 import { dropBrokenSnapshot, readWorktrees } from './delete.ts';
 import { descriptorChecksum, parseDescriptor } from './format/descriptor.ts';
 import { isSnapshotId } from './format/names.ts';
-import { Directory, removeTree } from './fs/directory.ts';
+import { Directory, metadataOf, removeTree } from './fs/directory.ts';
 import { readIfThere } from './fs/files.ts';
 import type { Layout } from './layout.ts';
 import { setModes, takeMetadata, widen } from './movable.ts';
@@ -189,7 +189,7 @@ function moveBack(layout: Layout, worktree: string, backup: string, moving: stri
     if (mode !== undefined) setModes(layout, worktree, [[name, mode]]);
   }
   if (own !== undefined) from.setMode(own);
-  takeMetadata(to, from);
+  takeMetadata(to, metadataOf(from.fd));
   rmdirSync(moving);
 }
 

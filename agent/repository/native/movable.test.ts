@@ -95,6 +95,7 @@ test.for(['', 'restore-staged', 'restore-placing', 'restore-entry', 'restore-mov
       done(volume, restore);
     }
     expectRestored(volume, id);
+    expect(statSync(at()).mtimeMs).toBe(statSync(volume.snapshotPath(id)).mtimeMs);
     done(volume, snapshot);
   },
 );

@@ -2,8 +2,15 @@
 // is made writable for it; another's can only be moved by root, which is to be known before anything is moved.
 import { accessSync, chmodSync, constants, statSync } from 'node:fs';
 import { RepositoryError } from '../repository.ts';
-import { readAttributes, removeOtherAttributes } from './fs/attributes.ts';
-import { Directory, type Entry, openPath, removeTree } from './fs/directory.ts';
+import { removeOtherAttributes } from './fs/attributes.ts';
+import {
+  Directory,
+  type Entry,
+  type GivenMetadata,
+  openPath,
+  removeTree,
+  setGivenMetadata,
+} from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import type { Layout } from './layout.ts';
 
@@ -63,7 +70,7 @@ export function setModes(layout: Layout, worktree: string, modes: readonly Mode[
 }
 
 /** All that another directory has beside its entries; one that is another's keeps what it has, all of it. */
-export function takeMetadata(directory: Directory, from: Directory): void {
+export function takeMetadata(directory: Directory, given: GivenMetadata): void {
   try {
     // Who may not do that may not set times either, but may remove attributes where all may write.
     directory.setMode(directory.stat().mode);
@@ -72,8 +79,8 @@ export function takeMetadata(directory: Directory, from: Directory): void {
     throw error;
   }
   // First: what is read-only in the end keeps its attributes.
-  removeOtherAttributes(directory.fd, readAttributes(from.fd));
-  directory.setMetadata(from.stat(), from.fd);
+  removeOtherAttributes(directory.fd, given.attributes);
+  setGivenMetadata(directory.fd, given);
 }
 
 /** @throws RepositoryError PermissionDenied where it can neither be written to nor be made writable */

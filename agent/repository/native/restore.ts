@@ -10,7 +10,7 @@ import { auditHas, recordOnce } from './audit-log.ts';
 import { type Control, Meter } from './control.ts';
 import { rfc3339 } from './format/time.ts';
 import { serializeWorktree } from './format/worktree.ts';
-import { Directory, makeTop, openPath, removeTree } from './fs/directory.ts';
+import { Directory, makeTop, metadataOf, openPath, removeTree } from './fs/directory.ts';
 import { asRepositoryError, hasCode } from './fs/errors.ts';
 import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
@@ -47,6 +47,8 @@ const journal = z.object({
   phase: z.enum(['staging', 'placing']),
   /** Top-level names of the new tree, latin1. */
   names: z.array(z.string()),
+  /** Its root's mtime, Unix nanoseconds, which moving these out of it changes. Older journals have none. */
+  mtime_ns: z.optional(z.string()),
   /** Top-level names of the tree that gives way: what a workload has made since stays. Older journals have none. */
   there: z.optional(z.array(z.string())),
   /** Of a partial snapshot: only these are replaced, and the rest of the worktree is left alone. */
@@ -98,7 +100,7 @@ export async function bringBack(input: RestoreInput): Promise<void> {
   writeJournal(places, entry);
   try {
     control.step('restore-staging');
-    stage(input, places, paths !== undefined);
+    const mtimeNs = stage(input, places, paths !== undefined);
     const names = readdirSync(places.fresh, 'latin1');
     const modes = widenStaged(layout, places, entry, names);
     await syncFilesystem(layout.volume);
@@ -107,7 +109,8 @@ export async function bringBack(input: RestoreInput): Promise<void> {
     // Copying took its time.
     check();
     const there = kind === 'restore' && !paths ? namesThere(layout, worktree) : undefined;
-    writeJournal(places, { ...entry, phase: 'placing', names, modes, ...(there ? { there } : {}) });
+    const placing = { ...entry, phase: 'placing' as const, names, mtime_ns: String(mtimeNs), modes };
+    writeJournal(places, { ...placing, ...(there ? { there } : {}) });
     await syncFilesystem(layout.volume);
     control.step('restore-placing');
   } catch (error) {
@@ -223,8 +226,8 @@ function discardStaging(places: Places): void {
 
 const lastPart = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
-/** Copies the snapshot, never by links to it: what is restored may be written to. */
-function stage(input: RestoreInput, places: Places, partial: boolean): void {
+/** Copies the snapshot, never by links to it: what is restored may be written to. The root's mtime, nanoseconds. */
+function stage(input: RestoreInput, places: Places, partial: boolean): bigint {
   const { layout, descriptor, control, lease } = input;
   if (input.kind === 'restore') checkMount(layout, input.worktree, places);
   for (const path of [places.staging, places.replaced]) mkdirSync(path, { mode: 0o700 });
@@ -246,11 +249,12 @@ function stage(input: RestoreInput, places: Places, partial: boolean): void {
   // Until the tree is in place nobody else can write to it, and this was the last change to it: its records are good
   // up to now.
   const racyFromMs = target.stat().ctimeMs - input.clockTickMs;
+  const { mtimeNs } = metadataOf(target.fd);
   index.finish({ version: 1, snapshotId: descriptor.snapshot_id, racyFromMs });
   const found = payloadHashOfIndex(places.index, hashedNames(layout));
   // The index of a part would make the rest be copied again.
   if (partial) rmSync(places.index);
-  if (found === descriptor.payload_root_hash) return;
+  if (found === descriptor.payload_root_hash) return mtimeNs;
   throw new RepositoryError(
     'DamagedRepository',
     `the files of snapshot ${descriptor.snapshot_id} do not match its hash: nothing was restored; ` +
@@ -399,7 +403,8 @@ function placeEntries(
     control.step('restore-entry');
   }
   for (const name of entry.there ?? root.names()) if (!names.has(name)) setAside(root, name);
-  takeMetadata(root, fresh);
+  const given = metadataOf(fresh.fd);
+  takeMetadata(root, entry.mtime_ns ? { ...given, mtimeNs: BigInt(entry.mtime_ns) } : given);
   return modes;
 }
 
