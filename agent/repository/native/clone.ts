@@ -2,7 +2,14 @@
 // are read in the clone, where they do not change, unless the payload's own stat tells that they are known.
 import { readContent } from './copy.ts';
 import { READY, sha256, walkKey } from './format/payload.ts';
-import { type Directory, type Entry, OpenFile, openPath } from './fs/directory.ts';
+import {
+  type Directory,
+  type Entry,
+  metadataOf,
+  OpenFile,
+  openPath,
+  setGivenMetadata,
+} from './fs/directory.ts';
 import { asRepositoryError } from './fs/errors.ts';
 import type { FileRecord, IndexCursor, Known } from './index-file.ts';
 import { emptyResult, matchesFile, type TreeOptions, type TreeResult } from './tree.ts';
@@ -64,11 +71,12 @@ export class CloneIndexer {
         this.result.entries++;
         using from = payload?.tryOpenDirectory(name);
         using directory = clone.openDirectory(name);
+        const own = metadataOf(directory.fd);
         const wasThere = known?.enter(name) ?? false;
         this.#directory(from, directory, wasThere ? known : undefined);
         if (wasThere) known?.leave();
         // Its own entries were taken out or linked again.
-        directory.setMetadata(entry, directory.fd);
+        setGivenMetadata(directory.fd, own);
         index.add({ kind: 'leave' });
         break;
       }

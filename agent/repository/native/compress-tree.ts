@@ -3,7 +3,14 @@ import { type Compression, RepositoryError } from '../repository.ts';
 import { codecOf, compressContent } from './compression.ts';
 import type { Meter } from './control.ts';
 import { readAttributes, removeOtherAttributes } from './fs/attributes.ts';
-import { type Directory, OpenFile, openPath, setMetadata } from './fs/directory.ts';
+import {
+  type Directory,
+  metadataOf,
+  OpenFile,
+  openPath,
+  setGivenMetadata,
+  setMetadata,
+} from './fs/directory.ts';
 
 /** The longest name that a filesystem takes, bytes. */
 const NAME_BYTES = 255;
@@ -57,7 +64,7 @@ export function compressTree(root: Directory, compression: Compression, meter: M
   };
 
   const walk = (directory: Directory, path: string[]): void => {
-    const before = directory.stat();
+    const before = metadataOf(directory.fd);
     // Made writable for the change; its times are those of the payload afterwards.
     if (path.length > 0) directory.setMode(0o700);
     // Long names first: where `a` and `a.gz` are, `a.gz` has its new name before `a` takes the old one.
@@ -68,7 +75,7 @@ export function compressTree(root: Directory, compression: Compression, meter: M
       using below = directory.openDirectory(name);
       walk(below, [...path, name]);
     }
-    if (path.length > 0) directory.setMetadata(before, directory.fd);
+    if (path.length > 0) setGivenMetadata(directory.fd, before);
     meter.add(0, 1);
   };
   walk(root, []);

@@ -68,6 +68,8 @@ test('attributes, ACLs and nanoseconds go into a snapshot and come back', async 
   const packed = await engine.snapshot({ ...ask, compression: { type: 'zstd', level: 1 } }, quiet);
   await engine.fork({ snapshotId: packed.snapshot_id, name: 'exp' }, quiet);
   expect(attributes(join(volume.path, 'worktrees', 'exp'))).toBe(before);
+  for (const path of [volume.snapshotPath(packed.snapshot_id), join(volume.path, 'worktrees', 'exp')])
+    expect(nanoseconds(join(path, 'dir')) % 1_000_000_000n).toBe(123456789n);
   expect(nanoseconds(join(volume.path, 'worktrees', 'exp')) % 1_000_000_000n).toBe(123456789n);
 });
 

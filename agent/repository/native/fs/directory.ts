@@ -308,12 +308,10 @@ export function statOf(fd: number): Entry {
  */
 export function setMetadata(fd: number, entry: Entry, from: number): { source: Entry; copy: Entry } {
   setOwner(fd, entry);
-  // What gets its own back was changed since, but for its attributes.
-  const own = from === fd;
-  const seen = own ? undefined : copyTimesOpen(from, fd);
+  const seen = copyTimesOpen(from, fd);
   // Node's own loses up to 0.25 µs.
   if (!seen) futimesSync(fd, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
-  const copy = setAccess(fd, entry, own ? NONE : readAttributes(from));
+  const copy = setAccess(fd, entry, readAttributes(from));
   return { source: seen ? new Entry(seen) : statOf(from), copy };
 }
 
