@@ -358,3 +358,25 @@ test('what a restore replaced and the agent may not remove stops neither it nor 
   done(volume, restore);
   expectRestored(volume, id);
 });
+
+test.for([
+  ['file', 0o040],
+  ['dir', 0o055],
+] as const)(
+  'what others may read but not its owner is in no snapshot that the agent could not read: a %s',
+  async ([kind, mode]) => {
+    const { volume: made, at, layout } = await saved();
+    using volume = made;
+    if (kind === 'dir') makeOthers(at('theirs'));
+    else writeFileSync(at('theirs'), 'of root');
+    chownSync(at('theirs'), 0, 1000);
+    chmodSync(at('theirs'), mode);
+    refused(volume, snapshot, /theirs may be read by others but not by its owner.*chmod u\+rX/);
+    expect(await listSnapshots(layout)).toHaveLength(1);
+    execFileSync('chmod', ['u+rX', at('theirs')]);
+    done(volume, snapshot);
+    done(volume, snapshot);
+    const name = 'exp';
+    done(volume, { fork: { name, snapshotId: (await headOf(layout, 'main')) ?? '' } });
+  },
+);

@@ -174,6 +174,7 @@ export class TreeCopier {
         this.#directory(from, to, selection, before, wasThere ? known : undefined);
         if (wasThere) known?.leave();
         to.setMetadata(stat, from.fd);
+        if (!mayRead(stat)) this.#checkOwn(to.stat());
         index.add({ kind: 'leave' });
         break;
       }
@@ -339,6 +340,7 @@ export class TreeCopier {
         this.#options.reflink && this.#clone(from.fd, target, name)
           ? this.#finishClone(from.fd, target, name, before)
           : this.#copyContent(from.fd, target, name, before);
+      if (!mayRead(before)) this.#checkOwn(made.copy);
       const stable = made.source.unchangedSince(before);
       if (!stable && !made.atomic) {
         if (attempt < ATTEMPTS && before.size <= RETRY_BYTES) {
@@ -370,6 +372,17 @@ export class TreeCopier {
     }
   }
 
+  /** A copy that is the agent's own and that its owner may not read: no restore and no further snapshot could. */
+  #checkOwn(copy: Entry): void {
+    const self = process.geteuid?.();
+    if (this.#options.restoring || self === 0 || copy.uid !== self) return;
+    throw new RepositoryError(
+      'PermissionDenied',
+      `${this.#place()} may be read by others but not by its owner, and the owner of its copy is the agent, user ` +
+        `${self}, who could not read that again: give its owner the right to (chmod u+rX)`,
+    );
+  }
+
   #copyContent(from: number, target: Directory, name: string, before: Entry) {
     const fd = target.createFile(name, before.mode & 0o777);
     try {
@@ -397,6 +410,11 @@ export class TreeCopier {
     return { hash, size, atomic: true, ...setMetadata(to.fd, before, from) };
   }
 }
+
+const mayRead = ({ kind, mode }: Entry): boolean => {
+  const rights = kind === 'dir' ? 0o500 : 0o400;
+  return (mode & rights) === rights;
+};
 
 function readlink(directory: Directory, name: string): Buffer {
   try {
