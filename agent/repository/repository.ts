@@ -38,6 +38,8 @@ export interface AgentExtension {
   entries: number;
   /** Entries beyond the first that name a file of the payload once more. */
   hard_links?: number;
+  /** Bytes that its files take without compression, holes left out; of compressed snapshots only, not of older ones. */
+  restored_bytes?: number;
   /** Entries that a snapshot does not hold, by type; absent types are zero. */
   skipped?: { fifo?: number; socket?: number; device?: number };
 }

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { type Compression, RepositoryError } from '../repository.ts';
-import { codecOf, compressContent } from './compression.ts';
+import { type Compressed, codecOf, compressContent } from './compression.ts';
 import type { Meter } from './control.ts';
 import { readAttributes, removeOtherAttributes } from './fs/attributes.ts';
 import {
@@ -17,12 +17,12 @@ const NAME_BYTES = 255;
 
 /**
  * Replaces every file of an unpublished copy by its compressed form, with the same mode, owner and times. Other
- * names of the files, in published snapshots, keep their content. Returns the bytes written.
+ * names of the files, in published snapshots, keep their content.
  */
-export function compressTree(root: Directory, compression: Compression, meter: Meter): number {
+export function compressTree(root: Directory, compression: Compression, meter: Meter): Compressed {
   const { suffix } = codecOf(compression.type);
   const links = new Map<number | bigint, string[]>();
-  let written = 0;
+  const sum: Compressed = { written: 0, restored: 0 };
 
   const replace = (directory: Directory, path: string[], name: string): void => {
     const stored = name + suffix;
@@ -51,7 +51,9 @@ export function compressTree(root: Directory, compression: Compression, meter: M
     } else {
       const to = directory.createFile(stored);
       try {
-        written += compressContent(from.fd, to, compression, (bytes) => meter.add(bytes, 0));
+        const { written, restored } = compressContent(from.fd, to, compression, (n) => meter.add(n, 0));
+        sum.written += written;
+        sum.restored += restored;
         // What its directory hands down it has by now.
         removeOtherAttributes(to, readAttributes(from.fd));
         setMetadata(to, entry, from.fd);
@@ -79,5 +81,5 @@ export function compressTree(root: Directory, compression: Compression, meter: M
     meter.add(0, 1);
   };
   walk(root, []);
-  return written;
+  return sum;
 }

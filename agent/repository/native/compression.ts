@@ -13,7 +13,7 @@ import {
   zstdDecompressSync,
 } from 'node:zlib';
 import { type Compression, RepositoryError } from '../repository.ts';
-import { type Content, writeSparse } from './copy.ts';
+import { type Content, sparseBytes, writeSparse } from './copy.ts';
 import { readFully, writeFully } from './fs/io.ts';
 
 const PIECE = 4 << 20;
@@ -96,26 +96,34 @@ export function checkCompression(compression: Compression): Compression {
   return { type, level };
 }
 
-/** Compresses all of `from`; bytes written. `onBytes` is called with the bytes read. */
+/** Bytes. */
+export interface Compressed {
+  written: number;
+  /** What decompressing it writes. */
+  restored: number;
+}
+
+/** Compresses all of `from`. `onBytes` is called with the bytes read. */
 export function compressContent(
   from: number,
   to: number,
   { type, level }: Compression,
   onBytes: (bytes: number) => void,
-): number {
+): Compressed {
   const codec = codecOf(type);
   const piece = Buffer.allocUnsafe(PIECE);
-  let written = 0;
+  let [written, restored] = [0, 0];
   for (let first = true; ; first = false) {
     const length = readFully(from, piece);
     // An empty file is one empty piece.
-    if (length === 0 && !first) return written;
+    if (length === 0 && !first) return { written, restored };
     for (const part of codec.encode(piece.subarray(0, length), level)) {
       writeFully(to, part);
       written += part.length;
     }
+    restored += sparseBytes(piece.subarray(0, length));
     onBytes(length);
-    if (length < PIECE) return written;
+    if (length < PIECE) return { written, restored };
   }
 }
 

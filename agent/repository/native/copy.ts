@@ -49,6 +49,17 @@ export function readContent(
   };
 }
 
+/** What `writeSparse` writes of it, bytes. */
+export function sparseBytes(bytes: Buffer): number {
+  zeros ??= Buffer.alloc(PAGE);
+  let written = 0;
+  for (let at = 0; at < bytes.length; at += PAGE) {
+    const page = bytes.subarray(at, at + PAGE);
+    if (!page.equals(zeros.subarray(0, page.length))) written += page.length;
+  }
+  return written;
+}
+
 /** Pages of zeros are left as they are, which in a new file is a hole. */
 export function writeSparse(fd: number, bytes: Buffer, position: number): void {
   zeros ??= Buffer.alloc(PAGE);

@@ -252,6 +252,21 @@ test('what nobody waits for any more goes with the next write', async () => {
   expect(existsSync(layout.imports)).toBe(false);
 });
 
+test('holes of a compressed snapshot need no room in the volume that it comes into', async () => {
+  const { volume, descriptor } = await source({ type: 'zstd', level: 1 });
+  using from = volume;
+  using target = await opened();
+  const { snapshot_id: snapshotId } = descriptor;
+  const layout = new Layout(from.path);
+  const stored = JSON.parse(readFileSync(layout.descriptor(snapshotId), 'utf8'));
+  stored.agent.size = 1e15;
+  writeFileSync(layout.descriptor(snapshotId), JSON.stringify(stored));
+  expect(stored.agent.restored_bytes).toBeLessThan(1_500_000);
+  await target.engine().receive({ snapshotId, fetch: sender(from, descriptor), keepTag }, quiet);
+  await target.engine().restore({ worktree: 'main', snapshotId }, quiet);
+  expect(manifest(target.main)).toEqual(manifest(from.main));
+});
+
 test('a volume that is too small says so before anything is sent', async () => {
   const { volume, descriptor } = await source();
   using from = volume;

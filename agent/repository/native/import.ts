@@ -18,7 +18,7 @@ import type { Layout } from './layout.ts';
 import type { Lease } from './lease.ts';
 import { discard, isPublished, publish } from './publish.ts';
 import { getSnapshot } from './reader.ts';
-import { checkDescriptor } from './room.ts';
+import { checkDescriptor, uncompressed } from './room.ts';
 import { type Position, start, type TransferItem } from './transfer.ts';
 import { hashPayload } from './verify.ts';
 
@@ -183,13 +183,14 @@ function checkSource(text: string, id: string, begun: Journal | undefined): Desc
 /** For the snapshot and for the worktree that is restored from it. @throws RepositoryError VolumeFull */
 function checkRoom(
   { layout, reflink }: ImportInput,
-  { snapshot_id, compression, agent }: Descriptor,
+  descriptor: Descriptor,
   storedBytes: number,
   received: number,
 ): void {
+  const { snapshot_id, compression } = descriptor;
   const { bavail, bfree, bsize } = statfsSync(layout.volume);
   const available = (process.geteuid?.() === 0 ? bfree : bavail) * bsize;
-  const worktree = compression ? (agent?.size ?? 0) : reflink ? 0 : storedBytes;
+  const worktree = compression ? uncompressed(descriptor) : reflink ? 0 : storedBytes;
   const needed = storedBytes - received + worktree;
   if (needed <= available) return;
   throw new RepositoryError(

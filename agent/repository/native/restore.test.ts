@@ -252,24 +252,29 @@ test('a full volume stops a restore before anything is touched', async () => {
   }
 });
 
-test('what is sparse, or has several names, is brought back where there is room for no more', async () => {
-  using volume = new TestVolume();
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'none', volume.path]);
-  try {
-    const engine = volume.engine();
-    await engine.open();
-    writeFileSync(join(volume.main, 'sparse'), '');
-    truncateSync(join(volume.main, 'sparse'), 50_000_000);
-    writeFileSync(join(volume.main, 'first'), Buffer.alloc(1_200_000, 1));
-    for (const name of ['second', 'third']) linkSync(join(volume.main, 'first'), join(volume.main, name));
-    const { snapshot_id } = await engine.snapshot(ask, quiet);
-    const before = manifest(volume.main);
-    await engine.restore({ worktree: 'main', snapshotId: snapshot_id }, quiet);
-    expect(manifest(volume.main)).toEqual(before);
-  } finally {
-    execFileSync('umount', [volume.path]);
-  }
-});
+test.for([undefined, { type: 'gzip', level: 1 }] as const)(
+  'what is sparse, or has several names, is brought back where there is room for no more: %s',
+  async (compression) => {
+    using volume = new TestVolume();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'none', volume.path]);
+    try {
+      const engine = volume.engine();
+      await engine.open();
+      writeFileSync(join(volume.main, 'sparse'), '');
+      truncateSync(join(volume.main, 'sparse'), 50_000_000);
+      writeFileSync(join(volume.main, 'first'), Buffer.alloc(1_200_000, 1));
+      const { snapshot_id: sparse } = await engine.snapshot({ ...ask, compression }, quiet);
+      await engine.restore({ worktree: 'main', snapshotId: sparse }, quiet);
+      for (const name of ['second', 'third']) linkSync(join(volume.main, 'first'), join(volume.main, name));
+      const { snapshot_id } = await engine.snapshot({ ...ask, compression }, quiet);
+      const before = manifest(volume.main);
+      await engine.restore({ worktree: 'main', snapshotId: snapshot_id }, quiet);
+      expect(manifest(volume.main)).toEqual(before);
+    } finally {
+      execFileSync('umount', [volume.path]);
+    }
+  },
+);
 
 test('a fork is a worktree of its own', async () => {
   const { volume: made, engine, first, tree } = await changedSince();

@@ -53,8 +53,9 @@ export function checkRoom(layout: Layout, descriptor: Descriptor): void {
   );
 }
 
-function uncompressed({ agent }: Descriptor): number {
-  return agent && !agent.hard_links ? agent.size : 0;
+/** Bytes that a compressed snapshot's files take when they are restored; where that is not known, at least. */
+export function uncompressed({ agent }: Descriptor): number {
+  return agent?.restored_bytes ?? (agent && !agent.hard_links ? agent.size : 0);
 }
 
 /** Bytes on disk of the snapshot's files, each counted once. */

@@ -114,6 +114,8 @@ interface Copied extends TreeResult {
   hash: string;
   /** What the worktree's root has beside its entries. */
   top: GivenMetadata;
+  /** Of a compressed one. */
+  restoredBytes?: number;
 }
 
 async function copyPayload(input: SnapshotInput, id: string, index: string): Promise<Copied> {
@@ -151,8 +153,8 @@ async function copyPayload(input: SnapshotInput, id: string, index: string): Pro
   const top = metadataOf(source.fd);
   if (!input.compression) return { ...copier.result, hash, top };
   // The hash is of what was read; what is stored is another form of it.
-  const uniqueBytes = compressTree(target, input.compression, new Meter(control, 0, () => lease.renew()));
-  return { ...copier.result, hash, top, uniqueBytes };
+  const packed = compressTree(target, input.compression, new Meter(control, 0, () => lease.renew()));
+  return { ...copier.result, hash, top, uniqueBytes: packed.written, restoredBytes: packed.restored };
 }
 
 /** Last: what is read-only then takes no marker. */
@@ -234,6 +236,7 @@ function describe(input: SnapshotInput, id: string, copied: Copied): Descriptor 
       unique_bytes: copied.uniqueBytes,
       entries: copied.entries,
       hard_links: copied.hardLinks,
+      ...(copied.restoredBytes === undefined ? {} : { restored_bytes: copied.restoredBytes }),
       ...(fifo + socket + device > 0 ? { skipped: { fifo, socket, device } } : {}),
     },
   });

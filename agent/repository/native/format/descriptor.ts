@@ -17,6 +17,7 @@ const extension = z.object({
   unique_bytes: count,
   entries: count,
   hard_links: z.optional(count),
+  restored_bytes: z.optional(count),
   skipped: z.optional(
     z.object({ fifo: z.optional(count), socket: z.optional(count), device: z.optional(count) }),
   ),
@@ -97,6 +98,7 @@ function extensionJson(e: AgentExtension): Json {
     unique_bytes: e.unique_bytes,
     entries: e.entries,
     hard_links: e.hard_links,
+    restored_bytes: e.restored_bytes,
     skipped: e.skipped && { ...e.skipped },
   };
 }
