@@ -5,6 +5,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type Progress, RepositoryError, type RepositoryErrorReason } from '../repository.ts';
 import { Engine, type EngineOptions } from './engine.ts';
+import { childrenOf, reap } from './orphans.ts';
 import { pacer } from './pace.ts';
 import type { RepairLog } from './repair.ts';
 
@@ -68,6 +69,8 @@ export class Lane implements AsyncDisposable {
   #child: ChildProcess | undefined;
   /** Of the child that is being ended, until it is gone. */
   #stopping: Promise<unknown> | undefined;
+  /** What those that were killed had begun, and nobody has waited for. */
+  #orphans: number[] = [];
   #idle: NodeJS.Timeout | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #lastId = 0;
@@ -154,8 +157,10 @@ export class Lane implements AsyncDisposable {
     const child = this.#child;
     if (!child) return;
     this.#stopping ??= new Promise((resolve) => child.once('exit', resolve));
+    const left = childrenOf(child.pid);
     child.kill('SIGKILL');
     await this.#stopping;
+    this.#orphans = reap([...this.#orphans, ...left]);
   }
 
   #answered(answer: Answer): void {

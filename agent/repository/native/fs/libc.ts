@@ -13,6 +13,7 @@ export interface Libc {
   sync_file_range(fd: number, offset: bigint, length: bigint, flags: number): number;
   syncfs(fd: number): number;
   statx(directory: number, name: bigint, flags: number, mask: number, stats: bigint): number;
+  waitpid(pid: number, status: bigint, options: number): number;
   addressOf(memory: Buffer): bigint;
   /** Why the call just before failed. */
   errno(): number;
@@ -42,6 +43,7 @@ export function libc(): Libc | undefined {
       sync_file_range: { return: 'int32', arguments: ['int32', 'int64', 'int64', 'uint32'] },
       syncfs: { return: 'int32', arguments: ['int32'] },
       statx: { return: 'int32', arguments: ['int32', 'pointer', 'int32', 'uint32', 'pointer'] },
+      waitpid: { return: 'int32', arguments: ['int32', 'pointer', 'int32'] },
       __errno_location: { return: 'pointer', arguments: [] },
     }).functions;
     if (ffi && library) {
