@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -29,7 +29,10 @@ test('deleting in the middle gives the children to the parent, and all that is l
   using volume = made;
   const [first, second, third, fourth] = ids;
   const trees = [first, third, fourth].map((id) => manifest(volume.snapshotPath(id)));
+  const time = () => statSync(volume.snapshotPath(third), { bigint: true }).mtimeNs;
+  const before = time();
   await engine.delete({ id: second }, quiet);
+  expect(time()).toBe(before);
   const listed = await listSnapshots(new Layout(volume.path));
   expect(listed.map((d) => [d.snapshot_id, d.parent_id])).toEqual([
     [fourth, third],

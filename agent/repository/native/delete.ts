@@ -11,7 +11,8 @@ import { parseDescriptor, readyMarker, sealed, serializeDescriptor } from './for
 import { READY } from './format/payload.ts';
 import { rfc3339 } from './format/time.ts';
 import { serializeWorktree } from './format/worktree.ts';
-import { Directory, removeTree } from './fs/directory.ts';
+import { writeTimes } from './fs/attributes.ts';
+import { Directory, metadataOf, removeTree } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import { ensureDirectory, readIfThere, writeAtomic } from './fs/files.ts';
 import { syncFilesystem } from './fs/volume.ts';
@@ -158,13 +159,17 @@ function reparent(layout: Layout, child: string, entry: Journal): void {
   // The marker first: the descriptor tells that this step is done.
   const marker = join(layout.snapshot(child), READY);
   try {
+    using top = Directory.open(layout.snapshot(child));
+    const { mtimeNs } = metadataOf(top.fd);
     // Nothing half-written among the snapshot's files: it would count as one of them.
     writeAtomic(marker, readyMarker(moved, moved.agent?.completed_at ?? moved.created_at), {
       folder: layout.deletions,
     });
+    // The worktree's root had that.
+    writeTimes(top.fd, mtimeNs);
   } catch (error) {
     // Nobody checks it: not worth more than a child whose files are gone, or whose top is read-only.
-    if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error;
+    if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES')) throw error;
   }
   writeAtomic(layout.descriptor(child), serializeDescriptor(moved));
 }
