@@ -26,11 +26,13 @@ interface Asks {
 }
 
 const batch = mostRemoved / 2;
+/** What may pass is said when it has not for so long. */
+const patienceMs = 300_000;
 
 export class Pruner {
   readonly #options: PrunerOptions;
-  /** Since when nothing can be planned, ISO 8601. */
-  #stuckSince: string | undefined;
+  /** Since when nothing can be planned. */
+  #stuckSince: Date | undefined;
 
   constructor(options: PrunerOptions) {
     this.#options = options;
@@ -58,7 +60,7 @@ export class Pruner {
       }
       return plan;
     } catch (error) {
-      if (error instanceof RepositoryError && !error.transient) await this.#sayStuck(error);
+      if (error instanceof RepositoryError) await this.#sayStuck(error);
       if (!(error instanceof RangeError)) throw error;
       log.error({ err: error }, 'retention is refused');
       await journal.notice(heldId(rules), 'RetentionRefused', error.message);
@@ -66,11 +68,13 @@ export class Pruner {
     }
   }
 
-  async #sayStuck({ message }: RepositoryError): Promise<void> {
+  async #sayStuck({ message, transient }: RepositoryError): Promise<void> {
     const { journal, clock } = this.#options;
-    this.#stuckSince ??= clock.now().toISOString();
+    const now = clock.now();
+    this.#stuckSince ??= now;
+    if (transient && now.getTime() - this.#stuckSince.getTime() < patienceMs) return;
     await journal.notice(
-      `stuck-${this.#stuckSince}`,
+      `stuck-${this.#stuckSince.toISOString()}`,
       'RetentionStopped',
       `Retention deletes nothing, for it can not see what worktrees need: ${message}. See jvs-agent doctor`,
     );

@@ -594,6 +594,19 @@ test('retention that can not see which worktrees there are deletes nothing, and 
   await vi.waitFor(() => expect(repository.disk).toHaveLength(2), within);
 });
 
+test('a disk that can not tell for long which worktrees there are is said too, one that fails once is not', async () => {
+  repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
+  const worktrees = vi.spyOn(repository, 'worktrees');
+  worktrees.mockRejectedValue(new RepositoryError('Internal', 'listing worktrees: EIO'));
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ retention: keepTwo }));
+  await vi.waitFor(() => expect(worktrees.mock.calls.length).toBeGreaterThan(9), within);
+  expect(noticesOf(upkeep, 'RetentionStopped')).toEqual([]);
+  now = new Date(now.getTime() + 600_000);
+  await vi.waitFor(() => expect(noticesOf(upkeep, 'RetentionStopped')).toHaveLength(1), within);
+  expect(repository.disk).toHaveLength(4);
+});
+
 test('an idle agent verifies what was not for long; what is damaged is said, and counts for nothing', async () => {
   repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
   const ids = repository.disk.map(({ snapshot_id }) => snapshot_id);

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import type { Progress, RepositoryError } from '../repository.ts';
@@ -48,6 +48,22 @@ test('errors keep reason and cause on their way out of its process', async () =>
     const error = (await repository.open().catch((e) => e)) as RepositoryError;
     expect(error).toMatchObject({ name: 'RepositoryError', reason: 'ForeignRepository', transient: false });
     expect(error.stack).toMatch(/initialize\.ts/);
+  } finally {
+    await repository.close();
+  }
+});
+
+test('a worktree that can not be read is not one that is gone', async () => {
+  using volume = new TestVolume();
+  const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });
+  try {
+    await repository.open();
+    const folder = join(volume.jvs, 'worktrees/exp');
+    mkdirSync(folder);
+    writeFileSync(join(volume.jvs, 'worktrees/note'), 'is none');
+    expect(await repository.worktrees()).toMatchObject([{ name: 'main' }]);
+    mkdirSync(join(folder, 'config.json')); // stands for an error of the disk
+    await expect(repository.worktrees()).rejects.toMatchObject({ reason: 'Internal', transient: true });
   } finally {
     await repository.close();
   }

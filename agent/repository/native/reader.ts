@@ -90,12 +90,19 @@ export async function headOf(layout: Layout, worktree: string): Promise<string |
   }
 }
 
-/** @throws RepositoryError DamagedRepository */
+/** @throws RepositoryError DamagedRepository, or what keeps one from being read: it may still be needed */
 export async function listWorktrees(layout: Layout): Promise<Worktree[]> {
   const found: Worktree[] = [];
-  for (const name of (await readdir(layout.worktrees)).sort()) {
-    const text = await readFile(layout.worktreeConfig(name), 'utf8').catch(() => undefined);
-    if (text !== undefined) found.push(parseWorktree(text, name));
+  try {
+    for (const name of (await readdir(layout.worktrees)).sort()) {
+      const text = await readFile(layout.worktreeConfig(name), 'utf8').catch((error: unknown) => {
+        if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+        throw error;
+      });
+      if (text !== undefined) found.push(parseWorktree(text, name));
+    }
+  } catch (error) {
+    throw asRepositoryError(error, 'listing worktrees');
   }
   return found;
 }
