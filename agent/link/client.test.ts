@@ -207,6 +207,21 @@ test('a standby that becomes primary looks at the volume again and tells all of 
   expect(operator.latest?.inventories).toBe(2);
 });
 
+test('who connects looks at the volume again: another agent may have been the primary meanwhile', async () => {
+  const { operator, repository, volume, connect } = await start({ scanIntervalMs: 3_600_000 });
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  const byAnother = fakeDescriptor();
+  repository.disk.push(byAnother);
+  operator.desired = primary();
+  connect();
+  await vi.waitFor(() => expect(operator.snapshots.has(byAnother.snapshot_id)).toBe(true), within);
+  operator.kill();
+  const meanwhile = fakeDescriptor();
+  repository.disk.push(meanwhile);
+  await operator.start();
+  await vi.waitFor(() => expect(operator.snapshots.has(meanwhile.snapshot_id)).toBe(true), within);
+});
+
 test('a failed request is told again to an operator that forgot it', async () => {
   const { operator, connect } = await start();
   operator.desired = { ...primary('u1'), engine: 'zfs' };

@@ -103,6 +103,8 @@ export class Session {
       this.#welcomedAt = performance.now();
       clearTimeout(this.#silence);
       this.#options.onWelcome();
+      // What was seen may be half a minute old, and another agent the primary since: what is missing counts as gone.
+      void this.#options.volume.refresh();
       const { least, most, unsaid } = heartbeatSeconds;
       const seconds = Math.min(most, Math.max(least, welcome.heartbeatSeconds || unsaid));
       clearInterval(this.#heartbeat);
