@@ -296,6 +296,21 @@ test('rules that come while deletions wait are on the volume before the next one
   expect(written.map((text) => JSON.parse(text).pinned)).toEqual([[], ['later']]);
 });
 
+test('rules that come while a scheduled snapshot waits are on the volume at once', async () => {
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ schedule: everyMinute }));
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
+  repository.gate = new Promise(() => {});
+  now = new Date('2026-11-24T10:01:10Z');
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
+  for (const pinned of ['first', 'second']) {
+    executor.setDesired(desired({ schedule: everyMinute, pinned: [pinned] }));
+  }
+  const written = () => JSON.parse(readFileSync(join(directory, '.jvs/agent/rules.json'), 'utf8'));
+  await vi.waitFor(() => expect(written().pinned).toEqual(['second']), within);
+  expect(repository.running).toBe(1);
+});
+
 test('what is pinned during the scheduled snapshot before it is not deleted by the rules of before', async () => {
   repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
   const [pinned = '', doomed] = repository.disk.map(({ snapshot_id }) => snapshot_id);

@@ -78,6 +78,7 @@ export class Upkeep {
   #rules: Rules | undefined;
   /** Those on the volume. */
   #written: Rules | undefined;
+  #writing: Promise<void> = Promise.resolve();
   #role: Role | undefined;
   #reasons: ReadonlyMap<string, readonly string[]> = new Map();
   #decisions: Readonly<Record<'keep' | 'delete' | 'held', number>> = { keep: 0, delete: 0, held: 0 };
@@ -161,6 +162,8 @@ export class Upkeep {
         }
         this.#role = executor.role;
         this.#pruneAt = 0;
+        // A turn may wait for long, behind a restore say: what is pinned meanwhile is not to go with this process.
+        if (this.#loaded && this.#role !== 'ROLE_STANDBY') void this.#keepRules();
         this.#wake();
       }),
       volume.changes.subscribe((now, before) => this.#volumeChanged(now, before)),
@@ -193,6 +196,7 @@ export class Upkeep {
       // The primary goes on with what is on the volume; whoever is it next begins with that.
       this.#loaded = false;
       this.#verifier.unload();
+      await this.#writing;
       this.#written = undefined;
       this.#reasons = new Map();
       this.#set({ status: {}, notes: this.#annotate() });
@@ -231,13 +235,19 @@ export class Upkeep {
   }
 
   async #keepRules(): Promise<void> {
-    if (this.#rules && !isSame(this.#rules, this.#written)) await this.#write(this.#rules);
+    if (this.#rules && !isSame(this.#rules, this.#written)) await this.#write();
   }
 
-  async #write(rules: Rules): Promise<void> {
-    const { store, clock } = this.#options;
-    const writtenAt = clock.now().toISOString();
-    if (await store.save('rules', { ...rules, writtenAt })) this.#written = rules;
+  /** Those of the moment when its turn comes: one that is slow must not put older ones in the place of newer. */
+  #write(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      const { store, executor, clock } = this.#options;
+      const rules = this.#rules;
+      if (!rules || rules === this.#written || executor.role === 'ROLE_STANDBY') return;
+      const writtenAt = clock.now().toISOString();
+      if (await store.save('rules', { ...rules, writtenAt })) this.#written = rules;
+    });
+    return this.#writing;
   }
 
   /** A final snapshot that its process did not live to finish. */
@@ -264,7 +274,7 @@ export class Upkeep {
   async #prune(until: Date | undefined, signal: AbortSignal): Promise<void> {
     this.#pruneAt = this.#now() + retentionIntervalMs;
     const rules = this.#rules ?? noRules;
-    if (this.#rules && this.#rules !== this.#written) await this.#write(this.#rules);
+    await this.#write();
     const plan = await this.#pruner.tryPlan(rules, this.#verifier.results);
     const { decisions = [], doomed = [], held = 0 } = plan ?? {};
     this.#decisions = {
