@@ -185,3 +185,14 @@ test('when user containers have exited, one that does not answer is no failure',
   await around();
   expect(failures.map(({ id }) => id)).toEqual(['hook-preSnapshot-0', 'hook-postSnapshot-0']);
 });
+
+test('what is owed to user containers that have exited is no failure either, nor owed any more', async () => {
+  const gone = { http: { port: 1, path: '/' }, timeout: 5000 };
+  const before = start();
+  before.quiesce.use({ post: gone });
+  await before.around();
+  const { failures, around } = start();
+  await around(undefined, true);
+  expect(failures).toEqual([]);
+  expect(existsSync(marker())).toBe(false);
+});

@@ -64,7 +64,7 @@ export class Quiesce {
   /** `take` is told whether the pre hook has done its work. What it gives or throws is handed on. */
   async around<T>(options: AroundOptions, take: (quiesced: boolean) => Promise<T>): Promise<T> {
     const { pre, post } = this.#hooks;
-    await this.recover(true, options.signal);
+    await this.recover(true, options.signal, options.deserted);
     options.signal.throwIfAborted();
     if (!pre && !post) return take(false);
     const marked = await this.#mark(post, options.worktree);
@@ -84,9 +84,10 @@ export class Quiesce {
 
   /**
    * Runs the post hook that a killed agent or a failure left owing, and where it fails again the one that the Workspace
-   * has now: it may have been corrected. `anyPod`: one of another pod too. Aborted, it stays owed.
+   * has now: it may have been corrected. `anyPod`: one of another pod too. Aborted, it stays owed. `deserted`: as
+   * `around` has it.
    */
-  async recover(anyPod: boolean, signal?: AbortSignal): Promise<void> {
+  async recover(anyPod: boolean, signal?: AbortSignal, deserted = false): Promise<void> {
     const { store, pod, log } = this.#options;
     this.#frozen = true;
     const marker = await store.load(markerName, markerSchema);
@@ -94,7 +95,7 @@ export class Quiesce {
     if (!marker || (!anyPod && marker.pod !== pod)) return;
     log.warn({ ...marker }, 'files were left frozen: running the postSnapshot hook');
     // What was frozen by HTTP has gone with its pod.
-    const options = { worktree: marker.worktree, deserted: marker.pod !== pod };
+    const options = { worktree: marker.worktree, deserted: deserted || marker.pod !== pod };
     const { post } = this.#hooks;
     const corrected = post && !isDeepStrictEqual(post, marker.post) ? [post] : [];
     for (const hook of [marker.post, ...corrected]) {
