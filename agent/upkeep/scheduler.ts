@@ -43,7 +43,8 @@ const retryMs = 60_000;
 export class Scheduler {
   readonly #options: SchedulerOptions;
   #state: ScheduleState | undefined;
-  #failed: { scheduledFor: number; retryAt: number } | undefined;
+  /** Milliseconds since the epoch. */
+  #failed: { scheduledFor: number; at: number } | undefined;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -106,7 +107,8 @@ export class Scheduler {
   #mayTry(scheduledFor: Date): boolean {
     const failed = this.#failed;
     const again = failed?.scheduledFor === scheduledFor.getTime();
-    return !again || this.#options.clock.now().getTime() >= failed.retryAt;
+    // A clock that was set back puts nothing off for longer.
+    return !again || Math.abs(this.#options.clock.now().getTime() - failed.at) >= retryMs;
   }
 
   async #take(
@@ -131,7 +133,7 @@ export class Scheduler {
     } catch (err) {
       this.#failed = {
         scheduledFor: scheduledFor.getTime(),
-        retryAt: clock.now().getTime() + retryMs,
+        at: clock.now().getTime(),
       };
       if (isInterruption(err)) return;
       log.error({ err, scheduledFor }, 'scheduled snapshot not taken');

@@ -710,6 +710,24 @@ test('a snapshot that is deleted while it is verified is no failure', async () =
   expect(warned).not.toHaveBeenCalledWith(expect.objectContaining({ snapshot: older }), expect.anything());
 });
 
+test('a clock that is set back puts off neither a verification nor a run that has failed', async () => {
+  repository.disk.push(fakeDescriptor());
+  vi.spyOn(repository, 'verify').mockRejectedValue(new RepositoryError('Internal', 'EIO'));
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ schedule: { ...everyMinute, cron: '0 0 * * *' } }));
+  await vi.waitFor(() => expect(upkeep.view.status.scheduleReason).toBe('Active'), within);
+  vi.spyOn(repository, 'snapshot').mockRejectedValue(new RepositoryError('Internal', 'EIO'));
+  now = new Date('2026-11-26T20:00:00Z');
+  const tried = (times: number) =>
+    vi.waitFor(() => {
+      expect(repository.verify).toHaveBeenCalledTimes(times);
+      expect(repository.snapshot).toHaveBeenCalledTimes(times);
+    }, within);
+  await tried(1);
+  now = new Date('2026-11-26T12:00:00Z');
+  await tried(2);
+});
+
 test('verifying gives way to what people wait for, but not for ever', async () => {
   repository.disk.push(fakeDescriptor());
   const signals: AbortSignal[] = [];

@@ -57,6 +57,7 @@ export class Verifier {
   #loaded = false;
   #running: { id: string; controller: AbortController } | undefined;
   readonly #yields = new Map<string, number>();
+  /** Since when, by id; milliseconds since the epoch. */
   readonly #postponed = new Map<string, number>();
 
   constructor(options: VerifierOptions) {
@@ -100,7 +101,7 @@ export class Verifier {
         });
       } catch (err) {
         if (!controller.signal.aborted && !signal.aborted) {
-          this.#postponed.set(id, clock.now().getTime() + retryMs);
+          this.#postponed.set(id, clock.now().getTime());
           if (!isGone(err)) {
             log.warn({ err, snapshot: id }, 'a snapshot could not be verified');
             this.#options.meters.verified('failure');
@@ -125,7 +126,11 @@ export class Verifier {
     const { info, problem, snapshots } = volume.state;
     if (!this.#loaded || !info || problem || executor.role === 'ROLE_STANDBY') return undefined;
     const now = clock.now().getTime();
-    const ready = snapshots.filter(({ snapshot_id }) => (this.#postponed.get(snapshot_id) ?? 0) <= now);
+    const ready = snapshots.filter(({ snapshot_id }) => {
+      const since = this.#postponed.get(snapshot_id);
+      // A clock that was set back puts nothing off for longer.
+      return since === undefined || Math.abs(now - since) >= retryMs;
+    });
     const next = planVerification(ready, this.#results, settings.intervalMs, now);
     return next && next.at <= now ? next.id : undefined;
   }
