@@ -331,6 +331,37 @@ test('an owed post hook that hangs does not keep the agent from stopping in time
   expect(existsSync(marker)).toBe(true);
 });
 
+test('a post hook that hangs after its snapshot does not keep the agent from stopping in time, one that works runs', async () => {
+  const { repository, executor, volume } = start();
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  const [marker, begun] = [join(directory, '.jvs/agent/quiesced.json'), join(directory, 'begun')];
+  const run = (script: string) => ({ exec: { command: ['sh', '-c', script] }, timeout: 3_600_000 });
+  executor.hooks.use({ post: run(`touch ${begun}; sleep 1000`) });
+  const made = executor.create({ worktree: 'main' }, new AbortController().signal);
+  await vi.waitFor(() => expect(existsSync(begun)).toBe(true), within);
+  let last = false;
+  await executor.stop(20, async () => {
+    last = true;
+  });
+  expect(last).toBe(true);
+  expect(await made).toEqual(repository.disk[0]);
+  expect(existsSync(marker)).toBe(true); // for the next agent
+
+  rmSync(marker);
+  rmSync(begun);
+  const next = start();
+  next.repository.gate = new Promise(() => {});
+  await vi.waitFor(() => expect(next.volume.state.info).toBeDefined(), within);
+  next.executor.hooks.use({ post: run(`touch ${begun}`) });
+  const cut = next.executor.create({ worktree: 'main' }, new AbortController().signal);
+  const ended = expect(cut).rejects.toMatchObject({ reason: 'Aborted' });
+  await vi.waitFor(() => expect(next.repository.running).toBe(1), within);
+  await next.executor.stop(20);
+  await ended;
+  expect(existsSync(begun)).toBe(true);
+  expect(existsSync(marker)).toBe(false);
+});
+
 test('stopping lets the running one finish within the grace period and starts nothing else', async () => {
   const { repository, executor, volume } = start();
   await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);

@@ -59,7 +59,7 @@ export class Snapshots {
 
   /** Takes one as a part of an operation. @throws VolumeUnavailable, RepositoryError */
   async within(
-    { signal, meter }: Turn,
+    { signal, over, meter }: Turn,
     shot: Shot,
     {
       report,
@@ -77,7 +77,9 @@ export class Snapshots {
       // One that a killed agent has finished is found by its tag: nothing has to be frozen for that.
       const { requestTag: tag } = shot;
       const made = tag !== undefined && volume.state.snapshots.some(({ tags }) => tags?.includes(tag));
-      const descriptor = await (made ? take(false) : hooks.around({ worktree, deserted, signal }, take));
+      const descriptor = await (made
+        ? take(false)
+        : hooks.around({ worktree, deserted, signal, over }, take));
       const unchanged = shot.unlessUnchanged && known.has(descriptor.snapshot_id);
       if (unchanged) meters.snapshotUnchanged(origin);
       else meters.snapshotMade(descriptor, origin, (performance.now() - started) / 1000);

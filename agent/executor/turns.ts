@@ -5,6 +5,8 @@ import { Exclusive } from '../exclusive.ts';
 import { type Progress, RepositoryError } from '../repository/repository.ts';
 
 const progressIntervalMs = 250;
+/** After the grace period, so long for what has to be put in order again. */
+const afterGraceMs = 1000;
 
 export type Operation = 'snapshot' | 'restore' | 'fork' | 'delete';
 
@@ -19,6 +21,8 @@ export interface Subject {
 /** What an operation gets that has its turn. */
 export interface Turn {
   readonly signal: AbortSignal;
+  /** Aborts when not even that may go on which follows a cancellation: the agent is about to be killed. */
+  readonly over: AbortSignal;
   /** Publishes progress of a part of it, not too often; `report` gets the same. */
   meter(operation: Operation, report?: (progress: Progress) => void): (progress: Progress) => void;
 }
@@ -39,6 +43,7 @@ export class Turns {
   readonly #exclusive = new Exclusive();
   readonly #stopping = new AbortController();
   readonly #abort = new AbortController();
+  readonly #over = new AbortController();
   #asides = 0;
   #last: Promise<unknown> | undefined;
 
@@ -64,7 +69,11 @@ export class Turns {
       return await this.#exclusive.run(async () => {
         if (this.stopping && !last) throw new RepositoryError('Aborted', 'the agent is shutting down');
         if (wanted?.() === false) throw new RepositoryError('Aborted', 'it is not wanted any more');
-        return work({ signal, meter: (operation, report) => this.#meter({ ...subject, operation }, report) });
+        return work({
+          signal,
+          over: this.#over.signal,
+          meter: (operation, report) => this.#meter({ ...subject, operation }, report),
+        });
       }, signal);
     } catch (error) {
       const failure =
@@ -100,11 +109,14 @@ export class Turns {
    */
   async stop(graceMs: number, last?: () => Promise<unknown>): Promise<void> {
     this.#stopping.abort();
-    const timer = setTimeout(() => this.#abort.abort(), graceMs);
+    const timers = [
+      setTimeout(() => this.#abort.abort(), graceMs),
+      setTimeout(() => this.#over.abort(), graceMs + afterGraceMs),
+    ];
     await this.#exclusive.idle();
     this.#last ??= last?.();
     await this.#last;
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
 
   #meter({ operation, uid, worktree }: Subject, report?: (progress: Progress) => void) {

@@ -37,6 +37,8 @@ export interface AroundOptions {
   deserted: boolean;
   /** Ends the pre hook, and a post hook owed from before; the post hook after the pre hook runs all the same. */
   signal: AbortSignal;
+  /** Ends that one too; it stays owed. */
+  over?: AbortSignal;
 }
 
 export class Quiesce {
@@ -76,7 +78,7 @@ export class Quiesce {
       return await take(quiesced);
     } finally {
       if (post) {
-        if (await this.#run('postSnapshot', post, options)) await this.#unmark();
+        if (await this.#run('postSnapshot', post, options, options.over)) await this.#unmark();
         else this.#frozen = true;
       }
     }
