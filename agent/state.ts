@@ -52,12 +52,17 @@ export class StateStore {
   /** Since when they can not be read, and when that was last tried, by name; monotonic ms. */
   readonly #unreadable = new Map<string, { since: number; tried: number }>();
   readonly #patienceMs: number;
-  #failing = false;
+  #failure: string | undefined;
 
   constructor(volume: string, log: Logger, { patienceMs = PATIENCE_MS } = {}) {
     this.#volume = volume;
     this.#log = log;
     this.#patienceMs = patienceMs;
+  }
+
+  /** Why what was last to be saved is not; undefined where it is. */
+  get failure(): string | undefined {
+    return this.#failure;
   }
 
   /** As `readState`, but undefined where there is only a damaged one, and one that can not be read for minutes is. */
@@ -104,11 +109,11 @@ export class StateStore {
     try {
       await this.write(name, value);
       this.#saved.set(name, text);
-      this.#failing = false;
+      this.#failure = undefined;
       return true;
     } catch (err) {
-      if (!this.#failing) this.#log.error({ err, name }, 'the state of the agent can not be saved');
-      this.#failing = true;
+      if (!this.#failure) this.#log.error({ err, name }, 'the state of the agent can not be saved');
+      this.#failure = err instanceof Error ? err.message : String(err);
       return false;
     }
   }

@@ -578,6 +578,22 @@ test('where nothing can be written, retention makes room all the same', async ()
   await vi.waitFor(() => expect(repository.disk).toHaveLength(2), within);
 });
 
+test('that what it has to remember can not be written is said, once until it can', async () => {
+  const agent = join(directory, '.jvs/agent');
+  writeFileSync(agent, 'no folder');
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ pinned: ['a'] }));
+  const told = () => noticesOf(upkeep, 'AgentStateNotSaved');
+  await vi.waitFor(
+    () => expect(told()).toMatchObject([{ message: expect.stringContaining('ENOTDIR') }]),
+    within,
+  );
+  executor.setDesired(desired({ pinned: ['b'] }));
+  rmSync(agent);
+  await vi.waitFor(() => expect(existsSync(join(agent, 'rules.json'))).toBe(true), within);
+  expect(told()).toHaveLength(1);
+});
+
 test('a policy that keeps nothing deletes nothing, and says so', async () => {
   repository.disk.push(fakeDescriptor(), fakeDescriptor(), fakeDescriptor());
   const nothing = {

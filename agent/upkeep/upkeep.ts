@@ -79,6 +79,8 @@ export class Upkeep {
   /** Those on the volume. */
   #written: Rules | undefined;
   #writing: Promise<void> = Promise.resolve();
+  /** Since when nothing can be written down, milliseconds since the epoch. */
+  #unsavedSince: number | undefined;
   #role: Role | undefined;
   #reasons: ReadonlyMap<string, readonly string[]> = new Map();
   #decisions: Readonly<Record<'keep' | 'delete' | 'held', number>> = { keep: 0, delete: 0, held: 0 };
@@ -206,6 +208,7 @@ export class Upkeep {
     const rules = this.#rules ?? noRules;
     await this.#keepRules();
     await this.#sayDamage();
+    await this.#sayUnsaved();
     if (executor.hooks.frozen) executor.thaw();
 
     if (this.#rules && !this.#rules.schedule) await this.#scheduler.forget();
@@ -269,6 +272,18 @@ export class Upkeep {
       const message = `What the agent had written down (${name}) could not be read and is now ${path}: it goes on without. Have the storage checked`;
       await this.#journal.notice(`state-${name}-${this.#now()}`, 'AgentStateDamaged', message);
     }
+  }
+
+  /** The operator tells it on: nobody reads logs until the rules are missing. */
+  async #sayUnsaved(): Promise<void> {
+    const { failure } = this.#options.store;
+    if (failure === undefined) {
+      this.#unsavedSince = undefined;
+      return;
+    }
+    this.#unsavedSince ??= this.#now();
+    const message = `What the agent has to remember (pins, policy, schedule, what it owes) can not be written to .jvs/agent: ${failure}. One that starts anew while the operator is away does not know it. See that the volume has room and that the agent's user may write there`;
+    await this.#journal.notice(`unsaved-${this.#unsavedSince}`, 'AgentStateNotSaved', message);
   }
 
   async #prune(until: Date | undefined, signal: AbortSignal): Promise<void> {
