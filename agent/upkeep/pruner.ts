@@ -124,6 +124,7 @@ export class Pruner {
       doomed.map(({ id, reasons }) => ({ id, reason: 'Pruned', message: reasons.join('; ') })),
     );
     let outcome: 'all' | 'some' = 'all';
+    let failed = false;
     try {
       for (const { id, reasons } of doomed) {
         if (signal.aborted || (until && clock.now() >= until)) return 'stopped';
@@ -143,9 +144,14 @@ export class Pruner {
           if (error.reason === 'NotFound') continue;
           outcome = 'some';
           if (stays) continue;
+          const { reason, transient } = error;
+          const stops = reason === 'Aborted' || reason === 'Busy' || reason === 'VolumeFull';
+          // Of a disk that does nothing at all, one says it.
+          if (!stops && transient && failed) continue;
           log.warn({ err: error, snapshot: id }, 'snapshot not pruned');
-          if (error.reason === 'Aborted' || error.transient) return 'stopped';
-          // Somebody has just restored it, say: the others can go all the same.
+          if (stops) return 'stopped';
+          failed = true;
+          // Somebody has just restored it, or the disk can not read it, say: the others can go all the same.
           await journal.notice(`prune-${id}`, 'PruneFailed', `Snapshot ${id}: ${error.message}`);
         }
       }

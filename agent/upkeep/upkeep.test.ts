@@ -570,6 +570,26 @@ test('what a workload took of itself makes room for more, even without a policy'
   expect(upkeep.view.journal.removed.map(({ id }) => id)).toEqual(oldest);
 });
 
+test('a snapshot that the disk can not delete holds up no other, and is said; of a disk that deletes none, one', async () => {
+  repository.disk.push(...Array.from({ length: 6 }, () => fakeDescriptor()));
+  const [broken = '', , , , ...rest] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const remove = repository.delete.bind(repository);
+  let works = false;
+  const deleted = vi.spyOn(repository, 'delete').mockImplementation(async (id, options) => {
+    if (!works || id === broken) throw new RepositoryError('Internal', 'EIO');
+    return remove(id, options);
+  });
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ retention: keepTwo, allowMassPrune: true }));
+  await vi.waitFor(() => expect(deleted).toHaveBeenCalledTimes(4), within);
+  await vi.waitFor(() => expect(noticesOf(upkeep, 'PruneFailed')).toHaveLength(1), within);
+  works = true;
+  now = new Date(now.getTime() + 60_000);
+  const left = () => repository.disk.map(({ snapshot_id }) => snapshot_id);
+  await vi.waitFor(() => expect(left()).toEqual([broken, ...rest]), within);
+  expect(noticesOf(upkeep, 'PruneFailed')).toMatchObject([{ message: expect.stringContaining(broken) }]);
+});
+
 test('where nothing can be written, retention makes room all the same', async () => {
   writeFileSync(join(directory, '.jvs/agent'), 'no folder');
   repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
