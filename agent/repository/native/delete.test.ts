@@ -55,6 +55,15 @@ test('deleting in the middle gives the children to the parent, and all that is l
   expect(readdirSync(join(volume.jvs, 'agent', 'delete'))).toEqual([]);
 });
 
+test('a file of somebody among the worktrees keeps nothing from being deleted, nor the repository from opening', async () => {
+  const { volume: made, engine, ids } = await chain(2);
+  using volume = made;
+  writeFileSync(join(volume.jvs, 'worktrees/.DS_Store'), '');
+  await engine.delete({ id: ids[0] }, quiet);
+  expect((await listSnapshots(new Layout(volume.path))).map((d) => d.snapshot_id)).toEqual([ids[1]]);
+  await volume.engine().open();
+});
+
 test('the oldest can go; heads and bases can not', async () => {
   const { volume: made, engine, ids } = await chain(3);
   using volume = made;

@@ -7,6 +7,7 @@ import type { Control } from './control.ts';
 import { serializeDescriptor } from './format/descriptor.ts';
 import { parseWorktree, serializeWorktree } from './format/worktree.ts';
 import { Directory, removeTree } from './fs/directory.ts';
+import { hasCode } from './fs/errors.ts';
 import { readIfThere, writeAtomic } from './fs/files.ts';
 import { removeIntent } from './intent.ts';
 import type { Layout } from './layout.ts';
@@ -63,8 +64,13 @@ export function isPublished(layout: Layout, id: string): boolean {
 }
 
 export function readConfig(layout: Layout, worktree: string): Worktree | undefined {
-  const text = readIfThere(layout.worktreeConfig(worktree));
-  return text === undefined ? undefined : parseWorktree(text, worktree);
+  try {
+    const text = readIfThere(layout.worktreeConfig(worktree));
+    return text === undefined ? undefined : parseWorktree(text, worktree);
+  } catch (error) {
+    if (hasCode(error, 'ENOTDIR')) return undefined; // somebody's file among the worktrees
+    throw error;
+  }
 }
 
 function advanceHead(layout: Layout, descriptor: Descriptor): void {
