@@ -1,4 +1,5 @@
 // Whether a workspace waits for its initial snapshot, where that comes from, and what is still missing. Pure.
+import { conditionOf } from '../api/conditions.ts';
 import type { Snapshot } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
@@ -55,8 +56,7 @@ export function planTransfer(observed: Observed): Plan {
   if (phase === 'Failed') {
     return wait(`Snapshot ${named} has failed (${message}): delete the Workspace and name another`);
   }
-  // One that is being deleted, too: its data stays until it has been copied.
-  if (phase !== 'Ready' || !snapshotId) {
+  if (!isThere(snapshot) || !snapshotId) {
     return wait(`Snapshot ${named} is not Ready${message ? ` (${message})` : ''}`);
   }
   if (!source) return wait(`Workspace ${snapshot.spec.workspace}, of Snapshot ${named}, is gone`);
@@ -88,4 +88,11 @@ export function planTransfer(observed: Observed): Plan {
     exports,
     fetch: { snapshotId, address, certificateSha256 },
   };
+}
+
+/** Ready, or being deleted since it was: its data stays until it has been copied. */
+function isThere(snapshot: Snapshot): boolean {
+  const phase = snapshot.status?.phase;
+  const is = (type: string) => conditionOf(snapshot, type)?.status === 'True';
+  return phase === 'Ready' || (phase === 'Expiring' && is('Ready') && is('Deleting'));
 }

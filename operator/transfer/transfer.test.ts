@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
-import { expect, test } from 'vitest';
-import { parseSnapshot } from '../api/snapshot.ts';
+import { expect, test, vi } from 'vitest';
+import { parseSnapshot, type Snapshot } from '../api/snapshot.ts';
 import { parseWorkspace } from '../api/workspace.ts';
+import { Deleter } from '../deletion/apply.ts';
 import { agentOf, statusOf } from '../mirror/testing.ts';
+import type { KubeClient } from '../runtime/client.ts';
+import type { EventRecorder } from '../runtime/events.ts';
 import { type Observed, planTransfer } from './plan.ts';
 import { Transfers } from './transfers.ts';
 
@@ -76,12 +79,38 @@ test.each<[string, Partial<Observed>, string, exported: boolean]>([
   expect(exports !== undefined).toBe(exported);
 });
 
-test('a Snapshot that is being deleted is sent as long as it is there', () => {
-  const { metadata, spec, status } = snapshotOf();
-  const deletionTimestamp = '2026-11-24T12:00:00Z';
-  const snapshot = parseSnapshot({ metadata: { ...metadata, deletionTimestamp }, spec, status });
-  expect(plan({ snapshot })).toEqual(plan({}));
+test.each<[condition: object, phase: string, sent: boolean]>([
+  [{ status: 'True', reason: 'SnapshotReady' }, 'Ready', true],
+  [{ status: 'False', reason: 'SnapshotDamaged' }, 'Failed', false],
+])(
+  'a Snapshot that is being deleted is sent as long as it is there, where it is %j',
+  async (is, phase, sent) => {
+    const at = '2026-11-24T12:00:00Z';
+    const ready = { type: 'Ready', message: '', lastTransitionTime: at, ...is };
+    const { metadata, spec, status } = snapshotOf({ phase, snapshotID: snapshotId, conditions: [ready] });
+    const deleted = { ...metadata, uid: 's', deletionTimestamp: at };
+    const snapshot = parseSnapshot({ metadata: deleted, spec, status });
+    if (sent) expect(plan({ snapshot })).toEqual(plan({}));
+    const told = await toldOf(snapshot);
+    expect(told.status?.phase).toBe('Expiring');
+    expect(plan({ snapshot: told }).exports).toEqual(sent ? plan({}).exports : undefined);
+  },
+);
+
+test('a Snapshot whose data has gone from the volume is not sent', () => {
+  const status = { phase: 'Expiring', snapshotID: snapshotId, message: 'pruned by retention' };
+  expect(plan({ snapshot: snapshotOf(status) }).exports).toBeUndefined();
 });
+
+/** As its deletion leaves it while it waits for something. */
+async function toldOf(snapshot: Snapshot): Promise<Snapshot> {
+  const applyStatus = vi.fn(async (_: unknown, _applied: Snapshot) => {});
+  const client = { applyStatus } as unknown as KubeClient;
+  const deleter = new Deleter(client, { emit: () => {} } as unknown as EventRecorder);
+  const decision = { type: 'wait', reason: 'WaitsForCopy', message: 'wait' } as const;
+  await deleter.carryOut({ ...snapshot, kind: 'Snapshot' }, decision, new AbortController().signal);
+  return { ...snapshot, status: applyStatus.mock.calls[0]?.[1].status };
+}
 
 test('what the agent says of it is passed on', () => {
   const status = statusOf({
