@@ -161,23 +161,46 @@ test('a notice is an event once, and not again when the API server has forgotten
   await vi.waitFor(() => expect(told()).toEqual(['b', 'c']), within);
 });
 
+const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000);
+/** The Workspace, and when its status says that its agent was last seen. */
+const seen = (hours: number): Workspace => {
+  const agent = { pod: 'p', node: 'n', version: '1', lastSeen: hoursAgo(hours).toISOString() };
+  return { ...workspace, status: { ...workspace.status, agent } };
+};
+const noticesOf = (...hours: number[]) => ({
+  notices: new Map(
+    hours.map((hour) => [
+      `${hour} h`,
+      {
+        ...{ id: `${hour} h`, warning: true, reason: 'SnapshotMissed', message: `${hour} h ago` },
+        time: { seconds: Math.floor(hoursAgo(hour).getTime() / 1000), nanos: 0 },
+      },
+    ]),
+  ),
+});
+const told = () => [...world.events.values()].map(({ note }) => note);
+
 test('a new leader makes no events again of what one before has heard, only of what happened since', async () => {
-  const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000);
-  const agent = { pod: 'p', node: 'n', version: '1', lastSeen: hoursAgo(48).toISOString() };
-  world.workspace = { ...workspace, status: { ...workspace.status, agent } };
-  const notices = [700, 49, 47, 0].map((hours) => ({
-    ...{ id: `${hours} h`, warning: true, reason: 'SnapshotMissed', message: `${hours} h ago` },
-    time: { seconds: Math.floor(hoursAgo(hours).getTime() / 1000), nanos: 0 },
-  }));
-  const say = (some: typeof notices) =>
-    world.agents.set(key, agentOf([], { notices: new Map(some.map((one) => [one.id, one])) }));
-  const told = () => [...world.events.values()].map(({ note }) => note);
-  say(notices.slice(0, 1));
+  world.workspace = seen(48);
+  world.agents.set(key, agentOf([], noticesOf(700)));
   await vi.waitFor(() => expect(world.looks).toBeGreaterThan(0), within);
   // What the status says by now is of this leader itself.
-  const seen = { ...agent, lastSeen: hoursAgo(0).toISOString() };
-  world.workspace = { ...workspace, status: { ...workspace.status, agent: seen } };
-  say(notices);
+  world.workspace = seen(0);
+  world.agents.set(key, agentOf([], noticesOf(700, 49, 47, 0)));
+  await vi.waitFor(() => expect(told()).toContain('0 h ago'), within);
+  expect(told()).toEqual(['47 h ago', '0 h ago']);
+});
+
+test('nor does one that leads again, of what another has heard in between', async () => {
+  world.workspace = seen(48);
+  world.agents.set(key, agentOf([], noticesOf(47)));
+  await vi.waitFor(() => expect(told()).toEqual(['47 h ago']), within);
+  world.workspace = seen(2);
+  world.agents.openForMs = 0;
+  world.agents.set(key, undefined);
+  await turn();
+  world.agents.openForMs = 1;
+  world.agents.set(key, agentOf([], noticesOf(47, 3, 0)));
   await vi.waitFor(() => expect(told()).toContain('0 h ago'), within);
   expect(told()).toEqual(['47 h ago', '0 h ago']);
 });

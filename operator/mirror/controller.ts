@@ -46,7 +46,7 @@ export function createMirrorController(dependencies: Dependencies): Controller {
   const lastSeen = new Map<string, ConnectedAgent | undefined>();
   /** The latest notices that are events already, by workspace. */
   const told = new Map<string, Set<string>>();
-  /** Until when leaders before this one have heard of each workspace; epoch ms. */
+  /** Until when leaders before this term have heard of each workspace; epoch ms. */
   const heardUntil = new Map<string, number>();
   const controller = new Controller({ name: 'mirror', reconcile, workers, log });
 
@@ -56,6 +56,8 @@ export function createMirrorController(dependencies: Dependencies): Controller {
     if (snapshot) controller.enqueue(`${snapshot.metadata.namespace}/${snapshot.spec.workspace}`);
   });
   agents.onChange((workspace) => {
+    // The term has ended, and others hear of it before the next one.
+    if (agents.openFor() === 0) heardUntil.delete(workspace);
     const agent = agents.primary(workspace);
     // Heartbeats are most of what agents say.
     if (tellsNews(lastSeen.get(workspace), agent)) controller.enqueue(workspace);
