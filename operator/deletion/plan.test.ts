@@ -62,6 +62,22 @@ test('what is being copied to another Workspace stays until it is there, unless 
   expect(decide({ exports: [{ snapshotId: idAt(1) }] })).toMatchObject({ type: 'delete' });
 });
 
+test.each<[string, reason: string | undefined, spec: object, status: object, metadata?: object]>([
+  ['has no agent yet, or none at the moment', 'WaitsForCopy', { initialSnapshot: 's1' }, {}],
+  ['has it', undefined, { initialSnapshot: 's1' }, { repositoryID: 'r2' }],
+  ['goes', undefined, { initialSnapshot: 's1' }, {}, { deletionTimestamp: '2026-11-24T12:00:00Z' }],
+  ['begins with another', undefined, { initialSnapshot: 's2' }, {}],
+])('a Workspace that is to begin with it holds it, or not: it %s', (_, reason, spec, status, metadata) => {
+  const neighbour = parseWorkspace({
+    metadata: { name: 'new', namespace: 'team', ...metadata },
+    spec,
+    status,
+  });
+  expect(decide({ neighbours: [neighbour] })).toMatchObject(
+    reason ? { type: 'wait', reason, message: expect.stringContaining('Workspace new') } : { type: 'delete' },
+  );
+});
+
 test('a Snapshot of an earlier Workspace of the name takes nothing of this one', () => {
   const owner = { apiVersion: 'jvs.io/v1alpha1', kind: 'Workspace', name: 'ml', uid: 'w0' };
   const owned = (uid: string) => decide({}, snapshotOf({}, {}, { ownerReferences: [{ ...owner, uid }] }));

@@ -4,9 +4,11 @@ import type { ExportInput } from '../../shared/proto/gen/jvs/link/v1/Export.ts';
 import { isReadable } from '../api/parse.ts';
 import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
+import type { Workspace } from '../api/workspace.ts';
 import type { Identified } from '../link/agents.ts';
 import type { ObjectMeta } from '../runtime/types.ts';
 import { idOf } from '../snapshot/request.ts';
+import { expectedRepository } from '../workspace/repository.ts';
 import { heldDeletions, reasonHeld } from './hold.ts';
 import { type Place, whyLetGo, witness } from './place.ts';
 
@@ -29,6 +31,8 @@ export interface Observed extends Place {
   restores: readonly Restore[];
   /** What is on its way to others. */
   exports?: readonly ExportInput[];
+  /** Workspaces of the namespace, which may be to begin with one of the snapshots. */
+  neighbours?: readonly Workspace[];
 }
 
 /** By uid, for every Snapshot in `deleting`. `now`: epoch ms. */
@@ -83,14 +87,22 @@ function decide(observed: Observed, snapshot: Snapshot, held: ReadonlySet<string
     ({ status }) => status?.phase === 'InProgress' && status.snapshotID === id,
   );
   if (restore) return wait('WaitsForRestore', `Restore ${restore.metadata.name} needs snapshot ${id}`);
-  if (observed.exports?.some(({ snapshotId }) => snapshotId === id)) {
+  const beginner = observed.neighbours?.find((workspace) => isToBegin(workspace, metadata.name));
+  if (beginner || observed.exports?.some(({ snapshotId }) => snapshotId === id)) {
+    const who = beginner ? `Workspace ${beginner.metadata.name}` : 'A Workspace';
     return wait(
       'WaitsForCopy',
-      `A Workspace whose spec.initialSnapshot is ${metadata.name} is getting snapshot ${id}; ${ways}`,
+      `${who} begins with snapshot ${id}, by its spec.initialSnapshot, and does not have it yet; ${ways}`,
     );
   }
   return ask(observed, { uid, snapshotId: id }, `snapshot ${id}`);
 }
+
+/** It has never told of a repository of its own; its agent, which would ask for the snapshot, may be away just now. */
+const isToBegin = (workspace: Workspace, snapshot: string): boolean =>
+  workspace.spec.initialSnapshot === snapshot &&
+  !workspace.metadata.deletionTimestamp &&
+  expectedRepository(workspace) === undefined;
 
 /** Called back before there was one; or it is being taken, which is let run to its end. */
 function withoutData(observed: Observed, { metadata, status }: Snapshot, now: number): Decision {

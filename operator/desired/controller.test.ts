@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { parseSnapshot } from '../api/snapshot.ts';
-import { parseWorkspace } from '../api/workspace.ts';
+import { parseWorkspace, type Workspace } from '../api/workspace.ts';
 import type { Informers } from '../informers.ts';
 import { Registry } from '../link/registry.ts';
 import { quietLog } from '../link/testing.ts';
@@ -8,6 +8,7 @@ import type { KubeClient } from '../runtime/client.ts';
 import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { Transfers } from '../transfer/transfers.ts';
+import { claimOf } from '../workspace/objects.ts';
 import { createDesiredController } from './controller.ts';
 
 let stop = new AbortController();
@@ -16,12 +17,18 @@ afterEach(() => stop.abort());
 const workspace = parseWorkspace({ metadata: { namespace: 'ns', name: 'ws', uid: 'u' }, spec: {} });
 
 /** A registry that is told what Workspace ns/ws asks for, and how to have the controller look at it again. */
-function worldOf(informers: object = {}, client: object = {}, events: object = {}) {
+function worldOf(
+  informers: object = {},
+  client: object = {},
+  events: object = {},
+  neighbours: Workspace[] = [],
+) {
   const registry = new Registry(quietLog());
   const none = { get: () => undefined, byIndex: () => [], onChange: () => {} };
-  let look = (_: string): void => {};
+  let look = (_: string, _now?: Workspace): void => {};
   const workspaces = {
     get: () => workspace,
+    list: () => neighbours,
     onChange: (handler: typeof look) => {
       look = handler;
     },
@@ -35,7 +42,8 @@ function worldOf(informers: object = {}, client: object = {}, events: object = {
     transfers: new Transfers(),
     log: quietLog(),
   });
-  return { registry, controller, look: () => look('ns/ws') };
+  const tell = (other: Workspace) => look(`ns/${other.metadata.name}`, other);
+  return { registry, controller, look: () => look('ns/ws'), tell };
 }
 
 test('who leads again after a lost lease asks again for what nobody has changed', async () => {
@@ -100,6 +108,51 @@ test('a Snapshot whose finalizer a policy keeps is said, and holds up no other',
     'DeletionRefused',
     expect.stringContaining('a policy'),
   ]);
+  stop.abort();
+  await led;
+});
+
+test('a Snapshot that a Workspace is to begin with goes when that has it, though no agent of it is there', async () => {
+  const id = '1795507921000-0a1b2c3d';
+  const deleted = parseSnapshot({
+    metadata: {
+      ...{ name: 'base', namespace: 'ns', uid: 'b', finalizers: ['jvs.io/snapshot'] },
+      deletionTimestamp: '2026-11-24T11:59:00Z',
+    },
+    spec: { workspace: 'ws' },
+    status: { phase: 'Ready', snapshotID: id },
+  });
+  const snapshots = {
+    get: (key: string) => (key === 'ns/base' ? deleted : undefined),
+    byIndex: (_: string, key: string) => (key === 'ns/ws' ? [deleted] : []),
+    onChange: () => {},
+  };
+  const claims = { get: () => claimOf(workspace), onChange: () => {} };
+  const applyStatus = vi.fn(async () => {});
+  const get = async (_: unknown, { name }: { name: string }) =>
+    name === 'ws' ? workspace : { metadata: { name } };
+  const newOne = (status: object) =>
+    parseWorkspace({
+      metadata: { namespace: 'ns', name: 'new', uid: 'n' },
+      spec: { initialSnapshot: 'base' },
+      status,
+    });
+  const neighbours = [newOne({})];
+  const { registry, controller, look, tell } = worldOf(
+    { snapshots, claims },
+    { get, applyStatus },
+    { emit: () => {} },
+    neighbours,
+  );
+  stop = new AbortController();
+  const led = controller.start(stop.signal);
+  look();
+  await vi.waitFor(() => expect(applyStatus).toHaveBeenCalled(), 10_000);
+  expect(registry.desiredOf('ns/ws')?.deletions).toEqual([]);
+  neighbours[0] = newOne({ repositoryID: 'r' });
+  tell(neighbours[0]);
+  const asked = [{ uid: 'b', snapshotId: id }];
+  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')?.deletions).toEqual(asked), 10_000);
   stop.abort();
   await led;
 });

@@ -47,7 +47,10 @@ export function createDesiredController({
   /** Crashes that have their snapshot, or can not have one, by workspace. */
   const settledCrashes = new Map<string, Set<string>>();
 
-  informers.workspaces.onChange((key) => controller.enqueue(key));
+  informers.workspaces.onChange((key, now, before) => {
+    controller.enqueue(key);
+    enqueueSource(now ?? before);
+  });
   for (const informer of [informers.snapshots, informers.restores]) {
     informer.onChange((_: string, now?: Snapshot | Restore, before?: Snapshot | Restore) => {
       const object = now ?? before;
@@ -64,6 +67,15 @@ export function createDesiredController({
   agents.onChange((workspace) => {
     if (watched.has(workspace) || isUnasked(workspace)) controller.enqueue(workspace);
   });
+
+  /** Where a Snapshot that is being deleted waits for a Workspace to have begun with it. */
+  function enqueueSource(workspace: Workspace | undefined): void {
+    if (!workspace || !isReadable(workspace)) return;
+    const { metadata, spec } = workspace;
+    const source = informers.snapshots.get(`${metadata.namespace}/${spec.initialSnapshot}`);
+    if (source?.metadata.deletionTimestamp)
+      controller.enqueue(`${metadata.namespace}/${source.spec.workspace}`);
+  }
 
   /** What was asked of agents ends with a term, and the next one may be this process's too. */
   function isUnasked(key: string): boolean {
@@ -122,6 +134,7 @@ export function createDesiredController({
       snapshots: snapshots.filter(isReadable),
       restores: restores.filter(isReadable),
       exports: transfers.exports(key),
+      neighbours: ending ? informers.workspaces.list(namespace).filter(isReadable) : [],
     };
   }
 
