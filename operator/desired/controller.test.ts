@@ -12,7 +12,10 @@ import { claimOf } from '../workspace/objects.ts';
 import { createDesiredController } from './controller.ts';
 
 let stop = new AbortController();
-afterEach(() => stop.abort());
+afterEach(() => {
+  stop.abort();
+  vi.useRealTimers();
+});
 
 const workspace = parseWorkspace({ metadata: { namespace: 'ns', name: 'ws', uid: 'u' }, spec: {} });
 
@@ -154,5 +157,46 @@ test('a Snapshot that a Workspace is to begin with goes when that has it, though
   const asked = [{ uid: 'b', snapshotId: id }];
   await vi.waitFor(() => expect(registry.desiredOf('ns/ws')?.deletions).toEqual(asked), 10_000);
   stop.abort();
+  await led;
+});
+
+test('one that a policy has kept for long does not make another wait longer than it has to', async () => {
+  vi.useFakeTimers({ now: Date.parse('2026-11-24T12:00:00Z') });
+  const id = '1795507921000-0a1b2c3d';
+  const deleted = (name: string, policy: string) =>
+    parseSnapshot({
+      metadata: {
+        ...{ name, namespace: 'ns', uid: name, finalizers: ['jvs.io/snapshot'] },
+        deletionTimestamp: new Date().toISOString(),
+      },
+      spec: { workspace: 'ws', deletionPolicy: policy },
+      status: { phase: 'Ready', snapshotID: id },
+    });
+  const all = [deleted('kept', 'Retain')];
+  const { registry, controller, look } = worldOf(
+    {
+      snapshots: { get: () => undefined, byIndex: () => all, onChange: () => {} },
+      claims: { get: () => claimOf(workspace), onChange: () => {} },
+    },
+    {
+      get: async (_: unknown, { name }: { name: string }) =>
+        name === 'ws' ? workspace : { metadata: { name } },
+      applyStatus: async () => {},
+      mergePatch: async () => {
+        throw new ApiError('PATCH', 403, { reason: 'Forbidden', message: 'a policy' });
+      },
+    },
+    { emit: () => {} },
+  );
+  stop = new AbortController();
+  const led = controller.start(stop.signal);
+  look();
+  await vi.advanceTimersByTimeAsync(600_000);
+  all.push(deleted('other', 'Delete'));
+  look();
+  await vi.advanceTimersByTimeAsync(3_500);
+  expect(registry.desiredOf('ns/ws')?.deletions).toEqual([{ uid: 'other', snapshotId: id }]);
+  stop.abort();
+  await vi.runAllTimersAsync();
   await led;
 });

@@ -112,7 +112,7 @@ export function createDesiredController({
       if (decisions.size > 0 || crashes.length > 0) watched.add(key);
       else watched.delete(key);
     } else watched.delete(key);
-    return await end([...deleting.snapshots, ...deleting.restores], decisions, signal);
+    return await end(key, [...deleting.snapshots, ...deleting.restores], decisions, signal);
   }
 
   async function observe(
@@ -162,6 +162,7 @@ export function createDesiredController({
   }
 
   async function end(
+    key: string,
     objects: readonly (Snapshot | Restore)[],
     decisions: ReadonlyMap<string, Decision>,
     signal: AbortSignal,
@@ -184,8 +185,11 @@ export function createDesiredController({
         events.emit(object, 'Warning', 'DeletionRefused', `It can not be let go: ${error.message}`);
       }
     }
-    if (refused) throw refused;
-    if (Number.isFinite(requeueAfter)) return { requeueAfter };
+    const again = Number.isFinite(requeueAfter) ? { requeueAfter } : undefined;
+    if (!refused) return again;
+    // The others do not wait for its next turn.
+    if (again) controller.enqueue(key, { after: requeueAfter });
+    throw refused;
   }
 
   return controller;

@@ -204,3 +204,19 @@ test('nor does one that leads again, of what another has heard in between', asyn
   await vi.waitFor(() => expect(told()).toContain('0 h ago'), within);
   expect(told()).toEqual(['47 h ago', '0 h ago']);
 });
+
+test('what has been kept for long from being deleted lets nobody wait longer for what else has gone', async () => {
+  vi.useFakeTimers();
+  try {
+    world.show(1);
+    world.held.add(`ws-${idAt(1)}`);
+    world.agents.set(key, agentOf([onDisk(2)]));
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(world.snapshots.size).toBe(2);
+    world.agents.set(key, agentOf([onDisk(3)]));
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect([...world.snapshots.keys()].sort()).toEqual([1, 3].map((n) => `ws-${idAt(n)}`));
+  } finally {
+    vi.useRealTimers();
+  }
+});

@@ -10,7 +10,7 @@ import { limits } from '../link/agent-state.ts';
 import type { Agents, ConnectedAgent } from '../link/agents.ts';
 import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
-import { Controller, type Result } from '../runtime/controller.ts';
+import { Controller } from '../runtime/controller.ts';
 import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { keyOf } from '../runtime/types.ts';
@@ -64,7 +64,7 @@ export function createMirrorController(dependencies: Dependencies): Controller {
     lastSeen.set(workspace, agent);
   });
 
-  async function reconcile(key: string, signal: AbortSignal): Promise<Result> {
+  async function reconcile(key: string, signal: AbortSignal): Promise<void> {
     const workspace = informers.workspaces.get(key);
     if (!workspace) {
       missingSince.delete(key);
@@ -91,10 +91,9 @@ export function createMirrorController(dependencies: Dependencies): Controller {
         meters.removed.inc({ reason: 'Window' });
       });
     }
-    const result = remember(key, plan.missing);
+    remember(key, plan.missing);
     for (const snapshot of plan.create) await create(workspace, snapshot, signal);
     if (removals.refused) throw removals.refused;
-    return result;
   }
 
   /**
@@ -210,14 +209,15 @@ export function createMirrorController(dependencies: Dependencies): Controller {
     return new Set([...since].filter(([, at]) => Date.now() - at >= graceTime).map(([id]) => id));
   }
 
-  function remember(key: string, missing: readonly string[]): Result {
+  /** What else is refused in this pass does not make them wait for its next try. */
+  function remember(key: string, missing: readonly string[]): void {
     const before = missingSince.get(key);
     if (missing.length === 0) {
       missingSince.delete(key);
       return;
     }
     missingSince.set(key, new Map(missing.map((id) => [id, before?.get(id) ?? Date.now()])));
-    return { requeueAfter: graceTime };
+    controller.enqueue(key, { after: graceTime });
   }
 
   return controller;
