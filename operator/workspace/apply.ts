@@ -82,10 +82,12 @@ const unchanged = ({ metadata }: PersistentVolume, spec: object) => ({
   spec,
 });
 
+type Attempt = Action['type'] | 'applyAuthority';
+
 /** What the API server refuses for good becomes a condition; anything else is an error to retry. */
-export function refusalOf(type: Action['type'] | 'applyAuthority', error: unknown): Finding | undefined {
+export function refusalOf(type: Attempt, error: unknown): Finding | undefined {
   if (!(error instanceof ApiError) || !isRefused(error)) return undefined;
-  const reasons: Partial<Record<typeof type, string>> = {
+  const reasons: Partial<Record<Attempt, string>> = {
     applyAuthority: 'AuthorityRefused',
     applyDeployment: 'InvalidTemplate',
     createClaim: 'VolumeRefused',
@@ -100,7 +102,7 @@ export function refusalOf(type: Action['type'] | 'applyAuthority', error: unknow
   };
   const reason = reasons[type];
   if (!reason) return undefined;
-  const message = `${error.message}${advice[reason] ?? ''}`;
+  const message = `${error.message}${advice[type] ?? ''}`;
   // The volume is there, as it was, and pods that run have the authority that they began with.
   if (type === 'expandClaim' || type === 'setMountOptions' || type === 'applyAuthority')
     return { type: 'Degraded', status: 'True', reason, message };
@@ -112,11 +114,17 @@ const isRefused = ({ status, reason, message }: ApiError): boolean =>
   [400, 403, 422].includes(status) ||
   (status === 500 && !reason && message.includes('failed to create typed patch object'));
 
-const advice: Record<string, string> = {
-  DeletionRefused:
-    '. The Workspace stays until that is allowed; with spec.reclaimPolicy Retain it goes without its volume',
-  AuthorityRefused:
+const stays = '. The Workspace stays until that is allowed';
+const staysWithVolume = `${stays}; with spec.reclaimPolicy Retain it goes without its volume`;
+
+const advice: Partial<Record<Attempt, string>> = {
+  deleteDeployment: stays,
+  deleteClaim: staysWithVolume,
+  deleteVolume: staysWithVolume,
+  deleteResource: stays,
+  removeFinalizer: stays,
+  applyAuthority:
     '. Without ConfigMap jvs-operator-ca new pods can not start, and agents do not trust new certificates of the operator: allow it',
-  ExpansionRefused:
+  expandClaim:
     '. The volume stays as it is: spec.storage grows only where the storage class has allowVolumeExpansion and the quota allows it',
 };

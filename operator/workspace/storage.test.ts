@@ -65,6 +65,21 @@ test('a claim that is refused is, for nothing runs without it', () => {
   expect({ phase, message }).toEqual({ phase: 'Failed', message: expect.stringContaining('exceeded quota') });
 });
 
+test.each([
+  ['deleteClaim', true],
+  ['deleteVolume', true],
+  ['deleteDeployment', false],
+  ['deleteResource', false],
+  ['removeFinalizer', false],
+] as const)(
+  'what may not be deleted is advised to be left behind where that helps: %s, %s',
+  (type, helps) => {
+    const refusal = refusalOf(type, forbidden('policy hold denies it'));
+    expect(refusal).toMatchObject({ reason: 'DeletionRefused', message: expect.stringContaining('stays') });
+    expect(refusal?.message.includes('spec.reclaimPolicy Retain')).toBe(helps);
+  },
+);
+
 test('while a volume grows it says to what, and whether that takes a pod', () => {
   const workspace = workspaceOf({ storage: '2Gi' });
   const at = (status: object) => conditionOf(observe(workspace, {}, status), 'StorageReady')?.message;
