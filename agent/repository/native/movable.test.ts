@@ -380,3 +380,19 @@ test.for([
     done(volume, { fork: { name, snapshotId: (await headOf(layout, 'main')) ?? '' } });
   },
 );
+
+test('a worktree whose root hands down a group that the agent is not in goes on doing so after a restore', async () => {
+  const {
+    volume: made,
+    at,
+    restore,
+  } = await saved((at) => {
+    chownSync(at(), 1000, 5000);
+    chmodSync(at(), 0o2775);
+  });
+  using volume = made;
+  const before = statSync(at());
+  expect(before.mode & 0o7777).toBe(0o2775);
+  done(volume, restore);
+  expect(statSync(at())).toMatchObject({ mode: before.mode, uid: 1000, gid: 5000 });
+});

@@ -1,6 +1,6 @@
 // Linux moves a directory to another one only for who may write to that directory itself. A read-only one of ours
 // is made writable for it; another's can only be moved by root, which is to be known before anything is moved.
-import { accessSync, chmodSync, constants, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, futimesSync, statSync } from 'node:fs';
 import { RepositoryError } from '../repository.ts';
 import { removeOtherAttributes } from './fs/attributes.ts';
 import {
@@ -71,9 +71,11 @@ export function setModes(layout: Layout, worktree: string, modes: readonly Mode[
 
 /** All that another directory has beside its entries; one that is another's keeps what it has, all of it. */
 export function takeMetadata(directory: Directory, given: GivenMetadata): void {
+  const seconds = Number(given.mtimeNs) / 1e9;
   try {
-    // Who may not do that may not set times either, but may remove attributes where all may write.
-    directory.setMode(directory.stat().mode);
+    // Who may not do that may not set the mode either, but may remove attributes where all may write. To set the mode
+    // to what it is would take setgid away where the agent is not in the group.
+    futimesSync(directory.fd, seconds, seconds);
   } catch (error) {
     if (hasCode(error, 'EPERM')) return;
     throw error;
