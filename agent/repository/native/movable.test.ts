@@ -381,6 +381,22 @@ test.for([
   },
 );
 
+test('a worktree that others may read but not its owner is in no such snapshot either', async () => {
+  const { volume: made, at, layout } = await saved();
+  using volume = made;
+  chownSync(at(), 0, 1000);
+  chmodSync(at(), 0o075);
+  refused(
+    volume,
+    snapshot,
+    /the top of the worktree may be read by others but not by its owner.*chmod u\+rX/,
+  );
+  expect(await listSnapshots(layout)).toHaveLength(1);
+  chmodSync(at(), 0o775);
+  done(volume, snapshot);
+  done(volume, snapshot);
+});
+
 test('a worktree whose root hands down a group that the agent is not in goes on doing so after a restore', async () => {
   const {
     volume: made,

@@ -90,6 +90,7 @@ export class TreeCopier {
     this.#target = target;
     try {
       if (!this.#options.restoring) checkRoot(source);
+      if (!mayRead(source.stat())) this.#checkOwn(target.stat());
       this.#directory(source, target, this.#options.selection ?? 'all', previous, known);
     } catch (error) {
       throw asRepositoryError(error, `copying ${this.#place()}`);
