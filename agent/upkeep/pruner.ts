@@ -72,7 +72,8 @@ export class Pruner {
     const { journal, clock } = this.#options;
     const now = clock.now();
     this.#stuckSince ??= now;
-    if (transient && now.getTime() - this.#stuckSince.getTime() < patienceMs) return;
+    // A clock that was set back puts it off for no longer.
+    if (transient && Math.abs(now.getTime() - this.#stuckSince.getTime()) < patienceMs) return;
     await journal.notice(
       `stuck-${this.#stuckSince.toISOString()}`,
       'RetentionStopped',

@@ -666,6 +666,17 @@ test('a disk that can not tell for long which worktrees there are is said too, o
   expect(repository.disk).toHaveLength(4);
 });
 
+test('that the disk can not tell which worktrees there are is said though the clock was set back', async () => {
+  repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
+  const worktrees = vi.spyOn(repository, 'worktrees');
+  worktrees.mockRejectedValue(new RepositoryError('Internal', 'listing worktrees: EIO'));
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ retention: keepTwo }));
+  await vi.waitFor(() => expect(worktrees.mock.calls.length).toBeGreaterThan(9), within);
+  now = new Date(now.getTime() - 3_600_000);
+  await vi.waitFor(() => expect(noticesOf(upkeep, 'RetentionStopped')).toHaveLength(1), within);
+});
+
 test('an idle agent verifies what was not for long; what is damaged is said, and counts for nothing', async () => {
   repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
   const ids = repository.disk.map(({ snapshot_id }) => snapshot_id);
