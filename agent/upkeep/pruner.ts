@@ -125,7 +125,7 @@ export class Pruner {
       doomed.map(({ id, reasons }) => ({ id, reason: 'Pruned', message: reasons.join('; ') })),
     );
     let outcome: 'all' | 'some' = 'all';
-    let failed = false;
+    let diskFailed = false;
     try {
       for (const { id, reasons } of doomed) {
         if (signal.aborted || (until && clock.now() >= until)) return 'stopped';
@@ -148,10 +148,10 @@ export class Pruner {
           const { reason, transient } = error;
           const stops = reason === 'Aborted' || reason === 'Busy' || reason === 'VolumeFull';
           // Of a disk that does nothing at all, one says it.
-          if (!stops && transient && failed) continue;
+          if (!stops && transient && diskFailed) continue;
           log.warn({ err: error, snapshot: id }, 'snapshot not pruned');
           if (stops) return 'stopped';
-          failed = true;
+          diskFailed ||= transient;
           // Somebody has just restored it, or the disk can not read it, say: the others can go all the same.
           await journal.notice(`prune-${id}`, 'PruneFailed', `Snapshot ${id}: ${error.message}`);
         }

@@ -593,6 +593,21 @@ test('a snapshot that the disk can not delete holds up no other, and is said; of
   expect(noticesOf(upkeep, 'PruneFailed')).toMatchObject([{ message: expect.stringContaining(broken) }]);
 });
 
+test('a snapshot that may not be deleted does not keep quiet that the disk can not delete another', async () => {
+  repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
+  const [theirs, broken = ''] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const deleted = vi.spyOn(repository, 'delete').mockImplementation(async (id) => {
+    throw new RepositoryError(id === theirs ? 'PermissionDenied' : 'Internal', 'it can not be');
+  });
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ retention: keepTwo, allowMassPrune: true }));
+  await vi.waitFor(() => expect(deleted).toHaveBeenCalledTimes(2), within);
+  await vi.waitFor(
+    () => expect(noticesOf(upkeep, 'PruneFailed')).toMatchObject([{}, { id: `prune-${broken}` }]),
+    within,
+  );
+});
+
 test('where nothing can be written, retention makes room all the same', async () => {
   writeFileSync(join(directory, '.jvs/agent'), 'no folder');
   repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
