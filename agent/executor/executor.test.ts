@@ -158,6 +158,28 @@ test('what was begun before the operator spoke ends with the role too', async ()
   await ended;
 });
 
+test('what a container asked for does not begin on what has become a standby while it waited', async () => {
+  const { repository, executor, volume } = start();
+  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
+  executor.setDesired(desired([]));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  repository.gate = promise;
+  const { signal } = new AbortController();
+  const running = executor.create({ worktree: 'main' }, signal);
+  await vi.waitFor(() => expect(repository.running).toBe(1), within);
+  const waiting = [
+    executor.create({ worktree: 'main' }, signal),
+    executor.restore('a', 'main', signal),
+    executor.fork('a', 'exp', signal),
+  ];
+  const ended = Promise.all(waiting.map((one) => expect(one).rejects.toMatchObject({ reason: 'Aborted' })));
+  executor.setDesired(desired([], { role: 'ROLE_STANDBY' }));
+  resolve();
+  await running;
+  await ended;
+  expect(repository.disk).toHaveLength(1);
+});
+
 test('what may pass is waited for and said; what may not is failed and remembered', async () => {
   const { repository, executor, updates, phases, volume } = start();
   await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);

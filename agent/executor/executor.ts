@@ -18,7 +18,7 @@ import { neededBy, type Request, requestsOf } from './plan.ts';
 import { Queue, type Report } from './queue.ts';
 import { Restores } from './restores.ts';
 import { engineName, engineOf, Snapshots, shotOf } from './snapshots.ts';
-import { Turns } from './turns.ts';
+import { type TurnOptions, Turns } from './turns.ts';
 
 /** Calls of containers that may wait behind the operation that runs; the operator's requests always may. */
 const mostWaiting = 8;
@@ -126,7 +126,7 @@ export class Executor {
   ): Promise<Descriptor> {
     this.#admitContainer();
     this.#admitSelf();
-    return this.#snapshots.take(this.#self(options), { signals: [signal] });
+    return this.#snapshots.take(this.#self(options), this.#turnOf(signal));
   }
 
   /**
@@ -138,7 +138,7 @@ export class Executor {
     this.#admitContainer();
     this.#admitSelf();
     const shot = this.#self({ worktree, note: `Before ${id} was restored` });
-    return this.#restores.restore(id, worktree, shot, [signal]);
+    return this.#restores.restore(id, worktree, shot, this.#turnOf(signal));
   }
 
   /** A new worktree for a container of the pod. @throws NotPrimary, QueueFull, TooMany, VolumeUnavailable, RepositoryError */
@@ -149,7 +149,7 @@ export class Executor {
         `${mostWorktrees} worktrees are on the volume: delete some (Restores with newWorktree)`,
       );
     }
-    return this.#restores.fork(id, name, [signal]);
+    return this.#restores.fork(id, name, this.#turnOf(signal));
   }
 
   /**
@@ -234,6 +234,11 @@ export class Executor {
 
   #self(options: Pick<SnapshotOptions, 'worktree' | 'note' | 'tags'>) {
     return { ...options, origin: 'self', engine: engineOf(this.#engine) } as const;
+  }
+
+  /** For what a container asks for: while it waited, this may have become a standby. */
+  #turnOf(signal: AbortSignal): Pick<TurnOptions, 'signals' | 'wanted'> {
+    return { signals: [signal], wanted: () => this.#role !== 'ROLE_STANDBY' };
   }
 
   #admitContainer(): void {

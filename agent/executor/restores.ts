@@ -81,10 +81,10 @@ export class Restores {
     id: string,
     worktree: string,
     shot: Shot,
-    signals: AbortSignal[],
+    turn: Pick<TurnOptions, 'signals' | 'wanted'>,
   ): Promise<string | undefined> {
     const { turns, volume } = this.#options;
-    return turns.take({ operation: 'restore', uid: '', worktree, signals }, async (own) => {
+    return turns.take({ operation: 'restore', uid: '', worktree, ...turn }, async (own) => {
       try {
         await this.#find(id);
         await this.#findWorktree(worktree);
@@ -99,9 +99,9 @@ export class Restores {
   }
 
   /** For a container of the pod. @throws VolumeUnavailable, RepositoryError */
-  async fork(id: string, name: string, signals: AbortSignal[]): Promise<Worktree> {
+  async fork(id: string, name: string, turn: Pick<TurnOptions, 'signals' | 'wanted'>): Promise<Worktree> {
     const { turns, volume } = this.#options;
-    return turns.take({ operation: 'fork', uid: '', worktree: name, signals }, async (own) => {
+    return turns.take({ operation: 'fork', uid: '', worktree: name, ...turn }, async (own) => {
       try {
         await this.#find(id);
         const onProgress = own.meter('fork');
