@@ -665,32 +665,27 @@ test('retention that can not see which worktrees there are deletes nothing, and 
   }, within);
 });
 
-test('a disk that can not tell for long which worktrees there are is said too, one that fails once is not', async () => {
-  repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
-  const worktrees = vi.spyOn(repository, 'worktrees');
-  worktrees.mockRejectedValue(new RepositoryError('Internal', 'listing worktrees: EIO'));
-  const { executor, upkeep } = start();
-  executor.setDesired(desired({ retention: keepTwo }));
-  await vi.waitFor(() => expect(worktrees.mock.calls.length).toBeGreaterThan(9), within);
-  expect(noticesOf(upkeep, 'RetentionStopped')).toEqual([]);
-  // From the first plan on, which may not have been made yet.
-  await vi.waitFor(() => {
-    now = new Date(now.getTime() + 600_000);
-    expect(noticesOf(upkeep, 'RetentionStopped')).toHaveLength(1);
-  }, within);
-  expect(repository.disk).toHaveLength(4);
-});
-
-test('that the disk can not tell which worktrees there are is said though the clock was set back', async () => {
-  repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
-  const worktrees = vi.spyOn(repository, 'worktrees');
-  worktrees.mockRejectedValue(new RepositoryError('Internal', 'listing worktrees: EIO'));
-  const { executor, upkeep } = start();
-  executor.setDesired(desired({ retention: keepTwo }));
-  await vi.waitFor(() => expect(worktrees.mock.calls.length).toBeGreaterThan(9), within);
-  now = new Date(now.getTime() - 3_600_000);
-  await vi.waitFor(() => expect(noticesOf(upkeep, 'RetentionStopped')).toHaveLength(1), within);
-});
+test.for([
+  ['goes on', 600_000],
+  ['is set back', -3_600_000],
+] as const)(
+  'a disk that can not tell for long which worktrees there are is said too, one that fails once is not: the clock %s',
+  async ([, step]) => {
+    repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
+    const worktrees = vi.spyOn(repository, 'worktrees');
+    worktrees.mockRejectedValue(new RepositoryError('Internal', 'listing worktrees: EIO'));
+    const { executor, upkeep } = start();
+    executor.setDesired(desired({ retention: keepTwo }));
+    await vi.waitFor(() => expect(worktrees.mock.calls.length).toBeGreaterThan(9), within);
+    expect(noticesOf(upkeep, 'RetentionStopped')).toEqual([]);
+    // From the first plan on, which may not have been made yet.
+    await vi.waitFor(() => {
+      now = new Date(now.getTime() + step);
+      expect(noticesOf(upkeep, 'RetentionStopped')).toHaveLength(1);
+    }, within);
+    expect(repository.disk).toHaveLength(4);
+  },
+);
 
 test('an idle agent verifies what was not for long; what is damaged is said, and counts for nothing', async () => {
   repository.disk.push(...Array.from({ length: 4 }, () => fakeDescriptor()));
