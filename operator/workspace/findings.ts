@@ -9,6 +9,7 @@ import { assessJuiceFs, fatalObstacles, findObstacle, isStatic } from './juicefs
 import { lostNode } from './nodes.ts';
 import { accessModesOf, classOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
 import type { Observed } from './plan.ts';
+import { isForerunners } from './repository.ts';
 import { outdated } from './skew.ts';
 
 /** A condition but for its times. */
@@ -104,7 +105,7 @@ function growing({ spec, status }: PersistentVolumeClaim): string {
   return `; it grows from ${is} to ${wanted}${waits ? ' when a pod mounts it' : ''}`;
 }
 
-function assessAgent({ workspace, agent, pods, linkSettled }: Observed): Finding {
+function assessAgent({ workspace, claim, agent, pods, linkSettled }: Observed): Finding {
   if (agent) {
     const who = `Agent of pod ${agent.pod} on node ${agent.node}`;
     const age = outdated(agent.version);
@@ -114,7 +115,9 @@ function assessAgent({ workspace, agent, pods, linkSettled }: Observed): Finding
   }
   const known = conditionOf(workspace, 'AgentConnected');
   if (known && !linkSettled) return known;
-  return pods.some(({ status }) => status?.phase === 'Running')
+  const runs = pods.some(({ status }) => status?.phase === 'Running');
+  // Pods that hold the volume of the Workspace before are that one's too.
+  return runs && !isForerunners(workspace, claim)
     ? finding(
         'AgentConnected',
         'False',

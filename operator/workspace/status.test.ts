@@ -222,6 +222,24 @@ test('an agent of the Workspace before, whose volume is going, gives a new one o
   expect(conditionOf(second, 'Degraded')).toMatchObject({ status: 'False' });
 });
 
+test('what an agent of the Workspace before says of its volume, which is going, is not said of the new one', () => {
+  const usage = { usedBytes: 95, capacityBytes: 100 };
+  const said = { damaged: [idAt(1)], heldDeletions: 3, usage, problem: 'EIO', problemReason: 'Unreadable' };
+  const observed = observe({ replicas: 0 }, undefined, { ...withAgent(said), ...running });
+  const claim = claimOf(observed.workspace);
+  const going = { ...claim, metadata: { ...claim.metadata, deletionTimestamp: '2026-11-24T11:59:00Z' } };
+  const then = { ...observed, claim: going };
+  expect(conditionOf(then, 'Degraded')).toMatchObject({ status: 'False' });
+  expect(conditionOf(then, 'AgentConnected')).toMatchObject({ status: 'False', reason: 'NoPods' });
+  expect(conditionOf(then, 'Ready')?.message).not.toContain('EIO');
+  // Stopped, nobody would see the new volume and take it back.
+  expect(
+    conditionOf(observe({ replicas: 0 }, planStatus(then, [], now), { claim }), 'Degraded'),
+  ).toMatchObject({
+    status: 'False',
+  });
+});
+
 test('a workspace that waits for its initial snapshot is being created, and says why', () => {
   const problem = { problem: 'p', problemReason: 'CopyingInitialSnapshot', awaitsInitial: true };
   const observed = observe({ initialSnapshot: 'base' }, undefined, {

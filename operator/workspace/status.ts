@@ -8,7 +8,7 @@ import { assess, type Finding, type Findings } from './findings.ts';
 import { opened } from './health.ts';
 import { isOurDeployment, managedBy, workspaceLabel } from './objects.ts';
 import type { Observed } from './plan.ts';
-import { expectedRepository, isForerunners } from './repository.ts';
+import { expectedRepository, ownAgent } from './repository.ts';
 import { assessSchedule, nextSnapshotTime } from './schedule.ts';
 
 /** Of a Workspace's status; the agent's API has all. */
@@ -17,8 +17,10 @@ const mostWorktrees = 100;
 /** What the API server refused of the plan, as findings. */
 export type Refusals = readonly Finding[];
 
-export function planStatus(observed: Observed, refusals: Refusals, now: Date): WorkspaceStatus {
-  const { workspace, agent } = observed;
+export function planStatus(cluster: Observed, refusals: Refusals, now: Date): WorkspaceStatus {
+  const agent = ownAgent(cluster);
+  const observed = { ...cluster, agent };
+  const { workspace } = observed;
   const before = workspace.status ?? {};
   const generation = workspace.metadata.generation ?? 0;
   const findings = assess(observed, refusals);
@@ -88,8 +90,8 @@ function withoutGone(status: WorkspaceStatus, observed: Observed): WorkspaceStat
 
 /** What the agent saw on the volume. Kept as it was last seen while no agent is connected, or has it open. */
 function reported(observed: Observed): WorkspaceStatus {
-  const { agent, workspace, claim } = observed;
-  if (!agent?.status || isForerunners(workspace, claim)) return {};
+  const { agent, workspace } = observed;
+  if (!agent?.status) return {};
   const { status } = agent;
   const repositoryID = expectedRepository(workspace) ?? status.repositoryId;
   return {
