@@ -12,6 +12,7 @@ import { ApiError } from '../runtime/errors.ts';
 import { EventRecorder } from '../runtime/events.ts';
 import { ManualClock } from '../runtime/manual-clock.ts';
 import type { Event } from '../runtime/resources.ts';
+import { claimOf } from '../workspace/objects.ts';
 import { createMirrorController } from './controller.ts';
 import { agentOf, FakeAgents, idAt, onDisk } from './testing.ts';
 
@@ -31,6 +32,7 @@ class World {
   readonly clock = new ManualClock();
   readonly quota = 2;
   workspace = workspace;
+  claim = claimOf(workspace);
   /** How often the controller has looked. */
   looks = 0;
   /** Names of Snapshots that a policy of the cluster lets nobody delete. */
@@ -39,6 +41,7 @@ class World {
   start(signal: AbortSignal): Promise<unknown> {
     const informers = {
       workspaces: { get: () => this.workspace, onChange: () => {} },
+      claims: { get: () => this.claim },
       snapshots: { byIndex: () => this.#look(), onChange: () => {} },
     } as unknown as Informers;
     const client = {
@@ -203,6 +206,23 @@ test('nor does one that leads again, of what another has heard in between', asyn
   world.agents.set(key, agentOf([], noticesOf(47, 3, 0)));
   await vi.waitFor(() => expect(told()).toContain('0 h ago'), within);
   expect(told()).toEqual(['47 h ago', '0 h ago']);
+});
+
+test('what an agent of the Workspace before has to tell is no event of the one that took its name', async () => {
+  const { status: _, ...anew } = workspace;
+  const { claim } = world;
+  world.workspace = anew;
+  world.claim = {
+    ...claim,
+    metadata: { ...claim.metadata, deletionTimestamp: '2026-11-24T11:59:00Z' },
+  };
+  world.agents.set(key, agentOf([], noticesOf(47, 0)));
+  await vi.waitFor(() => expect(world.looks).toBeGreaterThan(0), within);
+  world.claim = claim;
+  const { notices } = noticesOf(1);
+  world.agents.set(key, agentOf([], { pod: 'new', session: 'new', notices }));
+  await vi.waitFor(() => expect(told()).toContain('1 h ago'), within);
+  expect(told()).toEqual(['1 h ago']);
 });
 
 test('what has been kept for long from being deleted lets nobody wait longer for what else has gone', async () => {

@@ -15,6 +15,8 @@ import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { keyOf } from '../runtime/types.ts';
 import { isShown } from '../snapshot/request.ts';
+import { objectName } from '../workspace/objects.ts';
+import { ownAgent } from '../workspace/repository.ts';
 import { type Gone, planMirror } from './plan.ts';
 
 const fieldManager = 'jvs-mirror-controller';
@@ -30,7 +32,7 @@ const tolerance = 10 * 60_000;
 
 export interface Dependencies {
   client: KubeClient;
-  informers: Pick<Informers, 'workspaces' | 'snapshots'>;
+  informers: Pick<Informers, 'workspaces' | 'snapshots' | 'claims'>;
   agents: Agents;
   events: EventRecorder;
   /** Resources made for each Workspace at most. */
@@ -75,7 +77,11 @@ export function createMirrorController(dependencies: Dependencies): Controller {
     }
     assertReadable(workspace);
     if (!heardUntil.has(key)) heardUntil.set(key, Date.parse(workspace.status?.agent?.lastSeen ?? '') || 0);
-    const agent = agents.primary(key);
+    const claim = informers.claims.get(
+      `${workspace.metadata.namespace}/${objectName(workspace.metadata.name)}`,
+    );
+    // What the agent of a Workspace before has to tell is that one's.
+    const agent = ownAgent({ workspace, claim, agent: agents.primary(key) });
     if (agent) passOnNotices(key, workspace, agent);
 
     const resources = informers.snapshots.byIndex('workspace', key).filter(isReadable);

@@ -226,6 +226,7 @@ test('what has gone is said and counted once, however old the cache', async () =
   await controllers.stop();
   const cache = {
     workspaces: informers.workspaces,
+    claims: informers.claims,
     snapshots: Object.assign(Object.create(informers.snapshots), {
       byIndex: () => stale,
       onChange: () => {},
