@@ -35,6 +35,8 @@ class World {
   claim = claimOf(workspace);
   /** How often the controller has looked. */
   looks = 0;
+  /** How often it has tried to delete one. */
+  deletions = 0;
   /** Names of Snapshots that a policy of the cluster lets nobody delete. */
   readonly held = new Set<string>();
 
@@ -58,6 +60,7 @@ class World {
       },
       mergePatch: async () => {},
       delete: async (_: unknown, { name }: Snapshot['metadata']) => {
+        this.deletions += 1;
         if (this.held.has(name))
           throw new ApiError('DELETE', 403, { reason: 'Forbidden', message: 'policy hold denies it' });
         this.snapshots.delete(name);
@@ -233,6 +236,8 @@ test('what has been kept for long from being deleted lets nobody wait longer for
     world.agents.set(key, agentOf([onDisk(2)]));
     await vi.advanceTimersByTimeAsync(600_000);
     expect(world.snapshots.size).toBe(2);
+    // Less and less often, down to each half minute.
+    expect(world.deletions).toBeLessThan(100);
     world.agents.set(key, agentOf([onDisk(3)]));
     await vi.advanceTimersByTimeAsync(4_000);
     expect([...world.snapshots.keys()].sort()).toEqual([1, 3].map((n) => `ws-${idAt(n)}`));

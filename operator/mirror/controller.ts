@@ -17,7 +17,7 @@ import { keyOf } from '../runtime/types.ts';
 import { isShown } from '../snapshot/request.ts';
 import { objectName } from '../workspace/objects.ts';
 import { ownAgent } from '../workspace/repository.ts';
-import { type Gone, planMirror } from './plan.ts';
+import { type Gone, type MirrorPlan, planMirror } from './plan.ts';
 
 const fieldManager = 'jvs-mirror-controller';
 /** An agent tells why snapshots went right after its inventory; it has this long, in milliseconds. */
@@ -43,7 +43,7 @@ export interface Dependencies {
 
 export function createMirrorController(dependencies: Dependencies): Controller {
   const { client, informers, agents, events, historyLimit, meters, log } = dependencies;
-  /** Since when ids are missing, by workspace; epoch ms. */
+  /** Since when ids are missing, by workspace; monotonic ms. */
   const missingSince = new Map<string, Map<string, number>>();
   const lastSeen = new Map<string, ConnectedAgent | undefined>();
   /** The latest notices that are events already, by workspace. */
@@ -97,7 +97,7 @@ export function createMirrorController(dependencies: Dependencies): Controller {
         meters.removed.inc({ reason: 'Window' });
       });
     }
-    remember(key, plan.missing);
+    remember(key, plan);
     for (const snapshot of plan.create) await create(workspace, snapshot, signal);
     if (removals.refused) throw removals.refused;
   }
@@ -212,18 +212,21 @@ export function createMirrorController(dependencies: Dependencies): Controller {
 
   function givenUp(key: string): Set<string> {
     const since = missingSince.get(key) ?? new Map<string, number>();
-    return new Set([...since].filter(([, at]) => Date.now() - at >= graceTime).map(([id]) => id));
+    return new Set([...since].filter(([, at]) => performance.now() - at >= graceTime).map(([id]) => id));
   }
 
-  /** What else is refused in this pass does not make them wait for its next try. */
-  function remember(key: string, missing: readonly string[]): void {
+  /** Neither what else is refused in this pass nor passes in between make those that are missing wait for longer. */
+  function remember(key: string, { missing, gone }: MirrorPlan): void {
     const before = missingSince.get(key);
-    if (missing.length === 0) {
-      missingSince.delete(key);
-      return;
-    }
-    missingSince.set(key, new Map(missing.map((id) => [id, before?.get(id) ?? Date.now()])));
-    controller.enqueue(key, { after: graceTime });
+    const now = performance.now();
+    // What was given up, and may not be deleted, is not waited for again.
+    const kept = gone.map(({ id }) => id).filter((id) => before?.has(id));
+    const since = new Map([...missing, ...kept].map((id) => [id, before?.get(id) ?? now]));
+    if (since.size > 0) missingSince.set(key, since);
+    else missingSince.delete(key);
+    if (missing.length === 0) return;
+    const first = Math.min(...missing.map((id) => since.get(id) ?? now));
+    controller.enqueue(key, { after: first + graceTime - now });
   }
 
   return controller;
