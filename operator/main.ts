@@ -15,6 +15,7 @@ import { createMaintenanceController } from './maintenance/controller.ts';
 import { createMeters, measure } from './metrics.ts';
 import { createMirrorController } from './mirror/controller.ts';
 import { createRestoreController } from './restore/controller.ts';
+import { RefusedRestores } from './restore/refused.ts';
 import { KubeClient } from './runtime/client.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { LeaderElection } from './runtime/leader.ts';
@@ -91,6 +92,7 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
   const registry = new Registry();
   const meters = createMeters(registry);
   const transfers = new Transfers();
+  const refused = new RefusedRestores();
   const controllers = [
     createWorkspaceController({
       client: leading,
@@ -108,12 +110,13 @@ async function main(config: Config, stop: AbortSignal): Promise<void> {
       agents,
       events,
       transfers,
+      refused,
       log,
     }),
     createMaintenanceController({ client: leading, informers, agents, events, log }),
     createTransferController({ informers, agents, transfers, log }),
     createSnapshotController({ client: leading, informers, agents, events, meters, log }),
-    createRestoreController({ client: leading, informers, agents, events, meters, log }),
+    createRestoreController({ client: leading, informers, agents, events, refused, meters, log }),
     createMirrorController({
       client: leading,
       informers,

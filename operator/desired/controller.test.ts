@@ -1,9 +1,11 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { parseRestore } from '../api/restore.ts';
 import { parseSnapshot } from '../api/snapshot.ts';
 import { parseWorkspace, type Workspace } from '../api/workspace.ts';
 import type { Informers } from '../informers.ts';
 import { Registry } from '../link/registry.ts';
 import { quietLog } from '../link/testing.ts';
+import { RefusedRestores } from '../restore/refused.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
@@ -25,6 +27,7 @@ function worldOf(
   client: object = {},
   events: object = {},
   neighbours: Workspace[] = [],
+  refused = new RefusedRestores(),
 ) {
   const registry = new Registry(quietLog());
   const none = { get: () => undefined, byIndex: () => [], onChange: () => {} };
@@ -43,6 +46,7 @@ function worldOf(
     agents: registry,
     events: events as EventRecorder,
     transfers: new Transfers(),
+    refused,
     log: quietLog(),
   });
   const tell = (other: Workspace) => look(`ns/${other.metadata.name}`, other);
@@ -198,5 +202,32 @@ test('one that a policy has kept for long does not make another wait longer than
   expect(registry.desiredOf('ns/ws')?.deletions).toEqual([{ uid: 'other', snapshotId: id }]);
   stop.abort();
   await vi.runAllTimersAsync();
+  await led;
+});
+
+test('a Restore is asked for when nothing can be written to the one before it', async () => {
+  const id = '1795507921000-0a1b2c3d';
+  const snapshot = parseSnapshot({
+    metadata: { name: 's', namespace: 'ns', uid: 's' },
+    spec: { workspace: 'ws' },
+    status: { phase: 'Ready', snapshotID: id },
+  });
+  const restoreOf = (name: string, spec: object) =>
+    parseRestore({
+      metadata: { name, namespace: 'ns', uid: name, creationTimestamp: '2026-11-24T11:59:00Z' },
+      spec: { workspace: 'ws', ...spec },
+    });
+  const of = (...all: object[]) => ({ get: () => undefined, byIndex: () => all, onChange: () => {} });
+  const refused = new RefusedRestores();
+  const restores = of(restoreOf('a', { snapshot: 's' }), restoreOf('b', { snapshotID: id }));
+  const informers = { snapshots: of(snapshot), restores };
+  const { registry, controller, look } = worldOf(informers, {}, {}, [], refused);
+  stop = new AbortController();
+  const led = controller.start(stop.signal);
+  look();
+  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')?.restores).toEqual([]), 10_000);
+  refused.add('ns/a', 'ns/ws');
+  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')?.restores).toMatchObject([{ uid: 'b' }]), 10_000);
+  stop.abort();
   await led;
 });

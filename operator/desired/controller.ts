@@ -8,6 +8,7 @@ import { Deleter } from '../deletion/apply.ts';
 import { type Decision, decideRestores, decideSnapshots, type Observed } from '../deletion/plan.ts';
 import type { Informers } from '../informers.ts';
 import type { Agents } from '../link/agents.ts';
+import type { RefusedRestores } from '../restore/refused.ts';
 import * as restore from '../restore/request.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
@@ -28,6 +29,7 @@ export interface Dependencies {
   agents: Agents;
   events: EventRecorder;
   transfers: Transfers;
+  refused: RefusedRestores;
   log: Logger;
 }
 
@@ -38,6 +40,7 @@ export function createDesiredController({
   agents,
   events,
   transfers,
+  refused,
   log,
 }: Dependencies): Controller {
   const controller = new Controller({ name: 'desired', reconcile, workers: 4, log });
@@ -57,6 +60,8 @@ export function createDesiredController({
       if (object) controller.enqueue(`${object.metadata.namespace}/${object.spec.workspace}`);
     });
   }
+  // Those behind it are carried out.
+  refused.onAdd((workspace) => controller.enqueue(workspace));
   const enqueueLabelled = (object: KubeObject | undefined): void => {
     const name = object?.metadata.labels?.[workspaceLabel];
     if (name) controller.enqueue(`${object.metadata.namespace}/${name}`);
@@ -107,7 +112,8 @@ export function createDesiredController({
       const crashes = crashesOf(key, workspace, now);
       const deletions = [...decisions.values()].flatMap((one) => (one.type === 'delete' ? one.request : []));
       const initial = transfers.initial(key);
-      const asked = { ...observed, workspace, deletions, crashes, initial };
+      const isRefused = (name: string) => refused.has(`${workspace.metadata.namespace}/${name}`);
+      const asked = { ...observed, workspace, isRefused, deletions, crashes, initial };
       agents.setDesired(key, planDesired(asked));
       if (decisions.size > 0 || crashes.length > 0) watched.add(key);
       else watched.delete(key);

@@ -85,6 +85,15 @@ test('a Restore that names a Snapshot is asked for when its status says which on
   expect(uids(asked({ phase: 'Pending', snapshotID: id }))).toEqual(['early', 'late']);
 });
 
+test('a Restore in whose status nothing can be written holds up none behind it', () => {
+  const source = snapshotOf({ name: 's' }, {}, { phase: 'Ready', snapshotID: id });
+  const early = restoreOf('early', { snapshot: 's' }, '2026-11-24T10:00:00Z');
+  const late = restoreOf('late', { snapshotID: id }, '2026-11-24T10:00:01Z');
+  const isRefused = (name: string) => name === 'early';
+  const asked = desiredOf({ snapshots: [source], restores: [late, early], isRefused });
+  expect(asked.restores?.map(({ uid }) => uid)).toEqual(['late']);
+});
+
 test('all restores are there in the order of their making, and what they need is not pruned', () => {
   const ready = { phase: 'Ready', snapshotID: '1795507923000-0a1b2c3d' };
   const fork = snapshotOf(

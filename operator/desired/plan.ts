@@ -20,6 +20,8 @@ export interface Asked {
   agent?: ConnectedAgent | undefined;
   snapshots: readonly Snapshot[];
   restores: readonly Restore[];
+  /** By name, Restores that nothing can be written to. */
+  isRefused?: (restore: string) => boolean;
   /** What may be deleted now. */
   deletions: readonly Identified<DeletionInput>[];
   /** Snapshots that no resource asks for. */
@@ -32,7 +34,17 @@ export interface Asked {
 
 /** Requests stay until their outcome is in the status of what asks for them, or seen on the volume. */
 export function planDesired(asked: Asked): Desired {
-  const { workspace, agent, snapshots, restores, deletions, crashes, initial, exports = [] } = asked;
+  const {
+    workspace,
+    agent,
+    snapshots,
+    restores,
+    isRefused,
+    deletions,
+    crashes,
+    initial,
+    exports = [],
+  } = asked;
   const byName = new Map(snapshots.map((snapshot) => [snapshot.metadata.name, snapshot]));
   const requests = snapshots
     .filter((snapshot) => isWanted(snapshot, agent))
@@ -51,7 +63,7 @@ export function planDesired(asked: Asked): Desired {
   return {
     engine: workspace.spec.defaultEngine,
     snapshots: [...crashes, ...requests],
-    restores: askable(queue),
+    restores: askable(queue, isRefused),
     deletions: [...deletions],
     ...(initial && { initial }),
     exports: [...exports],

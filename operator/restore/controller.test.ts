@@ -7,9 +7,11 @@ import { quietLog } from '../link/testing.ts';
 import { createMeters } from '../metrics.ts';
 import { agentOf, FakeAgents, idAt, onDisk } from '../mirror/testing.ts';
 import type { KubeClient } from '../runtime/client.ts';
+import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import type { ChangeHandler } from '../runtime/informer.ts';
 import { createRestoreController } from './controller.ts';
+import { RefusedRestores } from './refused.ts';
 
 const metadata = { namespace: 'team', name: 'r', uid: 'r1' };
 const restoreOf = (spec: object, more: object = {}): Restore =>
@@ -26,6 +28,10 @@ class World {
   /** All that it ever was, oldest first. */
   readonly versions: Restore[];
   cached: Restore;
+  readonly refused = new RefusedRestores();
+  readonly emit = vi.fn();
+  /** A policy of the cluster refuses every write. */
+  denies = false;
   /** How often the controller has looked. */
   looks = 0;
   #changed: ChangeHandler<Restore> = () => {};
@@ -57,6 +63,7 @@ class World {
       claims: { get: () => undefined },
     } as unknown as Informers;
     const write = async (change: Partial<Restore>): Promise<Restore> => {
+      if (this.denies) throw new ApiError('PATCH', 403, { reason: 'Forbidden', message: 'a policy' });
       const resourceVersion = `${this.versions.length + 1}`;
       const now = { ...this.live, ...change };
       this.versions.push({ ...now, metadata: { ...now.metadata, resourceVersion } });
@@ -67,11 +74,10 @@ class World {
         write({ metadata: { ...this.live.metadata, ...metadata } }),
       applyStatus: (_: unknown, { status }: Restore) => write(status ? { status } : {}),
     } as unknown as KubeClient;
-    const events = { emit: () => {} } as unknown as EventRecorder;
-    const { agents, meters } = this;
-    return createRestoreController({ client, informers, agents, events, meters, log: quietLog() }).start(
-      signal,
-    );
+    const events = { emit: this.emit } as unknown as EventRecorder;
+    const { agents, refused, meters } = this;
+    const log = quietLog();
+    return createRestoreController({ client, informers, agents, events, refused, meters, log }).start(signal);
   }
 
   say(phase: 'PHASE_DONE' | 'PHASE_FAILED'): void {
@@ -115,4 +121,28 @@ test.for<[what: string, phase: 'PHASE_DONE' | 'PHASE_FAILED', restore: Restore]>
   await running;
   expect(world.live).toBe(live);
   expect((await world.meters.restores.get()).values).toMatchObject([{ value: 1 }]);
+});
+
+test.for<[what: string, restore: Restore]>([
+  ['whose status', restoreOf({ snapshot: 's' })],
+  ['whose finalizer', restoreOf({ snapshot: 's', newWorktree: 'exp', deletionPolicy: 'Delete' })],
+])('a Restore %s a policy refuses says so, and holds up none until that is allowed', async ([, restore]) => {
+  const world = new World(restore);
+  const waiting = vi.fn();
+  world.refused.onAdd(waiting);
+  world.denies = true;
+  stop = new AbortController();
+  const running = world.start(stop.signal);
+  await world.see(restore);
+  await vi.waitFor(() => expect(world.refused.has('team/r')).toBe(true), 10_000);
+  expect(waiting).toHaveBeenCalledWith('team/ws');
+  expect(world.emit.mock.calls[0]?.slice(1)).toEqual([
+    'Warning',
+    'RestoreRefused',
+    expect.stringMatching(/not carried out.*a policy/),
+  ]);
+  world.denies = false;
+  await vi.waitFor(() => expect(world.refused.has('team/r')).toBe(false), 10_000);
+  stop.abort();
+  await running;
 });

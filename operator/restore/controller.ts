@@ -2,12 +2,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../shared/log.ts';
 import { assertReadable, isReadable } from '../api/parse.ts';
-import { restores } from '../api/restore.ts';
+import { type Restore, restores } from '../api/restore.ts';
 import type { Informers } from '../informers.ts';
 import type { Agents } from '../link/agents.ts';
 import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
+import { ApiError } from '../runtime/errors.ts';
 import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
 import { keepFinalizer } from '../runtime/finalizer.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
@@ -15,7 +16,8 @@ import { WrittenOver } from '../runtime/written-over.ts';
 import { objectName } from '../workspace/objects.ts';
 import { planStatus } from './plan.ts';
 import { planQueue } from './queue.ts';
-import { fieldManager, finalizer, isOver, isRecorded, needsFinalizer } from './request.ts';
+import type { RefusedRestores } from './refused.ts';
+import { fieldManager, finalizer, isOver, isRecorded, isWanted, needsFinalizer } from './request.ts';
 
 /**
  * A status is written no more often than this, in milliseconds, but for the outcome and what agents are asked for only
@@ -28,12 +30,13 @@ export interface Dependencies {
   informers: Pick<Informers, 'workspaces' | 'snapshots' | 'restores' | 'claims'>;
   agents: Agents;
   events: EventRecorder;
+  refused: RefusedRestores;
   meters: Meters;
   log: Logger;
 }
 
 export function createRestoreController(dependencies: Dependencies): Controller {
-  const { client, informers, agents, events, meters, log } = dependencies;
+  const { client, informers, agents, events, refused, meters, log } = dependencies;
   /** Epoch ms, by Restore. */
   const lastWrite = new Map<string, number>();
   const writtenOver = new WrittenOver();
@@ -65,9 +68,36 @@ export function createRestoreController(dependencies: Dependencies): Controller 
     if (!restore) {
       lastWrite.delete(key);
       writtenOver.delete(key);
+      refused.delete(key);
       return;
     }
     assertReadable(restore, (message) => tellUnreadable(events, restore, message));
+    try {
+      const result = await keep(key, restore, signal);
+      refused.delete(key);
+      return result;
+    } catch (error) {
+      if (ApiError.isDenial(error)) tellRefused(key, restore, error);
+      throw error;
+    }
+  }
+
+  /** It is tried again, and the Restores behind it do not wait for it. */
+  function tellRefused(key: string, restore: Restore, { message }: ApiError): void {
+    refused.add(key, `${restore.metadata.namespace}/${restore.spec.workspace}`);
+    const effect =
+      isWanted(restore) && isRecorded(restore)
+        ? 'what becomes of it is not said'
+        : 'it is not carried out, and others do not wait for it';
+    events.emit(
+      restore,
+      'Warning',
+      'RestoreRefused',
+      `The API server refuses what the operator writes to it, and until that is allowed ${effect}: ${message}`,
+    );
+  }
+
+  async function keep(key: string, restore: Restore, signal: AbortSignal): Promise<Result> {
     const { name, uid, resourceVersion = '' } = restore.metadata;
     // What was written is on its way here, and calls again.
     if (writtenOver.has(key, resourceVersion)) return;

@@ -31,11 +31,16 @@ export function planQueue(restores: readonly Restore[], snapshots: readonly Snap
 
 /**
  * What agents may be asked for: its Snapshot may go once they were, and nobody would know any more what they carry out.
- * None before one that is older.
+ * None before one that is older, but for one in whose status nothing can be written: that may last for ever.
+ * `isRefused` tells those, by the Restore's name.
  */
-export function askable(queue: readonly Queued[]): RestoreRequest[] {
-  const first = queue.findIndex(({ recorded }) => !recorded);
-  return queue.slice(0, first < 0 ? queue.length : first).map(({ request }) => request);
+export function askable(
+  queue: readonly Queued[],
+  isRefused: (name: string) => boolean = () => false,
+): RestoreRequest[] {
+  const able = queue.filter(({ request, recorded }) => recorded || !isRefused(request.name ?? ''));
+  const first = able.findIndex(({ recorded }) => !recorded);
+  return able.slice(0, first < 0 ? able.length : first).map(({ request }) => request);
 }
 
 /** By age, then by name. */

@@ -9,6 +9,7 @@ import { createMeters } from '../../operator/metrics.ts';
 import { createMirrorController } from '../../operator/mirror/controller.ts';
 import { FakeAgents } from '../../operator/mirror/testing.ts';
 import { createRestoreController } from '../../operator/restore/controller.ts';
+import { RefusedRestores } from '../../operator/restore/refused.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
 import { EventRecorder } from '../../operator/runtime/events.ts';
 import { namespaces } from '../../operator/runtime/resources.ts';
@@ -86,7 +87,8 @@ export async function startControllers(
   const meters = createMeters(registry);
   const events = new EventRecorder(client, { controller: 'jvs.io/operator', instance: 'test', log });
   const transfers = new Transfers();
-  const shared = { client, informers, agents, events, transfers, meters, log };
+  const refused = new RefusedRestores();
+  const shared = { client, informers, agents, events, transfers, refused, meters, log };
   const runners = [
     events,
     createWorkspaceController({ ...shared, certificates }),
