@@ -78,6 +78,24 @@ test.each<[string, reason: string | undefined, spec: object, status: object, met
   );
 });
 
+test.each<[string, name: string, ready: string, phase: string, held: boolean]>([
+  ['it is whole, and was said to go', 'new', 'True', 'Expiring', true],
+  ['it is damaged', 'new', 'False', 'Failed', false],
+  ['it is damaged, and was said to go', 'new', 'False', 'Expiring', false],
+  ['it is of that very Workspace', 'ml', 'True', 'Ready', false],
+])('what a Workspace would never get is not held for it: %s', (_, name, ready, phase, held) => {
+  const neighbour = parseWorkspace({
+    metadata: { name, namespace: 'team' },
+    spec: { initialSnapshot: 's1' },
+  });
+  const is = (type: string, status: string) => ({
+    ...{ type, status, reason: 'R', message: '', lastTransitionTime: '2026-11-24T12:00:00Z' },
+  });
+  const conditions = [is('Ready', ready), ...(phase === 'Expiring' ? [is('Deleting', 'True')] : [])];
+  const decided = decide({ neighbours: [neighbour] }, snapshotOf({}, { phase, conditions }));
+  expect(decided?.type).toBe(held ? 'wait' : 'delete');
+});
+
 test('a Snapshot of an earlier Workspace of the name takes nothing of this one', () => {
   const owner = { apiVersion: 'jvs.io/v1alpha1', kind: 'Workspace', name: 'ml', uid: 'w0' };
   const owned = (uid: string) => decide({}, snapshotOf({}, {}, { ownerReferences: [{ ...owner, uid }] }));

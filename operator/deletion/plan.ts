@@ -8,6 +8,7 @@ import type { Workspace } from '../api/workspace.ts';
 import type { Identified } from '../link/agents.ts';
 import type { ObjectMeta } from '../runtime/types.ts';
 import { idOf } from '../snapshot/request.ts';
+import { canBeSent } from '../transfer/plan.ts';
 import { expectedRepository } from '../workspace/repository.ts';
 import { heldDeletions, reasonHeld } from './hold.ts';
 import { type Place, whyLetGo, witness } from './place.ts';
@@ -87,7 +88,7 @@ function decide(observed: Observed, snapshot: Snapshot, held: ReadonlySet<string
     ({ status }) => status?.phase === 'InProgress' && status.snapshotID === id,
   );
   if (restore) return wait('WaitsForRestore', `Restore ${restore.metadata.name} needs snapshot ${id}`);
-  const beginner = observed.neighbours?.find((workspace) => isToBegin(workspace, metadata.name));
+  const beginner = observed.neighbours?.find((workspace) => isToBegin(workspace, snapshot));
   if (beginner || observed.exports?.some(({ snapshotId }) => snapshotId === id)) {
     const who = beginner ? `Workspace ${beginner.metadata.name}` : 'A Workspace';
     return wait(
@@ -98,9 +99,14 @@ function decide(observed: Observed, snapshot: Snapshot, held: ReadonlySet<string
   return ask(observed, { uid, snapshotId: id }, `snapshot ${id}`);
 }
 
-/** It has never told of a repository of its own; its agent, which would ask for the snapshot, may be away just now. */
-const isToBegin = (workspace: Workspace, snapshot: string): boolean =>
-  workspace.spec.initialSnapshot === snapshot &&
+/**
+ * It has never told of a repository of its own; its agent, which would ask for the snapshot, may be away just now. What
+ * is damaged, or of that very Workspace, it never gets.
+ */
+const isToBegin = (workspace: Workspace, snapshot: Snapshot): boolean =>
+  workspace.spec.initialSnapshot === snapshot.metadata.name &&
+  workspace.metadata.name !== snapshot.spec.workspace &&
+  canBeSent(snapshot) &&
   !workspace.metadata.deletionTimestamp &&
   expectedRepository(workspace) === undefined;
 

@@ -56,7 +56,7 @@ export function planTransfer(observed: Observed): Plan {
   if (phase === 'Failed') {
     return wait(`Snapshot ${named} has failed (${message}): delete the Workspace and name another`);
   }
-  if (!isThere(snapshot) || !snapshotId) {
+  if (!canBeSent(snapshot) || !snapshotId) {
     return wait(`Snapshot ${named} is not Ready${message ? ` (${message})` : ''}`);
   }
   if (!source) return wait(`Workspace ${snapshot.spec.workspace}, of Snapshot ${named}, is gone`);
@@ -91,7 +91,7 @@ export function planTransfer(observed: Observed): Plan {
 }
 
 /** Ready, or being deleted since it was: its data stays until it has been copied. */
-function isThere(snapshot: Snapshot): boolean {
+export function canBeSent(snapshot: Snapshot): boolean {
   const phase = snapshot.status?.phase;
   const is = (type: string) => conditionOf(snapshot, type)?.status === 'True';
   return phase === 'Ready' || (phase === 'Expiring' && is('Ready') && is('Deleting'));
