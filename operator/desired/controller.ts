@@ -12,7 +12,7 @@ import type { RefusedRestores } from '../restore/refused.ts';
 import * as restore from '../restore/request.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
-import { ApiError } from '../runtime/errors.ts';
+import { Denials } from '../runtime/denials.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { namespaces } from '../runtime/resources.ts';
 import { type KubeObject, keyOf, refOf } from '../runtime/types.ts';
@@ -174,28 +174,27 @@ export function createDesiredController({
     signal: AbortSignal,
   ): Promise<Result> {
     let requeueAfter = Number.POSITIVE_INFINITY;
-    let refused: ApiError | undefined;
+    const denials = new Denials();
     for (const object of objects) {
       const decision = decisions.get(object.metadata.uid ?? '');
       if (!decision) continue;
       if (decision.type === 'letGo') {
         log.info({ kind: object.kind, object: keyOf(object), why: decision.why }, 'let go');
       }
-      try {
-        const again = await deleter.carryOut(object, decision, signal);
-        if (again !== undefined) requeueAfter = Math.min(requeueAfter, again);
-      } catch (error) {
-        // It holds up no other, and is tried again.
-        if (!ApiError.isDenial(error)) throw error;
-        refused = error;
-        events.emit(object, 'Warning', 'DeletionRefused', `It can not be let go: ${error.message}`);
-      }
+      await denials.attempt(
+        async () => {
+          const again = await deleter.carryOut(object, decision, signal);
+          if (again !== undefined) requeueAfter = Math.min(requeueAfter, again);
+        },
+        ({ message }) =>
+          events.emit(object, 'Warning', 'DeletionRefused', `It can not be let go: ${message}`),
+      );
     }
     const again = Number.isFinite(requeueAfter) ? { requeueAfter } : undefined;
-    if (!refused) return again;
+    if (!denials.last) return again;
     // The others do not wait for its next turn.
     if (again) controller.enqueue(key, { after: requeueAfter });
-    throw refused;
+    throw denials.last;
   }
 
   return controller;

@@ -11,6 +11,7 @@ import type { Agents, ConnectedAgent } from '../link/agents.ts';
 import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller } from '../runtime/controller.ts';
+import { Denials } from '../runtime/denials.ts';
 import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { keyOf } from '../runtime/types.ts';
@@ -86,20 +87,21 @@ export function createMirrorController(dependencies: Dependencies): Controller {
 
     const resources = informers.snapshots.byIndex('workspace', key).filter(isReadable);
     const plan = planMirror({ workspace, agent, resources }, historyLimit, givenUp(key));
-    const removals = new Removals(workspace, events);
-    await endAll(workspace, plan.gone, removals, signal);
+    const denials = new Denials();
+    await endAll(workspace, plan.gone, denials, signal);
     // First, as a quota may have no room for others before.
     for (const { metadata } of plan.surplus) {
-      await removals.attempt(metadata.name, async () => {
+      const remove = async () => {
         // A pin of this moment must win.
         const { uid, resourceVersion } = metadata;
         await client.delete(snapshots, metadata, { uid, resourceVersion, signal });
         meters.removed.inc({ reason: 'Window' });
-      });
+      };
+      await denials.attempt(remove, (denial) => tellKept(workspace, metadata.name, denial));
     }
     remember(key, plan);
     for (const snapshot of plan.create) await create(workspace, snapshot, signal);
-    if (removals.refused) throw removals.refused;
+    if (denials.last) throw denials.last;
   }
 
   /**
@@ -152,19 +154,25 @@ export function createMirrorController(dependencies: Dependencies): Controller {
     }
   }
 
+  function tellKept(workspace: Workspace, name: string, { message }: ApiError): void {
+    const kept = `Snapshot ${name} is to go, and is kept from it: ${message}`;
+    events.emit(workspace, 'Warning', 'SnapshotNotRemoved', kept);
+  }
+
   /** Says of each that it removed, and only once: the cache may show for a while what has gone already. */
   async function endAll(
     workspace: Workspace,
     all: readonly Gone[],
-    removals: Removals,
+    denials: Denials,
     signal: AbortSignal,
   ): Promise<void> {
     const ended: Gone[] = [];
     try {
       for (const gone of all) {
-        await removals.attempt(gone.resource.metadata.name, async () => {
+        const remove = async () => {
           if (await end(workspace, gone, signal)) ended.push(gone);
-        });
+        };
+        await denials.attempt(remove, (denial) => tellKept(workspace, gone.resource.metadata.name, denial));
       }
     } finally {
       tell(workspace, ended);
@@ -230,30 +238,6 @@ export function createMirrorController(dependencies: Dependencies): Controller {
   }
 
   return controller;
-}
-
-/** Of one pass. What a policy of the cluster does not let go holds nothing else up; it is tried again afterwards. */
-class Removals {
-  readonly #workspace: Workspace;
-  readonly #events: EventRecorder;
-  /** The last that was refused. */
-  refused: ApiError | undefined;
-
-  constructor(workspace: Workspace, events: EventRecorder) {
-    this.#workspace = workspace;
-    this.#events = events;
-  }
-
-  async attempt(name: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!ApiError.isDenial(error)) throw error;
-      this.refused = error;
-      const message = `Snapshot ${name} is to go, and is kept from it: ${error.message}`;
-      this.#events.emit(this.#workspace, 'Warning', 'SnapshotNotRemoved', message);
-    }
-  }
 }
 
 /** By retention or by a person. */
