@@ -7,6 +7,9 @@ export interface Clock {
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
+/** Whether `now` is less than `ms` from `at`, all in milliseconds; a clock that was set back in between puts nothing off for longer. */
+export const isLately = (at: number, now: number, ms: number): boolean => Math.abs(now - at) < ms;
+
 export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds, signal) => wait(milliseconds, undefined, { signal }).catch(() => {}),

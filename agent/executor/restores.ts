@@ -1,9 +1,11 @@
 // Going back: a worktree is replaced in place, after a snapshot of what it holds, or a new one is made. A request is
 // carried out once: the engine finds by its tag what a killed agent has done, and what is done is written down.
+
 import * as z from 'zod/mini';
 import type { Logger } from '../../shared/log.ts';
 import type { RequestUpdateInput } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
 import type { RestoreRequest } from '../../shared/proto/gen/jvs/link/v1/RestoreRequest.ts';
+import { isLately } from '../clock.ts';
 import { type Descriptor, RepositoryError, type Worktree } from '../repository/repository.ts';
 import { beforeTag, requestTag } from '../snapshot.ts';
 import type { StateStore } from '../state.ts';
@@ -192,8 +194,7 @@ export function shotBefore(
   const [newest] = taken;
   if (!newest) return { ...shot, requestTag: tag };
   const latest = taken.length === 1 ? tag : `${tag}-${taken.length}`;
-  // A clock that was set back says nothing of how long ago that was.
-  const fresh = Math.abs(now - Date.parse(newest.created_at)) < freshMs;
+  const fresh = isLately(Date.parse(newest.created_at), now, freshMs);
   if (fresh || head === snapshotId) return { ...shot, requestTag: latest };
   return { ...shot, requestTag: `${tag}-${taken.length + 1}`, unlessUnchanged: true };
 }

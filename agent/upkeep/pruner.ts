@@ -1,6 +1,6 @@
 // Deletes what retention does not keep.
 import type { Logger } from '../../shared/log.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, isLately } from '../clock.ts';
 import { NotPrimary } from '../executor/errors.ts';
 import type { Executor } from '../executor/executor.ts';
 import type { Meters } from '../metrics/meters.ts';
@@ -72,8 +72,7 @@ export class Pruner {
     const { journal, clock } = this.#options;
     const now = clock.now();
     this.#stuckSince ??= now;
-    // A clock that was set back puts it off for no longer.
-    if (transient && Math.abs(now.getTime() - this.#stuckSince.getTime()) < patienceMs) return;
+    if (transient && isLately(this.#stuckSince.getTime(), now.getTime(), patienceMs)) return;
     await journal.notice(
       `stuck-${this.#stuckSince.toISOString()}`,
       'RetentionStopped',

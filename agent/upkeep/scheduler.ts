@@ -3,7 +3,7 @@
 import type { Logger } from '../../shared/log.ts';
 import type { AgentStatusInput } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
 import { toTimestamp } from '../../shared/proto/timestamp.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, isLately } from '../clock.ts';
 import { NotPrimary } from '../executor/errors.ts';
 import type { Executor } from '../executor/executor.ts';
 import type { Meters } from '../metrics/meters.ts';
@@ -107,8 +107,7 @@ export class Scheduler {
   #mayTry(scheduledFor: Date): boolean {
     const failed = this.#failed;
     const again = failed?.scheduledFor === scheduledFor.getTime();
-    // A clock that was set back puts nothing off for longer.
-    return !again || Math.abs(this.#options.clock.now().getTime() - failed.at) >= retryMs;
+    return !again || !isLately(failed.at, this.#options.clock.now().getTime(), retryMs);
   }
 
   async #take(

@@ -2,7 +2,7 @@
 // damaged is found before somebody needs it.
 import * as z from 'zod/mini';
 import type { Logger } from '../../shared/log.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, isLately } from '../clock.ts';
 import type { Executor } from '../executor/executor.ts';
 import type { Meters } from '../metrics/meters.ts';
 import { RepositoryError, type Verification } from '../repository/repository.ts';
@@ -128,8 +128,7 @@ export class Verifier {
     const now = clock.now().getTime();
     const ready = snapshots.filter(({ snapshot_id }) => {
       const since = this.#postponed.get(snapshot_id);
-      // A clock that was set back puts nothing off for longer.
-      return since === undefined || Math.abs(now - since) >= retryMs;
+      return since === undefined || !isLately(since, now, retryMs);
     });
     const next = planVerification(ready, this.#results, settings.intervalMs, now);
     return next && next.at <= now ? next.id : undefined;
