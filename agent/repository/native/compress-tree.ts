@@ -2,18 +2,15 @@ import { closeSync } from 'node:fs';
 import { type Compression, RepositoryError } from '../repository.ts';
 import { type Compressed, codecOf, compressContent } from './compression.ts';
 import type { Meter } from './control.ts';
-import { readAttributes, removeOtherAttributes } from './fs/attributes.ts';
+import { NAME_BYTES } from './fs/at.ts';
 import {
   type Directory,
   metadataOf,
   OpenFile,
   openPath,
+  replaceMetadata,
   setGivenMetadata,
-  setMetadata,
 } from './fs/directory.ts';
-
-/** The longest name that a filesystem takes, bytes. */
-const NAME_BYTES = 255;
 
 /**
  * Replaces every file of an unpublished copy by its compressed form, with the same mode, owner and times. Other
@@ -55,8 +52,7 @@ export function compressTree(root: Directory, compression: Compression, meter: M
         sum.written += written;
         sum.restored += restored;
         // What its directory hands down it has by now.
-        removeOtherAttributes(to, readAttributes(from.fd));
-        setMetadata(to, entry, from.fd);
+        replaceMetadata(to, metadataOf(from.fd, entry));
       } finally {
         closeSync(to);
       }

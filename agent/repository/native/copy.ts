@@ -49,26 +49,27 @@ export function readContent(
   };
 }
 
-/** What `writeSparse` writes of it, bytes. */
-export function sparseBytes(bytes: Buffer): number {
-  zeros ??= Buffer.alloc(PAGE);
-  let written = 0;
-  for (let at = 0; at < bytes.length; at += PAGE) {
-    const page = bytes.subarray(at, at + PAGE);
-    if (!page.equals(zeros.subarray(0, page.length))) written += page.length;
-  }
-  return written;
-}
-
-/** Pages of zeros are left as they are, which in a new file is a hole. */
-export function writeSparse(fd: number, bytes: Buffer, position: number): void {
+/** Where, by pages, there is more than zeros. */
+function* data(bytes: Buffer): Generator<{ start: number; end: number }, void, undefined> {
   zeros ??= Buffer.alloc(PAGE);
   let start = 0;
   for (let at = 0; at < bytes.length; at += PAGE) {
     const page = bytes.subarray(at, at + PAGE);
     if (!page.equals(zeros.subarray(0, page.length))) continue;
-    if (at > start) writeFully(fd, bytes.subarray(start, at), position + start);
+    if (at > start) yield { start, end: at };
     start = at + page.length;
   }
-  if (start < bytes.length) writeFully(fd, bytes.subarray(start), position + start);
+  if (start < bytes.length) yield { start, end: bytes.length };
+}
+
+/** What `writeSparse` writes of it, bytes. */
+export function sparseBytes(bytes: Buffer): number {
+  let sum = 0;
+  for (const { start, end } of data(bytes)) sum += end - start;
+  return sum;
+}
+
+/** Pages of zeros are left as they are, which in a new file is a hole. */
+export function writeSparse(fd: number, bytes: Buffer, position: number): void {
+  for (const { start, end } of data(bytes)) writeFully(fd, bytes.subarray(start, end), position + start);
 }

@@ -2,14 +2,13 @@
 // is made writable for it; another's can only be moved by root, which is to be known before anything is moved.
 import { accessSync, chmodSync, constants, futimesSync, statSync } from 'node:fs';
 import { RepositoryError } from '../repository.ts';
-import { removeOtherAttributes } from './fs/attributes.ts';
 import {
   Directory,
   type Entry,
   type GivenMetadata,
   openPath,
   removeTree,
-  setGivenMetadata,
+  replaceMetadata,
 } from './fs/directory.ts';
 import { hasCode } from './fs/errors.ts';
 import type { Layout } from './layout.ts';
@@ -80,9 +79,7 @@ export function takeMetadata(directory: Directory, given: GivenMetadata): void {
     if (hasCode(error, 'EPERM')) return;
     throw error;
   }
-  // First: what is read-only in the end keeps its attributes.
-  removeOtherAttributes(directory.fd, given.attributes);
-  setGivenMetadata(directory.fd, given);
+  replaceMetadata(directory.fd, given);
 }
 
 /** @throws RepositoryError PermissionDenied where it can neither be written to nor be made writable */

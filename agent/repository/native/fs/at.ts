@@ -4,7 +4,7 @@ import type { Stats } from 'node:fs';
 import { libc } from './libc.ts';
 
 /** The longest name that a filesystem takes, bytes. */
-const NAME_BYTES = 255;
+export const NAME_BYTES = 255;
 
 /** Memory that C reads and writes, where it stays: FFI takes longer to convert strings and buffers than to call. */
 class Place {

@@ -324,6 +324,12 @@ export function setGivenMetadata(fd: number, given: GivenMetadata): void {
   setAccess(fd, given, given.attributes);
 }
 
+/** The same for what may have attributes that are not given: these go first, as what is read-only in the end keeps its own. */
+export function replaceMetadata(fd: number, given: GivenMetadata): void {
+  removeOtherAttributes(fd, given.attributes);
+  setGivenMetadata(fd, given);
+}
+
 export interface GivenMetadata {
   uid: number;
   gid: number;
