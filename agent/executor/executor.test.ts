@@ -9,7 +9,7 @@ import type { RequestUpdateInput } from '../../shared/proto/gen/jvs/link/v1/Requ
 import { loadLink } from '../../shared/proto/load.ts';
 import { within } from '../../shared/testing.ts';
 import { Events } from '../events.ts';
-import { RepositoryError } from '../repository/repository.ts';
+import { type Descriptor, RepositoryError } from '../repository/repository.ts';
 import { StateStore } from '../state.ts';
 import { fakeDescriptor, MemoryRepository } from '../testing/memory-repository.ts';
 import { Volume } from '../volume/volume.ts';
@@ -86,29 +86,28 @@ test('the primary makes each request once, in order, one at a time, however ofte
   expect(executor.pending()).toEqual([]);
 });
 
-test('a request that a killed agent had finished is adopted', async () => {
+/** Asks for snapshot `a` where these are on the disk, and it is found among them. */
+async function adopt(...disk: Descriptor[]) {
   const repository = new MemoryRepository();
-  const made = fakeDescriptor({ tags: ['k8s-a'] });
-  repository.disk.push(made);
+  repository.disk.push(...disk);
   const { executor, volume } = start(repository);
   await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
-  const adopt = vi.spyOn(repository, 'snapshot');
+  const asked = vi.spyOn(repository, 'snapshot');
   executor.setDesired(desired(['a']));
-  await vi.waitFor(() => expect(adopt).toHaveBeenCalledOnce(), within);
+  await vi.waitFor(() => expect(asked).toHaveBeenCalledOnce(), within);
   await executor.idle();
+  return { repository, volume };
+}
+
+test('a request that a killed agent had finished is adopted', async () => {
+  const made = fakeDescriptor({ tags: ['k8s-a'] });
+  const { repository } = await adopt(made);
   expect(repository.disk).toEqual([made]);
 });
 
 test('a request that is adopted late does not look like the newest snapshot', async () => {
-  const repository = new MemoryRepository();
   const [made, newer] = [fakeDescriptor({ tags: ['k8s-a'] }), fakeDescriptor()];
-  repository.disk.push(made, newer);
-  const { executor, volume } = start(repository);
-  await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
-  const adopt = vi.spyOn(repository, 'snapshot');
-  executor.setDesired(desired(['a']));
-  await vi.waitFor(() => expect(adopt).toHaveBeenCalledOnce(), within);
-  await executor.idle();
+  const { volume } = await adopt(made, newer);
   const id = newer.snapshot_id;
   expect(volume.state.head).toBe(id);
   expect(volume.state.worktrees).toMatchObject([{ head_snapshot_id: id, latest_snapshot_id: id }]);
