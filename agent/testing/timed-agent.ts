@@ -1,14 +1,14 @@
-// The agent as a process whose schedule's time passes faster: node timed-agent.ts <volume> <since> <speed> [<shown>].
-// At `since` (milliseconds since the epoch) its clock showed `shown`, or the real time, and has run `speed` times as fast
-// from then on.
+// The agent as a process whose schedule's time passes faster: node timed-agent.ts <volume> <speed> <shown> [<at>].
+// At `at` (milliseconds since the epoch), or when it starts, its clock shows `shown`, and runs `speed` times as fast from
+// then on.
 import { createLogger } from '../../shared/log.ts';
 import { startAgent } from '../agent.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { parseConfig } from '../config.ts';
 import { openNative } from '../repository/native/native.ts';
 
-const [volume = '', since, speed, shown = since] = process.argv.slice(2);
-const [start, factor, origin] = [Number(since), Number(speed), Number(shown)];
+const [volume = '', speed, shown, at = Date.now()] = process.argv.slice(2);
+const [factor, origin, start] = [Number(speed), Number(shown), Number(at)];
 const clock: Clock = {
   now: () => new Date(origin + (Date.now() - start) * factor),
   sleep: (milliseconds, signal) => systemClock.sleep(milliseconds / factor, signal),

@@ -51,7 +51,7 @@ test('each run has one snapshot or is told to be missed, wherever the agent is k
 
   const since = String(Date.now());
   const start = () => {
-    child = spawn(process.execPath, [program, volume.path, since, String(speed)], {
+    child = spawn(process.execPath, [program, volume.path, String(speed), since, since], {
       stdio: 'ignore',
       env: { PATH: process.env.PATH, LOG_LEVEL: 'silent' },
     });

@@ -29,14 +29,13 @@ test('an hour of a schedule, made by a clock that runs faster, is shown as the d
   await mkdir(join(volume, '.jvs/agent'), { recursive: true });
   await writeFile(join(volume, '.jvs/agent/rules.json'), JSON.stringify(rules));
 
-  const [since, speed] = [Date.now(), 120];
-  const begin = since - 3_600_000;
-  const program = ['agent/testing/timed-agent.ts', volume, since, speed, begin].map(String);
+  const [now, speed] = [Date.now(), 120];
+  const program = ['agent/testing/timed-agent.ts', volume, speed, now - 3_600_000].map(String);
   const agent = spawn(process.execPath, program, { stdio: 'ignore' });
   const exited = once(agent, 'exit');
   await eventually(
     'the hour has passed',
-    async () => ((await runsOf(volume)).at(-1) ?? 0) * 1000 > since - 300_000,
+    async () => ((await runsOf(volume)).at(-1) ?? 0) * 1000 > now - 300_000,
     90,
   );
   agent.kill('SIGTERM');
