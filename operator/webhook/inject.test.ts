@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Workspace } from '../api/workspace.ts';
+import { maintenancePod } from '../maintenance/pod.ts';
 import type { Container, Pod, PodSpec } from '../runtime/resources.ts';
+import { claimOf, deploymentOf } from '../workspace/objects.ts';
 import { injectAgent } from './inject.ts';
 import { diff } from './patch.ts';
 import { agentConfig, podWith, workspaceNamed } from './testing.ts';
@@ -515,6 +518,35 @@ describe('a pod that carries an agent', () => {
   test('with another volume at a path of its own is refused', () => {
     const stated = { name: 'jvs-agent', volumeMounts: [{ name: 'x', mountPath: '/jvs' }] };
     expect(refused({ initContainers: [stated] })).toMatch(/^container jvs-agent: mountPath \/jvs is taken/);
+  });
+});
+
+describe("another webhook's container in a pod of the operator's own", () => {
+  const proxy = { name: 'proxy', securityContext: { runAsUser: 1337, runAsGroup: 1337 } };
+  const besideProxy = (spec: object): PodSpec => {
+    const pod = spec as PodSpec;
+    return { ...pod, containers: [...pod.containers, proxy] };
+  };
+  const template = { spec: { securityContext: { runAsUser: 1000 }, containers: [{ name: 'app' }] } };
+  const stopped = workspaceNamed('ws', { replicas: 0, template });
+  const rooted = workspaceNamed('ws', { replicas: 0, template: { spec: { containers: [{ name: 'app' }] } } });
+
+  test.each<[string, Workspace, (of: Workspace) => object, object]>([
+    [
+      'without a template',
+      workspace,
+      (of) => deploymentOf(of, claimOf(of)).spec?.template ?? {},
+      { runAsUser: 1000, runAsGroup: 1000 },
+    ],
+    ['for maintenance', stopped, maintenancePod, { runAsUser: 1000 }],
+    ['for maintenance, of a template that states no user', rooted, maintenancePod, { runAsUser: 0 }],
+  ])('gets no volume, and the agent is not its user: %s', (_, of, make, user) => {
+    const made = make(of) as Pod;
+    const once = injectAgent({ ...made, spec: besideProxy(made.spec ?? {}) }, of, agentConfig).pod;
+    const spec = once.spec as PodSpec;
+    expect(agentOf(spec).securityContext).toMatchObject(user);
+    expect(container(spec, 'proxy')).toEqual(proxy);
+    expect(diff(once, injectAgent(once, of, agentConfig).pod)).toEqual([]);
   });
 });
 

@@ -1,7 +1,9 @@
 // Injection: what makes a pod a workspace pod. Pure.
 import { agentContainer, isAgent } from '../api/agent.ts';
 import type { Workspace } from '../api/workspace.ts';
+import { isMaintenance } from '../maintenance/pod.ts';
 import type { Container, Pod, PodSpec } from '../runtime/resources.ts';
+import { isManaged } from '../workspace/objects.ts';
 import { type AgentConfig, agentVolumes, completeAgent, type User, withEnv } from './agent-container.ts';
 import { type PodOptions, parseAnnotations } from './annotations.ts';
 import { limitRangeAnnotation, withoutLimitRange } from './limit-range.ts';
@@ -37,7 +39,9 @@ export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig)
   // the kubelet makes would look like somebody's broken repository. So it comes first, unless the user has placed it.
   const early = alone ? inits : inits.slice(0, Math.max(agentIndex, 0));
   const later = inits.slice(early.length).filter((container) => !isAgent(container));
-  const chosen = choose([...users, ...later], early, options);
+  // What else is in the operator's own pods came by other webhooks: a mesh's proxy is nobody whose files they are.
+  const own = given !== undefined && (isMaintenance(pod) || (isManaged(pod) && !workspace.spec.template));
+  const chosen = own ? new Set<string>() : choose([...users, ...later], early, options);
   const everyUser = [...users, ...early, ...later];
   protectAgent(spec, everyUser);
   const isProtected = workspace.spec.historyAccess === 'ReadOnly';

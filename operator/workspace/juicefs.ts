@@ -7,7 +7,15 @@ import type { Workspace } from '../api/workspace.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../runtime/resources.ts';
 import type { Finding } from './findings.ts';
 import { opened } from './health.ts';
-import { accessModesOf, claimOf, classOf, managedBy, objectName, workspaceLabel } from './objects.ts';
+import {
+  accessModesOf,
+  claimOf,
+  classOf,
+  isManaged,
+  managedBy,
+  objectName,
+  workspaceLabel,
+} from './objects.ts';
 import type { Observed } from './plan.ts';
 
 export const driverName = 'csi.juicefs.com';
@@ -43,11 +51,11 @@ const wantsStatic = ({ spec }: Workspace): boolean =>
   spec.juiceFsConfig !== undefined && spec.storageClassName === undefined;
 
 /** Ours to bind and, by reclaimPolicy, to delete. */
-export const isOurVolume = ({ metadata, spec }: PersistentVolume, workspace: Workspace): boolean =>
-  metadata.labels?.['app.kubernetes.io/managed-by'] === managedBy['app.kubernetes.io/managed-by'] &&
-  metadata.labels[workspaceLabel] === workspace.metadata.name &&
-  spec?.claimRef?.namespace === workspace.metadata.namespace &&
-  spec?.claimRef?.name === objectName(workspace.metadata.name);
+export const isOurVolume = (volume: PersistentVolume, { metadata }: Workspace): boolean =>
+  isManaged(volume) &&
+  volume.metadata.labels?.[workspaceLabel] === metadata.name &&
+  volume.spec?.claimRef?.namespace === metadata.namespace &&
+  volume.spec?.claimRef?.name === objectName(metadata.name);
 
 /** The claim to make for a Workspace. */
 export function claimFor(workspace: Workspace): PersistentVolumeClaim {

@@ -4,10 +4,15 @@ import { createHash } from 'node:crypto';
 import { agentContainer } from '../api/agent.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { Deployment, PersistentVolumeClaim, StorageClass } from '../runtime/resources.ts';
+import type { KubeObject } from '../runtime/types.ts';
 import type { Observed } from './plan.ts';
 
 export const managedBy = { 'app.kubernetes.io/managed-by': 'jvs-operator' };
 export const workspaceLabel = 'jvs.io/workspace';
+
+/** Made by the operator, or by a Deployment of its making. */
+export const isManaged = ({ metadata }: KubeObject): boolean =>
+  metadata.labels?.['app.kubernetes.io/managed-by'] === managedBy['app.kubernetes.io/managed-by'];
 const specHash = 'jvs.io/spec-hash';
 
 /** Name of the claim and of the Deployment of a Workspace. */
@@ -15,8 +20,7 @@ export const objectName = (workspace: string): string => `jvs-${workspace}`;
 
 /** Ours to expand and, by reclaimPolicy, to delete. It outlives its Workspace, so it has no owner reference. */
 export const isOurClaim = (claim: PersistentVolumeClaim, workspace: string): boolean =>
-  claim.metadata.labels?.['app.kubernetes.io/managed-by'] === 'jvs-operator' &&
-  claim.metadata.labels?.[workspaceLabel] === workspace;
+  isManaged(claim) && claim.metadata.labels?.[workspaceLabel] === workspace;
 
 export const isOurDeployment = ({ metadata }: Deployment, workspace: Workspace): boolean =>
   metadata.ownerReferences?.some(({ uid }) => uid === workspace.metadata.uid) ?? false;
