@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseWorkspace, type Workspace } from '../api/workspace.ts';
-import type { Pod } from '../runtime/resources.ts';
+import type { Pod, PodSpec } from '../runtime/resources.ts';
 import { injectAgent } from '../webhook/inject.ts';
 import { agentConfig } from '../webhook/testing.ts';
 import { claimOf } from '../workspace/objects.ts';
@@ -134,4 +134,36 @@ test('it runs where the workspace runs, as who owns the files, with the same ann
   expect(spec?.containers).toMatchObject([
     { name: 'jvs-agent', securityContext: { runAsUser: 4000, runAsGroup: 5000 } },
   ]);
+});
+
+test.each<[string, Record<string, string>, object, object]>([
+  [
+    'whose group the container states alone',
+    {},
+    {
+      securityContext: { runAsUser: 1000, runAsGroup: 1000 },
+      containers: [{ name: 'app', securityContext: { runAsGroup: 2000 } }],
+    },
+    { runAsUser: 1000, runAsGroup: 2000 },
+  ],
+  [
+    'who an init container is, where only that has the volume',
+    { 'jvs.io/containers': 'fetch' },
+    {
+      initContainers: [{ name: 'fetch', securityContext: { runAsUser: 3000 } }],
+      containers: [{ name: 'app', securityContext: { runAsUser: 1 } }],
+    },
+    { runAsUser: 3000 },
+  ],
+])('it is the user of the pods of the template: %s', (_, annotations, spec, user) => {
+  const of = workspaceOf({ template: { metadata: { annotations }, spec } });
+  const agentIn = (pod: Pod) => {
+    const { initContainers = [], containers = [] } = injectAgent(pod, of, agentConfig).pod.spec ?? {};
+    return [...initContainers, ...containers].find(({ name }) => name === 'jvs-agent');
+  };
+  const { securityContext } = agentIn(maintenancePod(of)) ?? {};
+  expect(securityContext).toMatchObject(user);
+  expect(securityContext).toEqual(
+    agentIn({ ...podOf({}, { annotations }), spec: spec as PodSpec })?.securityContext,
+  );
 });

@@ -61,13 +61,17 @@ function placementOf(spec: PodSpec): Omit<PodSpec, 'containers'> {
  * first container that mounts the volume.
  */
 function asUserOf(
-  { initContainers = [], containers }: PodSpec,
+  { initContainers = [], containers, securityContext: pod }: PodSpec,
   annotations: Record<string, string>,
 ): Partial<Container> {
   const names = annotations['jvs.io/containers']?.split(',').map((name) => name.trim());
   const own = [...initContainers, ...containers].find(isAgent)?.securityContext;
-  const first = containers.find((one) => !isAgent(one) && (!names || names.includes(one.name)));
-  const { runAsUser, runAsGroup } = (own?.runAsUser === undefined ? first?.securityContext : own) ?? {};
+  const mounting = names
+    ? [...containers, ...initContainers].filter(({ name }) => names.includes(name))
+    : containers;
+  const first = mounting.find((one) => !isAgent(one))?.securityContext;
+  const { runAsUser = pod?.runAsUser, runAsGroup = pod?.runAsGroup } =
+    (own?.runAsUser === undefined ? first : own) ?? {};
   if (runAsUser === undefined) return {};
   return { securityContext: { runAsUser, ...(runAsGroup !== undefined && { runAsGroup }) } };
 }
