@@ -167,3 +167,15 @@ test.each<[string, Record<string, string>, object, object]>([
     agentIn({ ...podOf({}, { annotations }), spec: spec as PodSpec })?.securityContext,
   );
 });
+
+test('a key of the template that has no value is none', () => {
+  const spec = {
+    initContainers: null,
+    securityContext: { runAsUser: 1000, runAsGroup: null },
+    containers: [{ name: 'app', securityContext: null }],
+  };
+  expect(maintenancePod(workspaceOf({ template: { spec } })).spec).toMatchObject({
+    securityContext: { runAsUser: 1000 },
+    containers: [{ name: 'jvs-agent', securityContext: { runAsUser: 1000 } }],
+  });
+});

@@ -21,7 +21,7 @@ export function maintenancePod(workspace: Workspace): Pod {
   const { name, namespace } = workspace.metadata;
   const { template } = workspace.spec;
   const annotations = template?.metadata?.annotations ?? {};
-  const users = template && (template.spec as PodSpec);
+  const users = template && withoutNulls(template.spec as PodSpec);
   const agent: Container = {
     ...agentContainer,
     ...(users && asUserOf(users, annotations)),
@@ -47,6 +47,10 @@ export function maintenancePod(workspace: Workspace): Pod {
     },
   };
 }
+
+/** The schema of a template is open: a key without a value is null there. */
+const withoutNulls = (spec: PodSpec): PodSpec =>
+  JSON.parse(JSON.stringify(spec), (_, value) => value ?? undefined);
 
 /** Of the user's template, what says where its pods may run, and as whom. */
 function placementOf(spec: PodSpec): Omit<PodSpec, 'containers'> {
