@@ -125,8 +125,9 @@ export class TransferServer {
     let items: ItemInput[] = [];
     let bytes = 0;
     for await (const item of exportSnapshot(layout, descriptor, { entry, offset }, signal)) {
-      items.push(toWire(item));
-      bytes += wireSize(item);
+      const sent = toWire(item);
+      items.push(sent);
+      bytes += wireSize(sent);
       if (bytes < chunk.bytes && items.length < chunk.items) continue;
       await write({ items });
       items = [];

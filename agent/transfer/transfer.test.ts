@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -6,9 +7,11 @@ import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { DesiredState } from '../../shared/proto/gen/jvs/link/v1/DesiredState.ts';
 import { Emitter } from '../emitter.ts';
+import { Engine } from '../repository/native/engine.ts';
 import type { Received } from '../repository/native/import.ts';
 import { openNative } from '../repository/native/native.ts';
 import type { Descriptor, WorktreeRepository } from '../repository/repository.ts';
+import { ensurePackage, Mounted } from '../repository/testing/filesystem.ts';
 import { manifest, quiet, TestVolume } from '../repository/testing/volume.ts';
 import { StateStore } from '../state.ts';
 import type { Problem } from '../volume/volume.ts';
@@ -39,9 +42,12 @@ async function source(files = 30): Promise<{ volume: TestVolume; descriptor: Des
 
 async function served(files?: number) {
   const { volume, descriptor } = await source(files);
-  const server = await TransferServer.start(volume.path, 0);
+  return { volume, descriptor, ...(await serve(volume.path, descriptor)) };
+}
+
+async function serve(path: string, { snapshot_id: snapshotId }: Descriptor) {
+  const server = await TransferServer.start(path, 0);
   stops.push(() => server.close());
-  const { snapshot_id: snapshotId } = descriptor;
   server.setExports([{ snapshotId, tokenSha256: sha256('secret') }]);
   const from: Source = {
     snapshotId,
@@ -49,7 +55,7 @@ async function served(files?: number) {
     certificateSha256: server.certificateSha256,
     token: 'secret',
   };
-  return { volume, descriptor, server, from };
+  return { server, from };
 }
 
 async function all(from: Source, entry = 0): Promise<Received[]> {
@@ -81,6 +87,26 @@ test('who shows the token gets the snapshot, from anywhere in it', async () => {
   expect(entries).toHaveLength(1 + 30 + 2);
   const later = await all(from, 31);
   expect(later.filter((item) => 'entry' in item)).toEqual(entries.slice(31));
+});
+
+test('what files have beside their content is sent in pieces as small as that', async () => {
+  ensurePackage('setfattr', 'attr');
+  const xfs = Mounted.loop('xfs');
+  stops.push(() => xfs[Symbol.dispose]());
+  const engine = new Engine({ volume: xfs.path, engine: 'copy', holder: 'test' });
+  await engine.open();
+  const files = Array.from({ length: 100 }, (_, i) => join(xfs.path, 'main', `${i}`));
+  for (const file of files) writeFileSync(file, '');
+  execFileSync('setfattr', ['-n', 'user.large', '-v', 'x'.repeat(60_000), ...files]);
+  const { from } = await serve(
+    xfs.path,
+    await engine.snapshot({ worktree: 'main', origin: 'manual' }, quiet),
+  );
+  const items = await all(from);
+  const sizes = items.flatMap((item) =>
+    'entry' in item && item.entry.kind === 'file' ? item.entry.attributes.get('user.large')?.length : [],
+  );
+  expect(sizes).toEqual(files.map(() => 60_000));
 });
 
 test.each<[string, (from: Source) => Source, string]>([

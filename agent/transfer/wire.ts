@@ -10,7 +10,11 @@ export function toWire(item: TransferItem): ItemInput {
 }
 
 /** About what it takes on the wire, bytes. */
-export const wireSize = (item: TransferItem): number => ('data' in item ? item.data.bytes.length : 256);
+export function wireSize({ entry, data }: ItemInput): number {
+  const attributes = entry?.attributes ?? [];
+  const parts = [data?.bytes, entry?.path, entry?.target, ...attributes.map(({ value }) => value)];
+  return parts.reduce((sum, part) => sum + (part?.length ?? 0), 256);
+}
 
 function entryToWire(entry: TransferEntry): EntryInput {
   const path = bytesOf(entry.path);
