@@ -1,10 +1,10 @@
 // Makes the tree of a snapshot from what another volume sends of it. What is sent is hostile input as a payload is:
 // every path is walked from the root without following links, and leads nowhere else.
-import { closeSync, ftruncateSync } from 'node:fs';
+import { closeSync, fchmodSync, ftruncateSync } from 'node:fs';
 import { RepositoryError } from '../repository.ts';
 import { writeSparse } from './copy.ts';
 import { READY } from './format/payload.ts';
-import { type Directory, type GivenMetadata, openPath, setGivenMetadata } from './fs/directory.ts';
+import { type Directory, type GivenMetadata, OpenFile, openPath, setGivenMetadata } from './fs/directory.ts';
 import { asRepositoryError, hasCode } from './fs/errors.ts';
 import { writeFully } from './fs/io.ts';
 import type { Position, TransferEntry, TransferItem } from './transfer.ts';
@@ -84,7 +84,7 @@ export class TreeReceiver implements Disposable {
       case 'file':
         if (resumed === 0) removeOld(parent, name);
         this.#file = {
-          fd: resumed === 0 ? parent.createFile(name) : parent.openForWriting(name),
+          fd: resumed === 0 ? parent.createFile(name) : openAgain(parent, name),
           entry,
           written: resumed,
         };
@@ -135,6 +135,15 @@ function setMetadata(fd: number, path: string, metadata: GivenMetadata): void {
   } catch (error) {
     throw asRepositoryError(error, `receiving ${Buffer.from(path, 'latin1')}`);
   }
+}
+
+/** It may have come whole since it was last written down how far it is, and be read-only by now. */
+function openAgain(parent: Directory, name: string): number {
+  {
+    using file = new OpenFile(parent, name);
+    fchmodSync(file.fd, 0o600);
+  }
+  return parent.openForWriting(name);
 }
 
 /** Of an earlier attempt, which may have come further than it had written down. */

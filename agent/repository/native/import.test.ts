@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -16,14 +17,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { serialize } from 'node:v8';
 import { expect, test } from 'vitest';
 import type { Compression, Descriptor } from '../repository.ts';
-import { manifest, quiet, TestVolume } from '../testing/volume.ts';
+import { asUser, manifest, quiet, TestVolume } from '../testing/volume.ts';
 import { exportSnapshot, storedBytes } from './export.ts';
 import { abandonImport, type Received } from './import.ts';
 import { Layout } from './layout.ts';
 import { headOf, listSnapshots } from './reader.ts';
-import type { Position, TransferEntry } from './transfer.ts';
+import { type Position, start, type TransferEntry } from './transfer.ts';
 
 const PROGRAM = fileURLToPath(new URL('../testing/receive.ts', import.meta.url));
 const keepTag = (tag: string) => !tag.startsWith('k8s-');
@@ -335,4 +337,66 @@ test('a connection that breaks after the last item costs no more than that item'
   await engine.receive({ snapshotId, fetch: counted, keepTag }, quiet);
   expect(items).toBe(2);
   await expectWhole(target, from, descriptor);
+});
+
+async function all(received: AsyncIterable<Received>): Promise<Received[]> {
+  const items: Received[] = [];
+  for await (const item of received) items.push(item);
+  return items;
+}
+
+/** Receives `items` as another user than root, in a process of its own that runs `code` before each of them. */
+function receiveAsUser(target: TestVolume, snapshotId: string, items: Received[], code = '') {
+  writeFileSync(join(target.path, 'items'), serialize(items));
+  chownSync(target.path, 1000, 1000);
+  return asUser(`
+    import { readFileSync } from 'node:fs';
+    import { deserialize } from 'node:v8';
+    const { Engine } = await import(${JSON.stringify(new URL('engine.ts', import.meta.url).href)});
+    const volume = ${JSON.stringify(target.path)};
+    const engine = new Engine({ volume, engine: 'copy', holder: 'x' });
+    await engine.open();
+    let now = performance.now();
+    performance.now = () => now;
+    const asked = [];
+    async function* fetch(from) {
+      asked.push(from);
+      let entry = -1;
+      for (const item of deserialize(readFileSync(volume + '/items'))) {
+        if (item.entry) entry++;
+        if (entry >= 0 && entry < from.entry) continue;
+        if (item.data && entry === from.entry && item.data.offset < from.offset) continue;
+        ${code}
+        yield item;
+      }
+    }
+    const input = { snapshotId: ${JSON.stringify(snapshotId)}, fetch, keepTag: () => true };
+    await engine.receive(input, { progress() {}, step() {} }).then(
+      () => process.stdout.write(JSON.stringify(asked)),
+      ({ reason, message }) => process.stdout.write(reason + ': ' + message),
+    );
+  `);
+}
+
+test('killed when a read-only file has just become whole, the next process of another user than root goes on', async () => {
+  using from = await opened();
+  writeFileSync(join(from.main, 'large'), Buffer.alloc(700_000, 'some content '), { mode: 0o444 });
+  const descriptor = await from.engine().snapshot({ worktree: 'main', origin: 'manual' }, quiet);
+  const { snapshot_id: snapshotId } = descriptor;
+  using target = new TestVolume();
+  const items = await all(sender(from, descriptor)(start));
+  // How far it is is written down in the middle of the file, and not again.
+  const die = `
+    if (item.data?.offset === 0) now += 2_000;
+    if (item.entry?.kind === 'leave') {
+      yield item;
+      process.kill(process.pid, 'SIGKILL');
+    }`;
+  expect(() => receiveAsUser(target, snapshotId, items, die)).toThrow('Command failed');
+  const [first, ...more] = JSON.parse(receiveAsUser(target, snapshotId, items));
+  expect(first).toEqual({ entry: 0, offset: 262_144 });
+  expect(more).toEqual([]);
+  const copy = join(target.snapshotPath(snapshotId), 'large');
+  expect(lstatSync(copy).mode & 0o777).toBe(0o444);
+  expect(readFileSync(copy).equals(readFileSync(join(from.main, 'large')))).toBe(true);
 });
