@@ -8,6 +8,7 @@ import { type Directory, type GivenMetadata, OpenFile, openPath, setGivenMetadat
 import { asRepositoryError, hasCode } from './fs/errors.ts';
 import { writeFully } from './fs/io.ts';
 import type { Position, TransferEntry, TransferItem } from './transfer.ts';
+import { mayRead } from './tree.ts';
 
 type FileEntry = Extract<TransferEntry, { kind: 'file' }>;
 
@@ -57,6 +58,7 @@ export class TreeReceiver implements Disposable {
     this.#closeFile();
     const resumed = this.#resumed;
     this.#resumed = 0;
+    checkOwn(entry);
     if (entry.kind === 'leave') this.#leave(entry.path, entry);
     else this.#make(entry, resumed);
     this.#entries++;
@@ -144,6 +146,19 @@ function openAgain(parent: Directory, name: string): number {
     fchmodSync(file.fd, 0o600);
   }
   return parent.openForWriting(name);
+}
+
+/** Another user than root owns all that it receives, and could not read again what its owner may not. */
+function checkOwn(entry: TransferEntry): void {
+  const user = process.geteuid?.();
+  if (user === 0 || !('mode' in entry)) return;
+  if (mayRead({ kind: entry.kind === 'leave' ? 'dir' : 'file', mode: entry.mode })) return;
+  const place = Buffer.from(entry.path, 'latin1').toString() || 'the top of the snapshot';
+  throw new RepositoryError(
+    'PermissionDenied',
+    `${place} may not be read by its owner, who is the agent here, user ${user}: name a Snapshot taken after its ` +
+      'owner was given the right to (chmod u+rX), or have the agent be root (annotation jvs.io/agent-run-as: "0")',
+  );
 }
 
 /** Of an earlier attempt, which may have come further than it had written down. */

@@ -378,6 +378,25 @@ function receiveAsUser(target: TestVolume, snapshotId: string, items: Received[]
   `);
 }
 
+test.each([
+  ['theirs', 'file', 0o040],
+  ['theirs', 'dir', 0o055],
+  ['the top of the snapshot', 'top', 0o055],
+] as const)('what only root can read is said to another user at once: %s, a %s', async (name, kind, mode) => {
+  using from = await opened();
+  const at = kind === 'top' ? from.main : join(from.main, name);
+  if (kind === 'dir') mkdirSync(at);
+  if (kind === 'file') writeFileSync(at, 'of root');
+  chmodSync(at, mode);
+  const descriptor = await from.engine().snapshot({ worktree: 'main', origin: 'manual' }, quiet);
+  using target = new TestVolume();
+  const items = await all(sender(from, descriptor)(start));
+  expect(receiveAsUser(target, descriptor.snapshot_id, items)).toMatch(
+    `PermissionDenied: ${name} may not be read by its owner`,
+  );
+  expect(readdirSync(new Layout(target.path).snapshots)).toEqual([]);
+});
+
 test('killed when a read-only file has just become whole, the next process of another user than root goes on', async () => {
   using from = await opened();
   writeFileSync(join(from.main, 'large'), Buffer.alloc(700_000, 'some content '), { mode: 0o444 });

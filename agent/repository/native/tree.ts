@@ -412,7 +412,8 @@ export class TreeCopier {
   }
 }
 
-const mayRead = ({ kind, mode }: Entry): boolean => {
+/** Whether its owner may. */
+export const mayRead = ({ kind, mode }: Pick<Entry, 'kind' | 'mode'>): boolean => {
   const rights = kind === 'dir' ? 0o500 : 0o400;
   return (mode & rights) === rights;
 };
