@@ -18,7 +18,7 @@ const writeInterval = 1_000;
 export class Deleter {
   readonly #client: KubeClient;
   readonly #events: EventRecorder;
-  /** Epoch ms, by uid. */
+  /** By the monotonic clock, ms, by uid. */
   readonly #lastWrite = new Map<string, number>();
 
   constructor(client: KubeClient, events: EventRecorder) {
@@ -68,7 +68,7 @@ export class Deleter {
     const said = { message, conditions };
     const { message: before, conditions: conditionsBefore } = object.status ?? {};
     if (isDeepStrictEqual(said, { message: before, conditions: conditionsBefore })) return undefined;
-    const wait = (this.#lastWrite.get(uid) ?? 0) + writeInterval - Date.now();
+    const wait = (this.#lastWrite.get(uid) ?? Number.NEGATIVE_INFINITY) + writeInterval - performance.now();
     if (wait > 0) return wait;
 
     const metadata = { name, namespace, uid };
@@ -91,7 +91,7 @@ export class Deleter {
       if (ApiError.is(error, 'NotFound') || ApiError.is(error, 'Conflict')) return undefined;
       throw error;
     }
-    this.#lastWrite.set(uid, Date.now());
+    this.#lastWrite.set(uid, performance.now());
     // Of a mass deletion the Workspace tells.
     if (known?.reason !== reason && reason !== 'Deleting' && reason !== reasonHeld) {
       this.#events.emit(object, 'Warning', reason, message);

@@ -33,7 +33,7 @@ export function createMaintenanceController({
   log,
 }: Dependencies): Controller {
   const controller = new Controller({ name: 'maintenance', reconcile, workers: 4, log });
-  /** Epoch ms, by workspace. */
+  /** By the monotonic clock, ms, by workspace. */
   const notBefore = new Map<string, number>();
 
   informers.workspaces.onChange((key) => controller.enqueue(key));
@@ -63,12 +63,12 @@ export function createMaintenanceController({
     if (!action) return desired && pending === undefined ? { requeueAfter: unsettled } : undefined;
     if (action.type === 'delete') {
       const { pod, why } = action;
-      if (pod.status?.phase === 'Failed') notBefore.set(key, Date.now() + retryMs);
+      if (pod.status?.phase === 'Failed') notBefore.set(key, performance.now() + retryMs);
       await client.delete(pods, pod.metadata, { uid: pod.metadata.uid, signal });
       log.info({ workspace: key, why }, 'maintenance pod deleted');
       return;
     }
-    const wait = (notBefore.get(key) ?? 0) - Date.now();
+    const wait = (notBefore.get(key) ?? Number.NEGATIVE_INFINITY) - performance.now();
     if (wait > 0) return { requeueAfter: wait };
     try {
       await client.create(pods, action.pod, { signal });
@@ -88,7 +88,7 @@ export function createMaintenanceController({
         message = `Pod ${pod} exists and was not made by this operator, so what is asked of the stopped workspace waits. Delete it, or name it otherwise`;
       }
       if (workspace) events.emit(workspace, 'Warning', 'MaintenanceRefused', message);
-      notBefore.set(key, Date.now() + retryMs);
+      notBefore.set(key, performance.now() + retryMs);
       return { requeueAfter: retryMs };
     }
   }

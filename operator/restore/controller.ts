@@ -37,7 +37,7 @@ export interface Dependencies {
 
 export function createRestoreController(dependencies: Dependencies): Controller {
   const { client, informers, agents, events, refused, meters, log } = dependencies;
-  /** Epoch ms, by Restore. */
+  /** By the monotonic clock, ms, by Restore. */
   const lastWrite = new Map<string, number>();
   const writtenOver = new WrittenOver();
   const controller = new Controller({ name: 'restore', reconcile, workers: 4, log });
@@ -128,14 +128,14 @@ export function createRestoreController(dependencies: Dependencies): Controller 
     if (!plan || isDeepStrictEqual(plan.status, restore.status ?? {})) return;
     const after = { ...restore, status: plan.status };
     const outcome = isOver(after);
-    const wait = (lastWrite.get(key) ?? 0) + writeInterval - Date.now();
+    const wait = (lastWrite.get(key) ?? Number.NEGATIVE_INFINITY) + writeInterval - performance.now();
     if (wait > 0 && !outcome && isRecorded(after) === isRecorded(restore)) return { requeueAfter: wait };
     const written = await client.applyStatus(
       restores,
       { metadata: { name, namespace, uid }, status: plan.status },
       options,
     );
-    lastWrite.set(key, Date.now());
+    lastWrite.set(key, performance.now());
     writtenOver.set(key, written.metadata.resourceVersion, resourceVersion, kept);
     meters.statusWrites.inc({ kind: 'Restore' });
     if (outcome) meters.restores.inc({ outcome: plan.status.phase === 'Completed' ? 'completed' : 'failed' });

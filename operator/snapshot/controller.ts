@@ -33,7 +33,7 @@ export interface Dependencies {
 
 export function createSnapshotController(dependencies: Dependencies): Controller {
   const { client, informers, agents, events, meters, log } = dependencies;
-  /** Epoch ms, by Snapshot. */
+  /** By the monotonic clock, ms, by Snapshot. */
   const lastWrite = new Map<string, number>();
   const writtenOver = new WrittenOver();
   const lastSeen = new Map<string, ConnectedAgent | undefined>();
@@ -117,7 +117,7 @@ export function createSnapshotController(dependencies: Dependencies): Controller
       { metadata: { name, namespace, uid }, status: plan.status },
       options,
     );
-    lastWrite.set(key, Date.now());
+    lastWrite.set(key, performance.now());
     writtenOver.set(key, written.metadata.resourceVersion, resourceVersion, kept);
     meters.statusWrites.inc({ kind: 'Snapshot' });
     if (plan.event) events.emit(snapshot, plan.event.type, plan.event.reason, plan.event.message);
@@ -129,9 +129,13 @@ export function createSnapshotController(dependencies: Dependencies): Controller
     if (outcome) return 0;
     // Most are done before anybody could read that they are under way.
     if (before.phase === undefined && isUnderWay(after) && !lastWrite.has(key))
-      lastWrite.set(key, Date.now());
+      lastWrite.set(key, performance.now());
     const details = isFinished(snapshot) && isDeepStrictEqual(withoutDetails(before), withoutDetails(after));
-    return (lastWrite.get(key) ?? 0) + (details ? detailInterval : writeInterval) - Date.now();
+    return (
+      (lastWrite.get(key) ?? Number.NEGATIVE_INFINITY) +
+      (details ? detailInterval : writeInterval) -
+      performance.now()
+    );
   }
 
   return controller;

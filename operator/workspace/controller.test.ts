@@ -203,6 +203,16 @@ test('with what every Workspace begins with nobody is troubled; with what comes 
   expect(world.events).toEqual(['Connected']);
 });
 
+test('a clock that is set back puts no status off', async () => {
+  world.pods.length = 0;
+  world.add('ws');
+  await vi.advanceTimersByTimeAsync(60_000);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  world.agents.set(key, agentOf([]));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(world.connected()).toBe('True');
+});
+
 test('a cache that is behind has nothing written again, and nothing said again', async () => {
   world.pods.length = 0;
   world.add('ws');

@@ -215,14 +215,17 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     const onlyVolatile = isDeepStrictEqual(withoutVolatile(before), withoutVolatile(status));
     const sameUsage = before.usedBytes === status.usedBytes && before.capacityBytes === status.capacityBytes;
     if (onlyVolatile && sameUsage) return settle;
-    const wait = (lastWrite.get(key) ?? 0) + (onlyVolatile ? usageInterval : writeInterval) - Date.now();
+    const wait =
+      (lastWrite.get(key) ?? Number.NEGATIVE_INFINITY) +
+      (onlyVolatile ? usageInterval : writeInterval) -
+      performance.now();
     if (wait > 0) return { requeueAfter: Math.min(wait, settle?.requeueAfter ?? wait) };
     const written = await client.applyStatus(
       workspaces,
       { metadata: { name, namespace, uid }, status },
       { fieldManager },
     );
-    lastWrite.set(key, Date.now());
+    lastWrite.set(key, performance.now());
     writtenOver.set(key, written.metadata.resourceVersion, resourceVersion, undefined);
     meters.statusWrites.inc({ kind: 'Workspace' });
     emitEvents(observed, status);
