@@ -9,7 +9,7 @@ import { heldDeletions } from './hold.ts';
 import { decideRestores, decideSnapshots, type Observed } from './plan.ts';
 
 const deletedAt = Date.parse('2026-11-24T12:00:00Z');
-const later = deletedAt + 60_000;
+const long = () => 60_000;
 const workspace = parseWorkspace({
   metadata: { name: 'ml', namespace: 'team', uid: 'w1' },
   spec: {},
@@ -35,11 +35,11 @@ const observe = (more: Partial<Observed> = {}): Observed => ({
   restores: [],
   ...more,
 });
-const decide = (more: Partial<Observed> = {}, snapshot = snapshotOf(), now = later) =>
-  decideSnapshots(observe(more), [snapshot], now).get('uid-1');
+const decide = (more: Partial<Observed> = {}, snapshot = snapshotOf(), knownFor = long) =>
+  decideSnapshots(observe(more), [snapshot], knownFor).get('uid-1');
 
 test('its data is asked to go, once a mass deletion would have been seen', () => {
-  expect(decide({}, snapshotOf(), deletedAt + 1_000)).toMatchObject({ type: 'wait', forMs: 2_000 });
+  expect(decide({}, snapshotOf(), () => 1_000)).toMatchObject({ type: 'wait', forMs: 2_000 });
   expect(decide()).toMatchObject({ type: 'delete', request: { uid: 'uid-1', snapshotId: idAt(0) } });
 });
 
@@ -190,7 +190,7 @@ test('only the worktree that the Restore itself has made goes with it', () => {
   };
   const agent = agentOf([], { status: statusOf({ worktrees: [side] }) });
   const decideOne = (status: object, more: Partial<Observed> = {}) =>
-    decideRestores(observe({ agent, ...more }), [of(status)], later).get('r1');
+    decideRestores(observe({ agent, ...more }), [of(status)], long).get('r1');
   const completed = { phase: 'Completed', completedAt: '2026-11-24T11:00:00Z' };
   expect(decideOne(completed)).toMatchObject({ type: 'delete', request: { worktree: 'side' } });
   expect(decideOne(completed, { agent: agentOf([]) })).toMatchObject({ type: 'letGo' });

@@ -36,22 +36,30 @@ export interface Observed extends Place {
   neighbours?: readonly Workspace[];
 }
 
-/** By uid, for every Snapshot in `deleting`. `now`: epoch ms. */
+/** For how long it is known here that a resource is being deleted, by its uid; ms. The API server's clock may be another. */
+export type KnownFor = (uid: string) => number;
+
+/** By uid, for every Snapshot in `deleting`. */
 export function decideSnapshots(
   observed: Observed,
   deleting: readonly Snapshot[],
-  now: number,
+  knownFor: KnownFor,
 ): Map<string, Decision> {
   const mayTakeData = deleting.filter(
     (snapshot) => idOf(snapshot) !== undefined && snapshot.spec.deletionPolicy === 'Delete',
   );
   const held = heldDeletions(observed.workspace, mayTakeData, observed.agent);
   return new Map(
-    deleting.map((snapshot) => [snapshot.metadata.uid ?? '', decide(observed, snapshot, held, now)]),
+    deleting.map((snapshot) => [snapshot.metadata.uid ?? '', decide(observed, snapshot, held, knownFor)]),
   );
 }
 
-function decide(observed: Observed, snapshot: Snapshot, held: ReadonlySet<string>, now: number): Decision {
+function decide(
+  observed: Observed,
+  snapshot: Snapshot,
+  held: ReadonlySet<string>,
+  knownFor: KnownFor,
+): Decision {
   const { metadata, spec, status } = snapshot;
   const { agent, workspaceName } = observed;
   const gone = whyLetGo(observed, metadata);
@@ -68,7 +76,7 @@ function decide(observed: Observed, snapshot: Snapshot, held: ReadonlySet<string
     const snapshotID = agent?.byRequest.get(uid);
     // Its status says it first, so that it is known to be gone when it is.
     return snapshotID === undefined
-      ? withoutData(observed, snapshot, now)
+      ? withoutData(observed, snapshot, knownFor)
       : { ...wait('Deleting', `Snapshot ${snapshotID} was taken, and is about to be deleted`), snapshotID };
   }
   if (sure && !sure.snapshots.has(id)) return letGo(`snapshot ${id} is not on the volume any more`);
@@ -82,7 +90,7 @@ function decide(observed: Observed, snapshot: Snapshot, held: ReadonlySet<string
       `More than 10 Snapshots of Workspace ${workspaceName} were deleted within a minute: their data stays until you confirm it by kubectl annotate jvs ${workspaceName} jvs.io/allow-mass-delete=true; or set spec.deletionPolicy of those to Retain whose data is to be kept`,
     );
   }
-  const young = settling(metadata, now);
+  const young = settling(metadata, knownFor);
   if (young > 0) return wait('Deleting', `Snapshot ${id} is about to be deleted from the volume`, young);
   const restore = observed.restores.find(
     ({ status }) => status?.phase === 'InProgress' && status.snapshotID === id,
@@ -111,14 +119,14 @@ const isToBegin = (workspace: Workspace, snapshot: Snapshot): boolean =>
   expectedRepository(workspace) === undefined;
 
 /** Called back before there was one; or it is being taken, which is let run to its end. */
-function withoutData(observed: Observed, { metadata, status }: Snapshot, now: number): Decision {
+function withoutData(observed: Observed, { metadata, status }: Snapshot, knownFor: KnownFor): Decision {
   const { agent } = observed;
   const phase = agent?.requests.get(metadata.uid ?? '')?.phase;
   const ended = status?.phase === 'Failed' || phase === 'PHASE_FAILED' || phase === 'PHASE_WAITING';
   if (!ended && (status?.phase === 'InProgress' || phase === 'PHASE_IN_PROGRESS')) {
     return wait('BeingTaken', `It is deleted when it has been taken; ${ways}`);
   }
-  const young = settling(metadata, now);
+  const young = settling(metadata, knownFor);
   if (young > 0) return wait('Deleting', 'The request is called back', young);
   if (agent && !agent.inventoryComplete) {
     return wait('WaitingForAgent', `Agent ${agent.pod} is telling what is on the volume`);
@@ -126,18 +134,18 @@ function withoutData(observed: Observed, { metadata, status }: Snapshot, now: nu
   return letGo('nothing was made for it');
 }
 
-/** By uid, for every Restore in `deleting`. `now`: epoch ms. */
+/** By uid, for every Restore in `deleting`. */
 export function decideRestores(
   observed: Observed,
   deleting: readonly Restore[],
-  now: number,
+  knownFor: KnownFor,
 ): Map<string, Decision> {
   return new Map(
-    deleting.map((restore) => [restore.metadata.uid ?? '', decideRestore(observed, restore, now)]),
+    deleting.map((restore) => [restore.metadata.uid ?? '', decideRestore(observed, restore, knownFor)]),
   );
 }
 
-function decideRestore(observed: Observed, restore: Restore, now: number): Decision {
+function decideRestore(observed: Observed, restore: Restore, knownFor: KnownFor): Decision {
   const { metadata, spec, status } = restore;
   const uid = metadata.uid ?? '';
   const gone = whyLetGo(observed, metadata);
@@ -150,7 +158,7 @@ function decideRestore(observed: Observed, restore: Restore, now: number): Decis
   if (status?.phase === 'InProgress') {
     return wait('BeingRestored', `Worktree ${worktree} is removed when it has been made; ${ways}`);
   }
-  const young = settling(metadata, now);
+  const young = settling(metadata, knownFor);
   if (young > 0) return wait('Deleting', `Worktree ${worktree} is about to be removed`, young);
   if (status?.phase !== 'Completed') return letGo('it has made no worktree');
   const later = observed.restores.find(
@@ -189,8 +197,7 @@ function ask(observed: Observed, request: Identified<DeletionInput>, what: strin
       );
 }
 
-const settling = ({ deletionTimestamp }: ObjectMeta, now: number): number =>
-  Date.parse(deletionTimestamp ?? '') + settleTime - now;
+const settling = ({ uid = '' }: ObjectMeta, knownFor: KnownFor): number => settleTime - knownFor(uid);
 
 /** Of a newer operator: that it takes nothing along is all that can be said for sure. */
 const unreadable: Decision = {

@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { conditionOf } from '../api/conditions.ts';
 import { parseRestore } from '../api/restore.ts';
-import { parseSnapshot } from '../api/snapshot.ts';
+import { parseSnapshot, type Snapshot } from '../api/snapshot.ts';
 import { parseWorkspace, type Workspace } from '../api/workspace.ts';
 import type { Informers } from '../informers.ts';
 import { Registry } from '../link/registry.ts';
@@ -135,7 +136,9 @@ test('a Snapshot that a Workspace is to begin with goes when that has it, though
     onChange: () => {},
   };
   const claims = { get: () => claimOf(workspace), onChange: () => {} };
-  const applyStatus = vi.fn(async () => {});
+  const said = vi.fn();
+  const applyStatus = async (_: unknown, { status }: Snapshot) =>
+    said(conditionOf({ status }, 'Deleting')?.reason);
   const get = async (_: unknown, { name }: { name: string }) =>
     name === 'ws' ? workspace : { metadata: { name } };
   const newOne = (status: object) =>
@@ -154,7 +157,7 @@ test('a Snapshot that a Workspace is to begin with goes when that has it, though
   stop = new AbortController();
   const led = controller.start(stop.signal);
   look();
-  await vi.waitFor(() => expect(applyStatus).toHaveBeenCalled(), 10_000);
+  await vi.waitFor(() => expect(said).toHaveBeenLastCalledWith('WaitsForCopy'), 10_000);
   expect(registry.desiredOf('ns/ws')?.deletions).toEqual([]);
   neighbours[0] = newOne({ repositoryID: 'r' });
   tell(neighbours[0]);
@@ -164,22 +167,22 @@ test('a Snapshot that a Workspace is to begin with goes when that has it, though
   await led;
 });
 
-test('one that a policy has kept for long does not make another wait longer than it has to', async () => {
-  vi.useFakeTimers({ now: Date.parse('2026-11-24T12:00:00Z') });
-  const id = '1795507921000-0a1b2c3d';
-  const deleted = (name: string, policy: string) =>
-    parseSnapshot({
-      metadata: {
-        ...{ name, namespace: 'ns', uid: name, finalizers: ['jvs.io/snapshot'] },
-        deletionTimestamp: new Date().toISOString(),
-      },
-      spec: { workspace: 'ws', deletionPolicy: policy },
-      status: { phase: 'Ready', snapshotID: id },
-    });
-  const all = [deleted('kept', 'Retain')];
-  const { registry, controller, look } = worldOf(
+const snapshotId = '1795507921000-0a1b2c3d';
+const deleted = (name: string, deletionPolicy: string, at = Date.now()) =>
+  parseSnapshot({
+    metadata: {
+      ...{ name, namespace: 'ns', uid: name, finalizers: ['jvs.io/snapshot'] },
+      deletionTimestamp: new Date(at).toISOString(),
+    },
+    spec: { workspace: 'ws', deletionPolicy },
+    status: { phase: 'Ready', snapshotID: snapshotId },
+  });
+
+/** With Snapshots whose finalizers a policy keeps. */
+const worldWith = (snapshots: Snapshot[]) =>
+  worldOf(
     {
-      snapshots: { get: () => undefined, byIndex: () => all, onChange: () => {} },
+      snapshots: { get: () => undefined, byIndex: () => snapshots, onChange: () => {} },
       claims: { get: () => claimOf(workspace), onChange: () => {} },
     },
     {
@@ -192,6 +195,11 @@ test('one that a policy has kept for long does not make another wait longer than
     },
     { emit: () => {} },
   );
+
+test('one that a policy has kept for long does not make another wait longer than it has to', async () => {
+  vi.useFakeTimers({ now: Date.parse('2026-11-24T12:00:00Z') });
+  const all = [deleted('kept', 'Retain')];
+  const { registry, controller, look } = worldWith(all);
   stop = new AbortController();
   const led = controller.start(stop.signal);
   look();
@@ -199,7 +207,22 @@ test('one that a policy has kept for long does not make another wait longer than
   all.push(deleted('other', 'Delete'));
   look();
   await vi.advanceTimersByTimeAsync(3_500);
-  expect(registry.desiredOf('ns/ws')?.deletions).toEqual([{ uid: 'other', snapshotId: id }]);
+  expect(registry.desiredOf('ns/ws')?.deletions).toEqual([{ uid: 'other', snapshotId }]);
+  stop.abort();
+  await vi.runAllTimersAsync();
+  await led;
+});
+
+test("the data of a Snapshot goes in time, though the API server's clock is ahead", async () => {
+  vi.useFakeTimers({ now: Date.parse('2026-11-24T12:00:00Z') });
+  const { registry, controller, look } = worldWith([deleted('s', 'Delete', Date.now() + 3_600_000)]);
+  stop = new AbortController();
+  const led = controller.start(stop.signal);
+  look();
+  await vi.advanceTimersByTimeAsync(2_500);
+  expect(registry.desiredOf('ns/ws')?.deletions).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(registry.desiredOf('ns/ws')?.deletions).toEqual([{ uid: 's', snapshotId }]);
   stop.abort();
   await vi.runAllTimersAsync();
   await led;

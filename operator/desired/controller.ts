@@ -5,7 +5,13 @@ import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
 import { parseWorkspace, type Workspace, workspaces } from '../api/workspace.ts';
 import { Deleter } from '../deletion/apply.ts';
-import { type Decision, decideRestores, decideSnapshots, type Observed } from '../deletion/plan.ts';
+import {
+  type Decision,
+  decideRestores,
+  decideSnapshots,
+  type KnownFor,
+  type Observed,
+} from '../deletion/plan.ts';
 import type { Informers } from '../informers.ts';
 import type { Agents } from '../link/agents.ts';
 import type { RefusedRestores } from '../restore/refused.ts';
@@ -49,6 +55,8 @@ export function createDesiredController({
   const watched = new Set<string>();
   /** Crashes that have their snapshot, or can not have one, by workspace. */
   const settledCrashes = new Map<string, Set<string>>();
+  /** Since when each resource is known to be deleted, by the monotonic clock, ms, by uid. */
+  const deletedSince = new Map<string, number>();
 
   informers.workspaces.onChange((key, now, before) => {
     controller.enqueue(key);
@@ -58,6 +66,7 @@ export function createDesiredController({
     informer.onChange((_: string, now?: Snapshot | Restore, before?: Snapshot | Restore) => {
       const object = now ?? before;
       if (object) controller.enqueue(`${object.metadata.namespace}/${object.spec.workspace}`);
+      if (!now) deletedSince.delete(before?.metadata.uid ?? '');
     });
   }
   // Those behind it are carried out.
@@ -94,7 +103,6 @@ export function createDesiredController({
     if (workspace) assertReadable(workspace);
     else settledCrashes.delete(key);
     const observed = await observe(key, workspace, signal);
-    const now = Date.now();
     const deleting = {
       snapshots: informers.snapshots
         .byIndex('workspace', key)
@@ -103,13 +111,14 @@ export function createDesiredController({
         .byIndex('workspace', key)
         .filter((one) => endsWith(one, restore.finalizer)),
     };
+    const knownFor = knownNow([...deleting.snapshots, ...deleting.restores]);
     const decisions = new Map([
-      ...decideSnapshots(observed, deleting.snapshots, now),
-      ...decideRestores(observed, deleting.restores, now),
+      ...decideSnapshots(observed, deleting.snapshots, knownFor),
+      ...decideRestores(observed, deleting.restores, knownFor),
     ]);
     const { claim } = observed;
     if (workspace && !workspace.metadata.deletionTimestamp && !isForerunners(workspace, claim)) {
-      const crashes = crashesOf(key, workspace, now);
+      const crashes = crashesOf(key, workspace);
       const deletions = [...decisions.values()].flatMap((one) => (one.type === 'delete' ? one.request : []));
       const initial = transfers.initial(key);
       const isRefused = (name: string) => refused.has(`${workspace.metadata.namespace}/${name}`);
@@ -119,6 +128,13 @@ export function createDesiredController({
       else watched.delete(key);
     } else watched.delete(key);
     return await end(key, [...deleting.snapshots, ...deleting.restores], decisions, signal);
+  }
+
+  function knownNow(deleting: readonly KubeObject[]): KnownFor {
+    const now = performance.now();
+    for (const { metadata } of deleting)
+      if (!deletedSince.has(metadata.uid ?? '')) deletedSince.set(metadata.uid ?? '', now);
+    return (uid) => now - (deletedSince.get(uid) ?? now);
   }
 
   async function observe(
@@ -155,9 +171,9 @@ export function createDesiredController({
     return !namespace || namespace.metadata.deletionTimestamp !== undefined;
   }
 
-  function crashesOf(key: string, workspace: Workspace, now: number) {
+  function crashesOf(key: string, workspace: Workspace) {
     const agent = agents.primary(key);
-    const crashes = planCrashes(workspace, informers.pods.byIndex('workspace', key), now);
+    const crashes = planCrashes(workspace, informers.pods.byIndex('workspace', key), Date.now());
     const before = settledCrashes.get(key);
     const settled = crashes.filter(
       ({ uid }) =>
