@@ -35,8 +35,8 @@ export interface CertificateManagerOptions {
   log: Logger;
 }
 
-/** Looks again at the latest after this, whatever the timers did meanwhile. */
-const lookAgainMs = 12 * 60 * 60 * 1000;
+/** Looks again at the latest after this, whatever timers and clock did meanwhile. */
+const lookAgainMs = 10 * 60 * 1000;
 
 export class CertificateManager implements CertificateSource {
   readonly #options: Required<CertificateManagerOptions>;

@@ -15,6 +15,13 @@ test.each([
   ['an expired serving certificate', facts, 91, 'serving'],
   ['an authority after two thirds of its life', facts, 240, 'authority'],
   ['an expired authority', facts, 361, 'authority'],
+  ['an authority made by a clock that was ahead', { ...facts, authority: life(1, 361) }, 0.5, 'authority'],
+  [
+    'a serving certificate made by a clock that was ahead',
+    { ...facts, serving: { ...life(1, 91), names } },
+    0.5,
+    'serving',
+  ],
   ['no serving certificate', { authority: facts.authority }, 0, 'serving'],
   ['a name that is missing', { ...facts, serving: { ...life(0, 90), names: ['a.svc'] } }, 0, 'serving'],
   ['a name too many', { ...facts, serving: { ...life(0, 90), names: [...names, 'b'] } }, 0, 'keep'],
