@@ -93,8 +93,11 @@ export class CertificateManager implements CertificateSource {
       else log.warn(`Secret ${namespace}/${secretName} can not be used: ${problem}`);
       return { requeueAfter: lookAgainMs }; // the informer tells of a change before
     }
-    const plan = planCertificates(stored && factsOf(stored), names, now());
+    const facts = stored && factsOf(stored);
+    const plan = planCertificates(facts, names, now());
     if (plan.action !== 'keep') {
+      // Making another one may fail, and this one is good until its end.
+      if (stored && facts?.serving && facts.serving.notAfter > now()) this.#use(stored);
       log.info({ reason: plan.reason }, `making a new ${plan.action} certificate`);
       await this.#write(secret, await renewElsewhere(plan.action, stored, names, now(), lifetimes), signal);
       return { requeueAfter: 0 }; // only what the Secret holds is ever used

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CertificateManager, secretName, servingNames } from '../../operator/certs/manager.ts';
 import type { Lifetimes } from '../../operator/certs/plan.ts';
+import { renew } from '../../operator/certs/renew.ts';
 import type { KubeClient } from '../../operator/runtime/client.ts';
 import { KubeClient as Client } from '../../operator/runtime/client.ts';
 import { secrets } from '../../operator/runtime/resources.ts';
@@ -11,7 +12,10 @@ import { operatorClient } from './operator-client.ts';
 
 const namespace = 'jvs-system';
 const ref = { namespace, name: secretName };
+const names = servingNames(namespace);
+const day = 24 * 3_600_000;
 const within = { timeout: 30_000, interval: 100 };
+const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
 
 let server: ApiServer;
 let client: KubeClient;
@@ -38,7 +42,7 @@ async function replicas(count: number, lifetimes?: Lifetimes) {
   log.level = 'silent';
   const managers = Array.from(
     { length: count },
-    () => new CertificateManager({ client, namespace, names: servingNames(namespace), log, lifetimes }),
+    () => new CertificateManager({ client, namespace, names, log, lifetimes }),
   );
   await Promise.all(managers.map((manager) => manager.start(stop.signal)));
   const agreed = () => {
@@ -57,7 +61,7 @@ test('replicas that start at once agree on one authority, and so does one that c
   expect(late.agreed()).toEqual(current);
   const secret = await admin.get(secrets, ref);
   expect(Buffer.from(secret?.data?.['ca.crt'] ?? '', 'base64').toString()).toBe(current.caBundle);
-  expect(current.expiresAt.getTime() - Date.now()).toBeGreaterThan(80 * 24 * 3_600_000);
+  expect(current.expiresAt.getTime() - Date.now()).toBeGreaterThan(80 * day);
   stop();
   late.stop();
 });
@@ -100,6 +104,25 @@ test('certificates that run out are replaced in time, the authority too, and eve
   stop();
 });
 
+test('what is due is served with as long as it is good and nothing else can be written', async () => {
+  await admin.delete(secrets, ref);
+  const lifetimes = { authority: 365 * day, serving: 90 * day };
+  const made = new Date(Date.now() - 70 * day);
+  const { caBundle, caKey, cert, key } = await renew('authority', undefined, names, made, lifetimes);
+  const data = {
+    'ca.crt': base64(caBundle),
+    'ca.key': base64(caKey),
+    'tls.crt': base64(cert),
+    'tls.key': base64(key),
+  };
+  await admin.create(secrets, { metadata: { ...ref }, type: 'kubernetes.io/tls', immutable: true, data });
+  const { managers, agreed, stop } = await replicas(1);
+  expect(agreed()).toMatchObject({ caBundle, cert, key });
+  await admin.delete(secrets, ref);
+  await vi.waitFor(() => expect(managers[0]?.current().cert).not.toBe(cert), within);
+  stop();
+});
+
 test('a start that is given up is no hang', async () => {
   const log = createLogger('test');
   log.level = 'silent';
@@ -123,7 +146,6 @@ test("somebody else's certificates are waited for, taken as they are, and never 
   // Names that the certificate lacks and no authority's key: reasons to make a new one, if it were its own.
   const manager = new CertificateManager({ client, namespace, names: ['elsewhere'], external: true, log });
   const started = manager.start(stop.signal);
-  const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
   const data = { 'ca.crt': base64(caBundle), 'tls.crt': base64(cert), 'tls.key': base64('no key') };
   const metadata = { ...ref };
   const { metadata: broken } = await admin.create(secrets, { metadata, type: 'kubernetes.io/tls', data });
