@@ -118,8 +118,8 @@ export function writeChart(directory: string): void {
   write('values.yaml', values(parseDocument(read('config/manager/operator.yaml')).toJS() as Deployment));
   for (const name of readdirSync(join(root, 'config/crd/bases'))) template(name, definition(name));
   template('operator.yaml', operator(read('config/manager/operator.yaml')));
-  for (const name of ['availability', 'services'])
-    template(`${name}.yaml`, placed(read(`config/manager/${name}.yaml`)));
+  template('availability.yaml', availability(read('config/manager/availability.yaml')));
+  template('services.yaml', placed(read('config/manager/services.yaml')));
   template('webhook.yaml', webhooks(read('config/manager/webhook.yaml')));
   template('rbac.yaml', rbac(read('config/rbac/operator.yaml')));
   template('users.yaml', read('config/rbac/users.yaml'));
@@ -232,6 +232,12 @@ function operator(manifest: string): string {
     /^( *)serviceAccountName:/m,
     (found, by: string) => `${indent(options.join('\n'), by.length)}\n${found}`,
   );
+}
+
+/** In kube-system the quota is not needed, and would count pods of the cluster's own. */
+function availability(manifest: string): string {
+  const [disruption, quota] = placed(manifest).split(/^---\n/m);
+  return `${disruption}---\n${when('ne .Release.Namespace "kube-system"', quota ?? '')}`;
 }
 
 /** With `namespaces` only those; else all but kube-system and the operator's own. */

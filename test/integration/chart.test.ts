@@ -135,3 +135,9 @@ test('it installs into another namespace, and keeps its own webhook from that', 
   for (const name of ['jvs-operator', 'jvs-agents'])
     expect(objects.has(`PodMonitor/elsewhere/${name}`)).toBe(true);
 });
+
+test('it bounds no pods of the cluster where it is installed beside them', async () => {
+  const kinds = (objects: Objects) => [...objects.values()].map(({ kind }) => kind);
+  expect(kinds(await chart({}, 'elsewhere'))).toContain('ResourceQuota');
+  expect(kinds(await chart({}, 'kube-system'))).not.toContain('ResourceQuota');
+});
