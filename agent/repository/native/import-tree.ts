@@ -125,6 +125,8 @@ export class TreeReceiver implements Disposable {
   #open(path: string): Directory {
     if (this.#parent?.path === path) return this.#parent.directory;
     const directory = openPath(this.#root, components(path));
+    // An attempt that came further than it had written down may have made it read-only.
+    directory.makeWritable();
     this.#parent?.directory[Symbol.dispose]();
     this.#parent = { path, directory };
     return directory;
@@ -139,7 +141,7 @@ function setMetadata(fd: number, path: string, metadata: GivenMetadata): void {
   }
 }
 
-/** It may have come whole since it was last written down how far it is, and be read-only by now. */
+/** An attempt that came further than it had written down may have made it read-only. */
 function openAgain(parent: Directory, name: string): number {
   {
     using file = new OpenFile(parent, name);

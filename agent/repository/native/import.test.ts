@@ -15,7 +15,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serialize } from 'node:v8';
 import { expect, test } from 'vitest';
@@ -397,25 +397,32 @@ test.each([
   expect(readdirSync(new Layout(target.path).snapshots)).toEqual([]);
 });
 
-test('killed when a read-only file has just become whole, the next process of another user than root goes on', async () => {
-  using from = await opened();
-  writeFileSync(join(from.main, 'large'), Buffer.alloc(700_000, 'some content '), { mode: 0o444 });
-  const descriptor = await from.engine().snapshot({ worktree: 'main', origin: 'manual' }, quiet);
-  const { snapshot_id: snapshotId } = descriptor;
-  using target = new TestVolume();
-  const items = await all(sender(from, descriptor)(start));
-  // How far it is is written down in the middle of the file, and not again.
-  const die = `
-    if (item.data?.offset === 0) now += 2_000;
+test.each<[what: string, path: string, mode: number, written: string, position: Position]>([
+  ['a file', 'large', 0o755, 'item.data?.offset === 0', { entry: 0, offset: 262_144 }],
+  ['the folder of a file', 'folder/large', 0o555, "item.entry?.kind === 'dir'", { entry: 1, offset: 0 }],
+])(
+  'killed when %s has just become read-only, the next process of another user than root goes on',
+  async (_, path, mode, written, position) => {
+    using from = await opened();
+    const at = join(from.main, path);
+    mkdirSync(dirname(at), { recursive: true });
+    writeFileSync(at, Buffer.alloc(700_000, 'some content '), { mode: 0o444 });
+    chmodSync(dirname(at), mode);
+    const descriptor = await from.engine().snapshot({ worktree: 'main', origin: 'manual' }, quiet);
+    const { snapshot_id: snapshotId } = descriptor;
+    using target = new TestVolume();
+    const items = await all(sender(from, descriptor)(start));
+    // How far it is is written down once, before that.
+    const die = `
+    if (${written}) now += 2_000;
     if (item.entry?.kind === 'leave') {
       yield item;
       process.kill(process.pid, 'SIGKILL');
     }`;
-  expect(() => receiveAsUser(target, snapshotId, items, die)).toThrow('Command failed');
-  const [first, ...more] = JSON.parse(receiveAsUser(target, snapshotId, items));
-  expect(first).toEqual({ entry: 0, offset: 262_144 });
-  expect(more).toEqual([]);
-  const copy = join(target.snapshotPath(snapshotId), 'large');
-  expect(lstatSync(copy).mode & 0o777).toBe(0o444);
-  expect(readFileSync(copy).equals(readFileSync(join(from.main, 'large')))).toBe(true);
-});
+    expect(() => receiveAsUser(target, snapshotId, items, die)).toThrow('Command failed');
+    expect(JSON.parse(receiveAsUser(target, snapshotId, items))).toEqual([position]);
+    const copy = join(target.snapshotPath(snapshotId), path);
+    expect([copy, dirname(copy)].map((one) => lstatSync(one).mode & 0o777)).toEqual([0o444, mode]);
+    expect(readFileSync(copy).equals(readFileSync(at))).toBe(true);
+  },
+);
