@@ -8,6 +8,7 @@ import type { KubeClient } from '../runtime/client.ts';
 import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { removeFinalizer } from '../runtime/finalizer.ts';
+import { Pace } from '../runtime/pace.ts';
 import * as snapshot from '../snapshot/request.ts';
 import { reasonHeld } from './hold.ts';
 import type { Decision } from './plan.ts';
@@ -18,8 +19,7 @@ const writeInterval = 1_000;
 export class Deleter {
   readonly #client: KubeClient;
   readonly #events: EventRecorder;
-  /** By the monotonic clock, ms, by uid. */
-  readonly #lastWrite = new Map<string, number>();
+  readonly #writes = new Pace();
 
   constructor(client: KubeClient, events: EventRecorder) {
     this.#client = client;
@@ -34,7 +34,7 @@ export class Deleter {
   ): Promise<number | undefined> {
     const uid = object.metadata.uid ?? '';
     if (decision.type === 'letGo') {
-      this.#lastWrite.delete(uid);
+      this.#writes.delete(uid);
       if (object.kind === 'Snapshot') {
         const { finalizer, fieldManager } = snapshot;
         await removeFinalizer(this.#client, snapshots, object, finalizer, { fieldManager, signal });
@@ -68,7 +68,7 @@ export class Deleter {
     const said = { message, conditions };
     const { message: before, conditions: conditionsBefore } = object.status ?? {};
     if (isDeepStrictEqual(said, { message: before, conditions: conditionsBefore })) return undefined;
-    const wait = (this.#lastWrite.get(uid) ?? Number.NEGATIVE_INFINITY) + writeInterval - performance.now();
+    const wait = this.#writes.wait(uid, writeInterval);
     if (wait > 0) return wait;
 
     const metadata = { name, namespace, uid };
@@ -91,7 +91,7 @@ export class Deleter {
       if (ApiError.is(error, 'NotFound') || ApiError.is(error, 'Conflict')) return undefined;
       throw error;
     }
-    this.#lastWrite.set(uid, performance.now());
+    this.#writes.mark(uid);
     // Of a mass deletion the Workspace tells.
     if (known?.reason !== reason && reason !== 'Deleting' && reason !== reasonHeld) {
       this.#events.emit(object, 'Warning', reason, message);

@@ -8,6 +8,7 @@ import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
+import { Pace } from '../runtime/pace.ts';
 import { pods } from '../runtime/resources.ts';
 import { type KubeObject, refOf } from '../runtime/types.ts';
 import { objectName, workspaceLabel } from '../workspace/objects.ts';
@@ -33,8 +34,7 @@ export function createMaintenanceController({
   log,
 }: Dependencies): Controller {
   const controller = new Controller({ name: 'maintenance', reconcile, workers: 4, log });
-  /** By the monotonic clock, ms, by workspace. */
-  const notBefore = new Map<string, number>();
+  const failures = new Pace();
 
   informers.workspaces.onChange((key) => controller.enqueue(key));
   informers.claims.onChange((_, now, before) => enqueueLabelled(now ?? before));
@@ -50,7 +50,7 @@ export function createMaintenanceController({
     const { namespace, name } = refOf(key);
     const workspace = informers.workspaces.get(key);
     if (workspace) assertReadable(workspace);
-    else notBefore.delete(key);
+    else failures.delete(key);
     const desired = agents.desiredOf(key);
     const unsettled = settleMs - agents.openFor();
     const pending = desired && (isPending(desired) || (unsettled > 0 ? undefined : false));
@@ -63,12 +63,12 @@ export function createMaintenanceController({
     if (!action) return desired && pending === undefined ? { requeueAfter: unsettled } : undefined;
     if (action.type === 'delete') {
       const { pod, why } = action;
-      if (pod.status?.phase === 'Failed') notBefore.set(key, performance.now() + retryMs);
+      if (pod.status?.phase === 'Failed') failures.mark(key);
       await client.delete(pods, pod.metadata, { uid: pod.metadata.uid, signal });
       log.info({ workspace: key, why }, 'maintenance pod deleted');
       return;
     }
-    const wait = (notBefore.get(key) ?? Number.NEGATIVE_INFINITY) - performance.now();
+    const wait = failures.wait(key, retryMs);
     if (wait > 0) return { requeueAfter: wait };
     try {
       await client.create(pods, action.pod, { signal });
@@ -88,7 +88,7 @@ export function createMaintenanceController({
         message = `Pod ${pod} exists and was not made by this operator, so what is asked of the stopped workspace waits. Delete it, or name it otherwise`;
       }
       if (workspace) events.emit(workspace, 'Warning', 'MaintenanceRefused', message);
-      notBefore.set(key, performance.now() + retryMs);
+      failures.mark(key);
       return { requeueAfter: retryMs };
     }
   }

@@ -11,6 +11,7 @@ import { Controller, type Result } from '../runtime/controller.ts';
 import { ApiError } from '../runtime/errors.ts';
 import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
 import { keepFinalizer } from '../runtime/finalizer.ts';
+import { Pace } from '../runtime/pace.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
 import { WrittenOver } from '../runtime/written-over.ts';
 import { objectName } from '../workspace/objects.ts';
@@ -37,8 +38,7 @@ export interface Dependencies {
 
 export function createRestoreController(dependencies: Dependencies): Controller {
   const { client, informers, agents, events, refused, meters, log } = dependencies;
-  /** By the monotonic clock, ms, by Restore. */
-  const lastWrite = new Map<string, number>();
+  const writes = new Pace();
   const writtenOver = new WrittenOver();
   const controller = new Controller({ name: 'restore', reconcile, workers: 4, log });
 
@@ -66,7 +66,7 @@ export function createRestoreController(dependencies: Dependencies): Controller 
   async function reconcile(key: string, signal: AbortSignal): Promise<Result> {
     const restore = informers.restores.get(key);
     if (!restore) {
-      lastWrite.delete(key);
+      writes.delete(key);
       writtenOver.delete(key);
       refused.delete(key);
       return;
@@ -128,14 +128,14 @@ export function createRestoreController(dependencies: Dependencies): Controller 
     if (!plan || isDeepStrictEqual(plan.status, restore.status ?? {})) return;
     const after = { ...restore, status: plan.status };
     const outcome = isOver(after);
-    const wait = (lastWrite.get(key) ?? Number.NEGATIVE_INFINITY) + writeInterval - performance.now();
+    const wait = writes.wait(key, writeInterval);
     if (wait > 0 && !outcome && isRecorded(after) === isRecorded(restore)) return { requeueAfter: wait };
     const written = await client.applyStatus(
       restores,
       { metadata: { name, namespace, uid }, status: plan.status },
       options,
     );
-    lastWrite.set(key, performance.now());
+    writes.mark(key);
     writtenOver.set(key, written.metadata.resourceVersion, resourceVersion, kept);
     meters.statusWrites.inc({ kind: 'Restore' });
     if (outcome) meters.restores.inc({ outcome: plan.status.phase === 'Completed' ? 'completed' : 'failed' });

@@ -11,6 +11,7 @@ import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
 import { keepFinalizer } from '../runtime/finalizer.ts';
+import { Pace } from '../runtime/pace.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
 import { WrittenOver } from '../runtime/written-over.ts';
 import { objectName } from '../workspace/objects.ts';
@@ -33,8 +34,7 @@ export interface Dependencies {
 
 export function createSnapshotController(dependencies: Dependencies): Controller {
   const { client, informers, agents, events, meters, log } = dependencies;
-  /** By the monotonic clock, ms, by Snapshot. */
-  const lastWrite = new Map<string, number>();
+  const writes = new Pace();
   const writtenOver = new WrittenOver();
   const lastSeen = new Map<string, ConnectedAgent | undefined>();
   const controller = new Controller({ name: 'snapshot', reconcile, workers: 16, log });
@@ -78,7 +78,7 @@ export function createSnapshotController(dependencies: Dependencies): Controller
   async function reconcile(key: string, signal: AbortSignal): Promise<Result> {
     const snapshot = informers.snapshots.get(key);
     if (!snapshot || snapshot.metadata.deletionTimestamp) {
-      lastWrite.delete(key);
+      writes.delete(key);
       writtenOver.delete(key);
       return;
     }
@@ -117,7 +117,7 @@ export function createSnapshotController(dependencies: Dependencies): Controller
       { metadata: { name, namespace, uid }, status: plan.status },
       options,
     );
-    lastWrite.set(key, performance.now());
+    writes.mark(key);
     writtenOver.set(key, written.metadata.resourceVersion, resourceVersion, kept);
     meters.statusWrites.inc({ kind: 'Snapshot' });
     if (plan.event) events.emit(snapshot, plan.event.type, plan.event.reason, plan.event.message);
@@ -128,14 +128,9 @@ export function createSnapshotController(dependencies: Dependencies): Controller
     const outcome = isFinished({ ...snapshot, status: after }) && after.phase !== before.phase;
     if (outcome) return 0;
     // Most are done before anybody could read that they are under way.
-    if (before.phase === undefined && isUnderWay(after) && !lastWrite.has(key))
-      lastWrite.set(key, performance.now());
+    if (before.phase === undefined && isUnderWay(after) && !writes.has(key)) writes.mark(key);
     const details = isFinished(snapshot) && isDeepStrictEqual(withoutDetails(before), withoutDetails(after));
-    return (
-      (lastWrite.get(key) ?? Number.NEGATIVE_INFINITY) +
-      (details ? detailInterval : writeInterval) -
-      performance.now()
-    );
+    return writes.wait(key, details ? detailInterval : writeInterval);
   }
 
   return controller;

@@ -15,6 +15,7 @@ import type { Meters } from '../metrics.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
+import { Pace } from '../runtime/pace.ts';
 import { configMaps, type Event, type Pod } from '../runtime/resources.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
 import { WrittenOver } from '../runtime/written-over.ts';
@@ -54,7 +55,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
   const { client, informers, agents, events, transfers, certificates, meters, log } = dependencies;
   /** Generation of each Deployment as we last left it: another one is someone else's edit. */
   const left = new Map<string, number | undefined>();
-  const lastWrite = new Map<string, number>();
+  const writes = new Pace();
   const writtenOver = new WrittenOver();
   /** What we have last given to the agents of each namespace. */
   const bundles = new Map<string, string>();
@@ -113,7 +114,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     if (!workspace) {
       agents.forget(key);
       left.delete(key);
-      lastWrite.delete(key);
+      writes.delete(key);
       writtenOver.delete(key);
       return;
     }
@@ -215,17 +216,14 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
     const onlyVolatile = isDeepStrictEqual(withoutVolatile(before), withoutVolatile(status));
     const sameUsage = before.usedBytes === status.usedBytes && before.capacityBytes === status.capacityBytes;
     if (onlyVolatile && sameUsage) return settle;
-    const wait =
-      (lastWrite.get(key) ?? Number.NEGATIVE_INFINITY) +
-      (onlyVolatile ? usageInterval : writeInterval) -
-      performance.now();
+    const wait = writes.wait(key, onlyVolatile ? usageInterval : writeInterval);
     if (wait > 0) return { requeueAfter: Math.min(wait, settle?.requeueAfter ?? wait) };
     const written = await client.applyStatus(
       workspaces,
       { metadata: { name, namespace, uid }, status },
       { fieldManager },
     );
-    lastWrite.set(key, performance.now());
+    writes.mark(key);
     writtenOver.set(key, written.metadata.resourceVersion, resourceVersion, undefined);
     meters.statusWrites.inc({ kind: 'Workspace' });
     emitEvents(observed, status);
