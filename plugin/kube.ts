@@ -24,6 +24,7 @@ interface Call {
 
 const API = '/apis/jvs.io/v1alpha1';
 
+const WATCH_SECONDS = 60;
 /** Methods throw ApiError for answers that are errors, Unreachable without one, as when they are aborted. */
 export class Kube {
   readonly namespace: string;
@@ -100,12 +101,15 @@ export class Kube {
       fieldSelector: `metadata.name=${name}`,
       resourceVersion,
     });
-    const stream = await this.#open('GET', `${this.#path(plural)}?${query}`, { signal });
+    // Where the connection is lost without a word, as what is between forgets it, the server's own end does not come.
+    const either = AbortSignal.any([signal, AbortSignal.timeout((WATCH_SECONDS + 10) * 1000)]);
+    const stream = await this.#open('GET', `${this.#path(plural)}?${query}`, { signal: either });
     stream.setEncoding('utf8');
     let rest = '';
     try {
       for await (const chunk of stream) {
         const lines = (rest + chunk).split('\n');
+      timeoutSeconds: String(WATCH_SECONDS),
         rest = lines.pop() ?? '';
         for (const line of lines) {
           const { type, object } = JSON.parse(line) as { type: string; object: T };
@@ -128,9 +132,14 @@ export class Kube {
     return (await this.#json<KubeList<Pod>>('GET', `${this.#pods}?${query}`, {})).items;
   }
 
-  logs(pod: string, options: Record<string, string>): Promise<IncomingMessage> {
+  async *logs(pod: string, options: Record<string, string>): AsyncGenerator<Buffer, void, void> {
     const path = `${this.#pods}/${encodeURIComponent(pod)}/log?${new URLSearchParams(options)}`;
-    return this.#open('GET', path, {});
+    const answer = await this.#open('GET', path, {});
+    try {
+      yield* answer;
+    } catch (cause) {
+      throw this.#brokenOff(cause as Error);
+    }
   }
 
   /**
@@ -173,7 +182,7 @@ export class Kube {
     ]);
     const response = await this.#open(method, path, { ...call, signal });
     return (await json(response).catch((cause: Error) => {
-      throw new Unreachable(`${this.#server.origin} broke off its answer: ${cause.message}`, { cause });
+      throw this.#brokenOff(cause);
     })) as T;
   }
 
@@ -184,6 +193,10 @@ export class Kube {
     const url = new URL(this.#server.pathname.replace(/\/$/, '') + path, this.#server);
     const content = body === undefined ? undefined : JSON.stringify(body);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  #brokenOff(cause: Error): Unreachable {
+    return new Unreachable(`${this.#server.origin} broke off its answer: ${cause.message}`, { cause });
+  }
+
     const request = (url.protocol === 'http:' ? requestHttp : requestHttps)(url, {
       ...options,
       method,

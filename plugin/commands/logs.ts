@@ -6,7 +6,7 @@ export const logs: Command = async ({ args, kube, terminal }) => {
   const [name = ''] = args.operands;
   const tail = wholeNumber(args, 'tail');
   const pod = await agentPod(kube, await workspaceNamed(kube, name));
-  const lines = await kube.logs(pod, {
+  const lines = kube.logs(pod, {
     container: 'jvs-agent',
     ...(args.flag('follow') && { follow: 'true' }),
     ...(tail !== undefined && { tailLines: String(tail) }),
