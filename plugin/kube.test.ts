@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { runCli } from './cli.ts';
+import { Kube } from './kube.ts';
 
 let directory: string;
 let server: Server | undefined;
@@ -55,6 +56,30 @@ async function jvs(argv: string[], seen: (text: string) => void = () => {}) {
   const around = { stdout: to('stdout'), stderr: to('stderr'), env: {}, now: () => new Date() };
   return { code: await runCli(argv, around), ...said };
 }
+
+test('options that are empty are none, as with kubectl', () => {
+  const kubeconfig = kubeconfigOf('https://127.0.0.1');
+  expect(new Kube({ kubeconfig, namespace: '', context: '' }).namespace).toBe('ml');
+  vi.stubEnv('KUBECONFIG', kubeconfig);
+  expect(new Kube({ kubeconfig: '' }).namespace).toBe('ml');
+});
+
+test('the cluster and namespace are those of kubectl where KUBECONFIG names several files', () => {
+  const first = kubeconfigOf('https://127.0.0.1');
+  const second = join(directory, 'second');
+  writeFileSync(second, readFileSync(first, 'utf8').replaceAll(/: x$/gm, ': y').replace('ml', 'other'));
+  vi.stubEnv('KUBECONFIG', [first, second].join(delimiter));
+  expect(new Kube({}).namespace).toBe('ml');
+  expect(new Kube({ context: 'y' }).namespace).toBe('other');
+});
+
+test('a server that is no URL is named', () => {
+  for (const bad of ['127.0.0.1:6443', 'localhost:6443']) {
+    expect(() => new Kube({ kubeconfig: kubeconfigOf(bad) }), bad).toThrow(
+      `the kubeconfig has server "${bad}" for cluster "c", which is no URL`,
+    );
+  }
+});
 
 test('a log that breaks off says so, after what came', async () => {
   const kubeconfig = await serve(({ url = '' }, response) => {

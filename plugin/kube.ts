@@ -4,10 +4,12 @@ import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { type RequestOptions, request as requestHttps } from 'node:https';
 import { type Duplex, Writable } from 'node:stream';
 import { json, text } from 'node:stream/consumers';
-import { KubeConfig, PortForward } from '@kubernetes/client-node';
+import { type KubeConfig, PortForward } from '@kubernetes/client-node';
+import { loadKubeconfig } from '../shared/kubeconfig.ts';
 import { ApiError, PluginError, Unreachable } from './errors.ts';
 import type { KubeList, KubeObject, Pod } from './objects.ts';
 
+/** As with kubectl, an empty one is none. */
 export interface KubeOptions {
   kubeconfig?: string | undefined;
   context?: string | undefined;
@@ -22,9 +24,9 @@ interface Call {
   signal?: AbortSignal | undefined;
 }
 
+const WATCH_SECONDS = 60;
 const API = '/apis/jvs.io/v1alpha1';
 
-const WATCH_SECONDS = 60;
 /** Methods throw ApiError for answers that are errors, Unreachable without one, as when they are aborted. */
 export class Kube {
   readonly namespace: string;
@@ -34,17 +36,16 @@ export class Kube {
 
   /** @throws PluginError when the kubeconfig has no such context or no cluster for it */
   constructor({ kubeconfig, context, namespace, timeoutMs = 30_000 }: KubeOptions) {
-    const config = new KubeConfig();
+    let config: KubeConfig;
     try {
-      if (kubeconfig === undefined) config.loadFromDefault();
-      else config.loadFromFile(kubeconfig);
+      config = loadKubeconfig(kubeconfig || undefined);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new PluginError(`the kubeconfig can not be read: ${why}`, '--kubeconfig or KUBECONFIG names it', {
         cause,
       });
     }
-    if (context !== undefined) config.setCurrentContext(context);
+    if (context) config.setCurrentContext(context);
     const name = config.getCurrentContext();
     const cluster = config.getCurrentCluster();
     if (!cluster) {
@@ -55,12 +56,18 @@ export class Kube {
         'kubectl config get-contexts lists those that are there',
       );
     }
+    if (!/^https?:\/\/./.test(cluster.server) || !URL.canParse(cluster.server)) {
+      throw new PluginError(
+        `the kubeconfig has server ${JSON.stringify(cluster.server)} for cluster ${JSON.stringify(cluster.name)}, which is no URL`,
+        'it has to be one such as https://192.0.2.1:6443',
+      );
+    }
     // The client refuses HTTP where certificates are to be verified; kubectl does not.
     if (cluster.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true });
     this.#config = config;
     this.#server = new URL(cluster.server);
     this.#timeoutMs = timeoutMs;
-    this.namespace = namespace ?? config.getContextObject(name)?.namespace ?? 'default';
+    this.namespace = namespace || config.getContextObject(name)?.namespace || 'default';
   }
 
   get contexts(): string[] {
@@ -100,6 +107,7 @@ export class Kube {
       watch: 'true',
       fieldSelector: `metadata.name=${name}`,
       resourceVersion,
+      timeoutSeconds: String(WATCH_SECONDS),
     });
     // Where the connection is lost without a word, as what is between forgets it, the server's own end does not come.
     const either = AbortSignal.any([signal, AbortSignal.timeout((WATCH_SECONDS + 10) * 1000)]);
@@ -109,7 +117,6 @@ export class Kube {
     try {
       for await (const chunk of stream) {
         const lines = (rest + chunk).split('\n');
-      timeoutSeconds: String(WATCH_SECONDS),
         rest = lines.pop() ?? '';
         for (const line of lines) {
           const { type, object } = JSON.parse(line) as { type: string; object: T };
@@ -186,6 +193,10 @@ export class Kube {
     })) as T;
   }
 
+  #brokenOff(cause: Error): Unreachable {
+    return new Unreachable(`${this.#server.origin} broke off its answer: ${cause.message}`, { cause });
+  }
+
   /** The answer, its body still to be read. */
   async #open(method: string, path: string, { body, contentType, signal }: Call): Promise<IncomingMessage> {
     const options: RequestOptions = {};
@@ -193,10 +204,6 @@ export class Kube {
     const url = new URL(this.#server.pathname.replace(/\/$/, '') + path, this.#server);
     const content = body === undefined ? undefined : JSON.stringify(body);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  #brokenOff(cause: Error): Unreachable {
-    return new Unreachable(`${this.#server.origin} broke off its answer: ${cause.message}`, { cause });
-  }
-
     const request = (url.protocol === 'http:' ? requestHttp : requestHttps)(url, {
       ...options,
       method,

@@ -66,12 +66,10 @@ export function connectAsServiceAccount(server: URL, directory: string, clock = 
  */
 export function connectByKubeconfig(file?: string): Connect {
   const load = async () => {
-    const { KubeConfig } = await import('@kubernetes/client-node');
-    const config = new KubeConfig();
-    if (file) config.loadFromFile(file);
-    else if (process.env.KUBECONFIG || existsSync(join(homedir(), '.kube/config'))) config.loadFromDefault();
-    else
+    if (!file && !process.env.KUBECONFIG && !existsSync(join(homedir(), '.kube/config')))
       throw new Error('no cluster is known: set KUBECONFIG, or run in a pod that has a ServiceAccount token');
+    const { loadKubeconfig } = await import('../../shared/kubeconfig.ts');
+    const config = loadKubeconfig(file);
     const cluster = config.getCurrentCluster();
     if (!cluster)
       throw new Error('the kubeconfig has no current cluster: set one with kubectl config use-context');

@@ -1,0 +1,51 @@
+// The kubeconfig as kubectl reads it. The client merges several files by rules of its own, refuses all of them for an
+// entry that is not whole, and does not know a user's tokenFile.
+import { existsSync, readFileSync } from 'node:fs';
+import { delimiter, dirname } from 'node:path';
+import { KubeConfig, makeAbsolutePath, type User } from '@kubernetes/client-node';
+import { parse } from 'yaml';
+
+interface Content {
+  users?: { name: string; user?: { tokenFile?: string } }[];
+}
+
+/** As with kubectl, only who needs it misses what an incomplete entry does not say. */
+const options = { onInvalidEntry: 'filter' } as const;
+
+/**
+ * Of `file`; without one of the files in KUBECONFIG, else the user's own or that of the pod's ServiceAccount.
+ * @throws Error when it can not be read
+ */
+export function loadKubeconfig(file?: string): KubeConfig {
+  const config = new KubeConfig();
+  const named = file === undefined ? (process.env.KUBECONFIG ?? '').split(delimiter).filter(Boolean) : [file];
+  if (named.length === 0) {
+    config.loadFromDefault(options);
+    return config;
+  }
+  const there = named.filter((one) => existsSync(one));
+  for (const one of there.length > 0 ? there : named) add(config, one);
+  return config;
+}
+
+/** What was there before wins. */
+function add(config: KubeConfig, file: string): void {
+  const text = readFileSync(file, 'utf8');
+  const content = parse(text) as Content | null;
+  if (content === null) return; // empty
+  const next = new KubeConfig();
+  next.loadFromString(text, options);
+  next.makePathsAbsolute(dirname(file));
+  config.currentContext ||= next.currentContext;
+  config.clusters.push(...next.clusters.filter(({ name }) => !config.getCluster(name)));
+  config.contexts.push(...next.contexts.filter(({ name }) => !config.getContextObject(name)));
+  for (const user of next.users.filter(({ name }) => !config.getUser(name))) {
+    const token = content.users?.find(({ name }) => name === user.name)?.user?.tokenFile;
+    config.users.push(token ? withTokenFile(user, makeAbsolutePath(dirname(file), token)) : user);
+  }
+}
+
+/** The client reads it again each minute, as the file in a pod is replaced. */
+function withTokenFile({ token: _, ...user }: User, tokenFile: string): User {
+  return { ...user, authProvider: { name: 'tokenFile', config: { tokenFile } } };
+}
