@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { Terminal } from './terminal.ts';
 
-function terminalOf(isTTY: boolean, env: Record<string, string> = {}) {
+function terminalOf(isTTY: boolean, env: Record<string, string> = {}, columns = 80) {
   const written: Record<'stdout' | 'stderr', string[]> = { stdout: [], stderr: [] };
   const to = (name: 'stdout' | 'stderr') => ({
     write: (text: string | Uint8Array) => written[name].push(text.toString()),
     isTTY,
-    columns: 80,
+    columns,
   });
   const around = { stdout: to('stdout'), stderr: to('stderr'), env, now: () => new Date() };
   return {
@@ -40,6 +40,14 @@ test('progress is drawn over itself, and gone when something is said', () => {
       `\r\x1b[KInProgress ${bar(12)}  50%  2.0 KiB of 4.0 KiB` +
       '\r\x1b[Kdone\n',
   );
+});
+
+test('a terminal that has no size cuts nothing off', () => {
+  const { terminal, stdout, stderr } = terminalOf(true, { NO_COLOR: '1' }, 0);
+  terminal.table(['NAME', 'STATUS'], [['train', 'Ready']]);
+  terminal.progress('InProgress', 1024, 2048);
+  expect(stdout()).toBe('NAME    STATUS\ntrain   Ready\n');
+  expect(stderr()).toContain('1.0 KiB of 2.0 KiB');
 });
 
 test('no progress into a file', () => {

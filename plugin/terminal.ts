@@ -6,6 +6,7 @@ import { progressBar } from './render/units.ts';
 export interface Stream {
   write(text: string | Uint8Array): unknown;
   isTTY?: boolean;
+  /** 0 where nobody has told the terminal its size. */
   columns?: number;
 }
 
@@ -63,7 +64,7 @@ export class Terminal {
     if (!this.#around.stderr.isTTY) return;
     const line = renderLine([`${what} ${progressBar(done, total)}`], {
       colours: false,
-      width: this.#around.stderr.columns,
+      width: this.#around.stderr.columns || undefined,
     });
     this.#around.stderr.write(`\r\x1b[K${line}`);
     this.#progress = true;
@@ -82,6 +83,6 @@ export class Terminal {
   get #options() {
     const { stdout, env } = this.#around;
     const colours = stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
-    return { colours, width: stdout.isTTY ? stdout.columns : undefined };
+    return { colours, width: (stdout.isTTY && stdout.columns) || undefined };
   }
 }
