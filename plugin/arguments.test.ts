@@ -31,6 +31,9 @@ test('what is wrong is said in a line', () => {
     expect(() => parse(line), line).toThrow(UsageError);
     expect(() => parse(line), line).toThrow(message);
   }
+  // As of a variable that is not set.
+  expect(() => parseArguments(['status', ''])).toThrow('status: WORKSPACE is empty');
+  expect(() => parseArguments(['restore', 'train', ''])).toThrow('restore: SNAPSHOT is empty');
   expect(() => wholeNumber(parse('history train --limit -1'), 'limit')).toThrow(UsageError);
   expect(() => wholeNumber(parse('history train --limit=x'), 'limit')).toThrow('--limit: "x" is no whole');
   expect(() => waitingTime(parse('snapshot train --timeout 5'))).toThrow('--timeout: "5" is no duration');

@@ -45,6 +45,8 @@ export function parseWords(
   if (positionals.length > operands.length) {
     throw new UsageError(`${command}: unexpected ${JSON.stringify(positionals[operands.length])}`);
   }
+  const empty = positionals.indexOf('');
+  if (empty >= 0) throw new UsageError(`${command}: ${operands[empty]} is empty`);
   return {
     operands: positionals,
     flag: (name) => values[name] === true,
