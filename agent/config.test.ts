@@ -52,6 +52,7 @@ test('every wrong variable is named, with its value', () => {
 
 test('a wrong flag is named as a flag', () => {
   expect(failure(['--debug-address', 'localhost'], {})).toMatch(/^--debug-address must be host:port/);
+  expect(failure(['--debug-address', '127.0.0.1:74430'], {})).toMatch(/^--debug-address must be host:port/);
   expect(failure(['--nonsense', 'x'], {})).toContain('--nonsense');
 });
 

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as z from 'zod/mini';
+import { isAddress } from '../shared/address.ts';
 import { parseDuration } from '../shared/duration.ts';
 
 const options = {
@@ -47,9 +48,7 @@ const options = {
 } as const;
 type Option = keyof typeof options;
 
-const address = z
-  .string()
-  .check(z.regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for example 127.0.0.1:7443'));
+const address = z.string().check(z.refine(isAddress, 'must be host:port, for example 127.0.0.1:7443'));
 const integer = (minimum: number, maximum: number) =>
   z
     .pipe(z.string().check(z.regex(/^\d{1,9}$/, 'must be a whole number')), z.transform(Number))

@@ -41,6 +41,16 @@ test('what agents are started with is what they take', () => {
   }
 });
 
+test('agents are given no address that they would not start with', () => {
+  const address = (text: string) => parseConfig(['--link-address', text], required).agent.linkAddress;
+  for (const good of ['jvs.example.com:8443', '192.0.2.1:8443', '[2001:db8::1]:8443']) {
+    expect(address(good)).toBe(good);
+  }
+  for (const bad of ['https://jvs.example.com:8443', '2001:db8::1:8443', 'jvs.example.com:84430', ':8443']) {
+    expect(() => address(bad), bad).toThrow(/JVS_LINK_ADDRESS \(--link-address\): must be host:port/);
+  }
+});
+
 test('a list may have spaces after its commas', () => {
   const spaced = { JVS_NAMESPACES: 'team-a, team-b', JVS_CERTIFICATE_NAMES: 'a.example.com, 192.0.2.1,' };
   expect(parseConfig([], { ...required, ...spaced })).toMatchObject({

@@ -1,6 +1,7 @@
 // The operator's configuration: flags and environment, checked once.
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
+import { isAddress } from '../shared/address.ts';
 import { parseDuration } from '../shared/duration.ts';
 import { quantityValue } from './api/quantity.ts';
 
@@ -44,10 +45,10 @@ const schema = z.object({
   /** How fast idle agents read snapshots to verify them, 0 for never, and how often each; the agent's defaults without. */
   JVS_AGENT_VERIFY_BYTES_PER_SECOND: z.coerce.number().int().min(0).max(999_999_999).optional(),
   JVS_AGENT_VERIFY_INTERVAL: duration.optional(),
-  /** host:port that agents dial. */
+  /** host:port that agents dial; with one that they do not take they would not start. */
   JVS_LINK_ADDRESS: z
     .string()
-    .regex(/^.+:\d+$/, 'must be host:port')
+    .refine(isAddress, 'must be host:port, an IPv6 address in brackets, and no URL')
     .optional(),
   /** URL of the webhook as the API server reaches it; only outside a cluster, where no Service leads to it. */
   JVS_WEBHOOK_URL: z.url({ protocol: /^https$/ }).optional(),
