@@ -136,6 +136,19 @@ test('what is wrong with the configuration is said by name, with exit code 2', a
   });
 });
 
+test('the level of the log is that of the configuration, where an empty variable is none and a flag wins', async () => {
+  using volume = new TestVolume();
+  for (const [variable, argv] of [
+    ['LOG_LEVEL=', []],
+    ['LOG_LEVEL=loud', ['--log-level=info']],
+  ] as const) {
+    const agent = await startProcess(volume.path, argv, ['env', variable]);
+    stops.push(() => agent.end('SIGKILL'));
+    await ready(agent);
+    expect(await agent.end('SIGTERM')).toBe(0);
+  }
+});
+
 test('the operator is told that an engine cannot be had here, also when it is asked for later', async () => {
   const { operator, argv } = await link(stops);
   operator.desired = { role: 'ROLE_PRIMARY', engine: 'copy' };

@@ -31,8 +31,7 @@ async function run(argv: readonly string[]): Promise<void> {
     fail(error.message);
     return;
   }
-  const log = createLogger('agent');
-  log.level = config['log-level'];
+  const log = createLogger('agent', config['log-level']);
   process.on('uncaughtException', (err) => {
     log.fatal({ err }, 'the agent ends; its container is started again');
     process.exit(1);

@@ -59,6 +59,12 @@ test('a list may have spaces after its commas', () => {
   });
 });
 
+test('a level of the log that is none is named like any other setting, and an empty one is the default', () => {
+  const level = (text: string) => parseConfig([], { ...required, LOG_LEVEL: text }).logLevel;
+  expect(['', 'debug', 'WARN', 'silent'].map(level)).toEqual(['info', 'debug', 'warn', 'silent']);
+  expect(() => level('loud')).toThrow(/LOG_LEVEL \(--log-level\)/);
+});
+
 test('flags win over the environment', () => {
   const config = parseConfig(['--link-port', '1234'], { ...required, JVS_LINK_PORT: '4321' });
   expect(config.ports.link).toBe(1234);

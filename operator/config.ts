@@ -25,6 +25,10 @@ const list = z
       .map((name) => name.trim())
       .filter(Boolean),
   );
+const level = z
+  .string()
+  .toLowerCase()
+  .pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']));
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
 const schema = z.object({
@@ -65,6 +69,8 @@ const schema = z.object({
   JVS_LINK_PORT: port.default(8443),
   JVS_HEALTH_PORT: port.default(8081),
   JVS_METRICS_PORT: port.default(8080),
+  /** Of the operator itself. */
+  LOG_LEVEL: level.default('info'),
 });
 
 export type Config = ReturnType<typeof parseConfig>;
@@ -72,7 +78,7 @@ export type Config = ReturnType<typeof parseConfig>;
 /** Flags win over the environment: `--link-port` is JVS_LINK_PORT. @throws Error that names each bad setting */
 export function parseConfig(argv: readonly string[], environment: Record<string, string | undefined>) {
   const names = Object.keys(schema.shape);
-  const flagOf = (name: string) => name.slice('JVS_'.length).toLowerCase().replaceAll('_', '-');
+  const flagOf = (name: string) => name.replace(/^JVS_/, '').toLowerCase().replaceAll('_', '-');
   const { values } = parseArgs({
     args: [...argv],
     options: Object.fromEntries(names.map((name) => [flagOf(name), { type: 'string' as const }])),
@@ -111,6 +117,7 @@ export function parseConfig(argv: readonly string[], environment: Record<string,
     certificates: c.JVS_CERTIFICATES,
     staticVolumes: c.JVS_STATIC_VOLUMES,
     historyLimit: c.JVS_HISTORY_LIMIT,
+    logLevel: c.LOG_LEVEL,
     leaderElection: c.JVS_LEADER_ELECTION,
     ports: {
       webhook: c.JVS_WEBHOOK_PORT,

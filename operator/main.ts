@@ -33,6 +33,7 @@ const log = createLogger('operator');
 
 async function main(config: Config, stop: AbortSignal): Promise<void> {
   const { namespace, ports } = config;
+  log.level = config.logLevel;
   const client = KubeClient.fromDefault((warning) => log.warn({ warning }, 'the API server warns'));
   const informers = createInformers(client, log, config);
   const certificates = new CertificateManager({

@@ -2,10 +2,10 @@ import { type Logger, pino, stdSerializers } from 'pino';
 
 export type { Logger };
 
-/** One JSON line a record on stdout; `err` (with its causes) is the key of errors. Level by `LOG_LEVEL`. */
-export function createLogger(component: string): Logger {
+/** One JSON line a record on stdout; `err` (with its causes) is the key of errors. */
+export function createLogger(component: string, level = 'info'): Logger {
   return pino({
-    level: process.env.LOG_LEVEL ?? 'info',
+    level,
     base: { component },
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: stdSerializers.errWithCause },
