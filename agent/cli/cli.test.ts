@@ -24,6 +24,22 @@ async function json(volume: TestVolume, ...argv: string[]) {
   return { code, value: stdout && JSON.parse(stdout), error: stderr && JSON.parse(stderr) };
 }
 
+test('what can not be read is an error like any other', async () => {
+  using volume = new TestVolume();
+  const file = join(volume.path, 'file');
+  writeFileSync(file, '');
+  let stderr = '';
+  const code = await runCli(['history', '--json', '--volume', file], {
+    stdout: { write: () => {} },
+    stderr: { write: (text) => (stderr += text) },
+  });
+  expect(code).toBe(1);
+  expect(JSON.parse(stderr)).toMatchObject({
+    code: 'Internal',
+    message: expect.stringContaining('history: ENOTDIR'),
+  });
+});
+
 test('a life of a worktree, by commands', async () => {
   using volume = new TestVolume();
   const { value: made } = await json(volume, 'init');

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { UsageError } from '../../shared/command-line.ts';
 import { Engine } from '../repository/native/engine.ts';
+import { asRepositoryError } from '../repository/native/fs/errors.ts';
 import { recognize } from '../repository/native/initialize.ts';
 import { recognize04 } from '../repository/native/jvs04.ts';
 import { Layout } from '../repository/native/layout.ts';
@@ -62,8 +63,10 @@ export async function runCli(argv: readonly string[], streams: Streams = process
   } catch (error) {
     progress.end();
     if (error instanceof UsageError) return wrongUsage(error, args.json, streams);
-    if (!(error instanceof RepositoryError)) throw error;
-    const { reason: code, message } = error;
+    // What only reads goes straight to the files.
+    const told = error instanceof Error && 'errno' in error ? asRepositoryError(error, args.command) : error;
+    if (!(told instanceof RepositoryError)) throw error;
+    const { reason: code, message } = told;
     fail(args.json, { code, message, hint: HINTS[code] }, streams);
     return code === 'DamagedRepository' ? EXIT.integrity : EXIT.failed;
   }
