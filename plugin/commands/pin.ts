@@ -15,11 +15,19 @@ async function setPinned({ args, kube, terminal }: Parameters<Command>[0], pinne
   terminal.line(`snapshot.jvs.io/${metadata.name} ${pinned ? 'pinned' : 'not pinned any more'}`);
 }
 
-/** The Snapshot of an id on a volume. */
+/** The Snapshot of an id on a volume. What a Workspace began with has the id that it had in the one it came from. */
 async function shownAs(kube: Kube, id: string): Promise<Snapshot> {
-  const found = (await kube.list<Snapshot>('snapshots')).find(
+  const shown = (await kube.list<Snapshot>('snapshots')).filter(
     ({ spec, status }) => (status?.snapshotID ?? spec.snapshotID) === id,
   );
+  if (new Set(shown.map(({ spec }) => spec.workspace)).size > 1) {
+    const names = shown.map(({ metadata, spec }) => `${metadata.name} of ${spec.workspace}`);
+    throw new PluginError(
+      `${id} is on the volumes of several Workspaces`,
+      `name the Snapshot: ${names.join(', ')}`,
+    );
+  }
+  const [found] = shown;
   if (found) return found;
   throw new PluginError(
     `no Snapshot in namespace ${kube.namespace} shows ${id}`,

@@ -214,6 +214,18 @@ test('pinned and not pinned any more, by name or id', async () => {
   expect(await pinned()).toBe(false);
 });
 
+test('an id that is on several volumes, as of a Workspace that began with it, pins none of them', async () => {
+  const name = `begun-${ids[0]}`;
+  const spec = { workspace: 'begun', snapshotID: ids[0] };
+  await admin.create(snapshots, { metadata: { namespace, name }, spec } as Snapshot);
+  const pinned = await jvs('pin', ids[0]);
+  await admin.delete(snapshots, { namespace, name });
+  expect(pinned).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`(name the Snapshot: ${name} of begun, first of train)`),
+  });
+});
+
 test('kubectl completes it', async () => {
   const setUp = await run('sh', '-c', 'eval "$(kubectl jvs completion)"');
   expect(setUp).toEqual({ code: 0, stdout: '', stderr: '' });
