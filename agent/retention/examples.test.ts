@@ -78,5 +78,5 @@ function protectionsOf(rows: Row[]): Protections {
     const [, role, name] = /^(head|latest|base) of (\w+)$/.exec(word) ?? [];
     return role && name ? [{ name, [role]: snapshot }] : [];
   });
-  return { worktrees, pinned: withWord('pinned'), restoring: withWord('restoring') };
+  return { worktrees, pinned: withWord('pinned'), restoring: withWord('restoring'), unnoted: [] };
 }

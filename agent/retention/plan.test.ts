@@ -5,7 +5,7 @@ import { type RetentionPolicy, type RetentionRules, validatePolicy } from './pol
 
 const now = new Date('2026-06-01T12:00:00Z');
 const hour = 3_600_000;
-const none: Protections = { worktrees: [], pinned: [], restoring: [] };
+const none: Protections = { worktrees: [], pinned: [], restoring: [], unnoted: [] };
 
 const snapshot = fc.record({
   worktree: fc.constantFrom('main', 'exp', 'x'),
@@ -32,6 +32,7 @@ const protections: fc.Arbitrary<Protections> = fc.record({
   ),
   pinned: fc.array(id, { maxLength: 3 }),
   restoring: fc.array(id, { maxLength: 2 }),
+  unnoted: fc.array(id, { maxLength: 2 }),
 });
 const policy: fc.Arbitrary<RetentionPolicy> = fc.record({
   keepMinSnapshots: fc.nat({ max: 20 }),
@@ -167,6 +168,7 @@ test('a policy that keeps more deletes nothing more', () => {
           worktrees: [...p.worktrees, ...q.worktrees],
           pinned: [...p.pinned, ...q.pinned],
           restoring: [...p.restoring, ...q.restoring],
+          unnoted: [...p.unnoted, ...q.unnoted],
         };
         const before = deleted(list, rules, p);
         for (const id of deleted(list, stricter, protectedMore)) expect(before).toContain(id);

@@ -21,6 +21,8 @@ export interface Protections {
   pinned: Iterable<string>;
   /** Needed by a restore that has not ended. */
   restoring: Iterable<string>;
+  /** Asked for by a Snapshot, and the operator may not have noted that they are there. */
+  unnoted: Iterable<string>;
 }
 
 export interface RetentionDecision {
@@ -59,6 +61,9 @@ export function planRetention(
   }
   for (const id of new Set(protections.pinned)) keep(id, 'pinned');
   for (const id of new Set(protections.restoring)) keep(id, 'needed by a running Restore');
+  for (const id of new Set(protections.unnoted)) {
+    keep(id, 'asked for by a Snapshot, and the operator may not have noted it yet');
+  }
   for (const { id, time } of all) {
     if (Number.isNaN(time.milliseconds)) keep(id, 'its createdAt can not be read');
     else if (time.milliseconds > now.getTime()) keep(id, 'its createdAt is in the future');

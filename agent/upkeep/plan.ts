@@ -29,7 +29,7 @@ export function planPrune(
   const asked = new Set(requests.map(requestTag));
   const knownUntil =
     writtenAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(writtenAt) - CLOCK_SKEW_MS;
-  const untold = snapshots.filter(({ tags, created_at }) =>
+  const unnoted = snapshots.filter(({ tags, created_at }) =>
     tags?.some((tag) => asked.has(tag) || (isRequestTag(tag) && Date.parse(created_at) >= knownUntil)),
   );
   // Without the one before, a restore that goes wrong could not be undone.
@@ -58,7 +58,8 @@ export function planPrune(
         ...(latest_snapshot_id && { latest: latest_snapshot_id }),
         ...(base_snapshot_id && { base: base_snapshot_id }),
       })),
-      pinned: [...pinned, ...untold.map(({ snapshot_id }) => snapshot_id)],
+      pinned,
+      unnoted: unnoted.map(({ snapshot_id }) => snapshot_id),
       restoring: [
         ...restores.map(({ snapshotId }) => snapshotId),
         ...undoing.map(({ snapshot_id }) => snapshot_id),

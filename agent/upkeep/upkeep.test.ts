@@ -356,6 +356,13 @@ test('what was asked for since the rules were written stays until the operator h
   await vi.waitFor(() => expect(upkeep.view.journal.removed).toHaveLength(2), within);
   await vi.waitFor(() => expect(repository.disk).toHaveLength(3), within);
   expect(repository.disk[0]).toBe(asked);
+  await vi.waitFor(
+    () =>
+      expect(upkeep.view.notes.get(asked.snapshot_id)?.keepReasons).toEqual([
+        'asked for by a Snapshot, and the operator may not have noted it yet',
+      ]),
+    within,
+  );
   executor.setDesired(desired({ retention: keepTwo }));
   await vi.waitFor(() => expect(repository.disk).not.toContain(asked), within);
 });
