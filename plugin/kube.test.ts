@@ -85,7 +85,12 @@ test('a log that breaks off says so, after what came', async () => {
   const kubeconfig = await serve(({ url = '' }, response) => {
     if (!url.endsWith('/log?container=jvs-agent')) {
       response.end(
-        JSON.stringify({ metadata: { name: 'train' }, spec: {}, status: { agent: { pod: 'p' } }, items: [] }),
+        JSON.stringify({
+          metadata: { name: 'train' },
+          spec: {},
+          status: { agent: { pod: 'p' } },
+          items: [{ metadata: { name: 'p' } }],
+        }),
       );
       return;
     }

@@ -18,18 +18,24 @@ test('the pod that the operator names, unless that has gone meanwhile and anothe
   expect(await agentPod(kube, workspace('old'))).toBe('old');
   expect(await agentPod(kube, workspace('gone'))).toBe('new');
   expect(await agentPod(kube, workspace())).toBe('new');
-  expect(
-    await agentPod(
-      withPods(() => []),
-      workspace('gone'),
-    ),
-  ).toBe('gone');
   await expect(
     agentPod(
       withPods(() => []),
       workspace(),
     ),
   ).rejects.toThrow('no agent of Workspace train runs');
+});
+
+test('of a stopped Workspace no agent runs, though the operator names the last one', async () => {
+  const stopped = { ...workspace('gone'), spec: { replicas: 0 } };
+  const asked = agentPod(
+    withPods(() => []),
+    stopped,
+  );
+  await expect(asked).rejects.toMatchObject({
+    message: 'no agent of Workspace train runs',
+    hint: 'it is stopped: kubectl scale jvs/train --replicas 1 starts it',
+  });
 });
 
 test('who may not list pods goes by what the operator says', async () => {

@@ -1,7 +1,7 @@
 // From the words of the command line to what they name.
 import { ApiError, isNamedNotFound, PluginError } from '../errors.ts';
 import type { Kube } from '../kube.ts';
-import type { Snapshot, Workspace } from '../objects.ts';
+import type { Pod, Snapshot, Workspace } from '../objects.ts';
 
 /** @throws PluginError when there is none */
 export async function workspaceNamed(kube: Kube, name: string): Promise<Workspace> {
@@ -58,14 +58,13 @@ export async function snapshotIdOf(kube: Kube, workspace: string, text: string):
 export async function agentPod(kube: Kube, { metadata, spec, status }: Workspace): Promise<string> {
   const { name } = metadata;
   const named = status?.agent?.pod;
-  const pods = await kube.pods(`jvs.io/workspace=${name}`).catch((error: unknown) => {
-    if (named && error instanceof ApiError) return [];
+  const pods = await kube.pods(`jvs.io/workspace=${name}`).catch((error: unknown): Pod[] => {
+    if (named && error instanceof ApiError) return [{ metadata: { name: named } }];
     throw error;
   });
+  // The operator names the last one that it heard of, which may have gone; while it is away it says nothing of others.
+  if (named && pods.some((pod) => pod.metadata.name === named)) return named;
   const running = pods.find((pod) => pod.status?.phase === 'Running');
-  // An operator that is away names one that may have gone, and says nothing of agents that are there.
-  const gone = running && pods.every((pod) => pod.metadata.name !== named);
-  if (named && !gone) return named;
   if (running) return running.metadata.name;
   throw new PluginError(
     `no agent of Workspace ${name} runs`,
