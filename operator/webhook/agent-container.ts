@@ -75,13 +75,14 @@ export interface AgentParts {
   graceSeconds: number;
   /** A native sidecar; else the pod's only container. */
   sidecar: boolean;
+  /** Of a pod of the operator's own, where nobody states an image. */
+  own: boolean;
 }
 
 /** `stated` with everything that an agent needs and `stated` does not say; annotations win over both. */
 export function completeAgent(stated: Container | undefined, parts: AgentParts): Container {
   const { config, options, sidecar } = parts;
-  const image =
-    options.image ?? (stated?.image && stated.image !== agentContainer.image ? stated.image : config.image);
+  const image = options.image ?? statedImage(stated, parts) ?? config.image;
   // The API server has chosen a policy for the image that was stated, not for ours.
   const imagePullPolicy = image === stated?.image ? stated.imagePullPolicy : config.imagePullPolicy;
   const container: Container = {
@@ -100,6 +101,12 @@ export function completeAgent(stated: Container | undefined, parts: AgentParts):
   if (sidecar) container.restartPolicy = 'Always';
   if (imagePullPolicy === undefined) delete container.imagePullPolicy;
   return container;
+}
+
+/** What stands for the operator's choice may have been rewritten before, by a webhook that names a mirror's images. */
+function statedImage({ image }: Partial<Container> = {}, { own }: AgentParts): string | undefined {
+  const stands = image === agentContainer.image || (own && /\/jvs-agent(:latest)?$/.test(image ?? ''));
+  return stands ? undefined : image;
 }
 
 type Probes = Pick<Container, 'startupProbe' | 'livenessProbe' | 'readinessProbe'>;

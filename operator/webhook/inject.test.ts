@@ -550,6 +550,23 @@ describe("another webhook's container in a pod of the operator's own", () => {
   });
 });
 
+test.each(['mirror.example/hub/library/jvs-agent', 'mirror.example/jvs-agent:latest'])(
+  'the image that stands for the choice of the operator does so in a pod of its own as %s, too',
+  (image) => {
+    const made = maintenancePod(workspaceNamed('ws', { replicas: 0 })) as Pod & { spec: PodSpec };
+    const containers = made.spec.containers.map((one) => ({ ...one, image, imagePullPolicy: 'Always' }));
+    const { pod } = injectAgent({ ...made, spec: { ...made.spec, containers } }, workspace, agentConfig);
+    const { spec } = pod as { spec: PodSpec };
+    const { imagePullPolicy } = agentConfig;
+    expect(agentOf(spec)).toMatchObject({ image: agentConfig.image, imagePullPolicy });
+
+    // As the mirror has it: that webhook may come after this one as well.
+    const mirrored = 'mirror.example/jvs-agent:1.2.3';
+    const again = { ...pod, spec: { ...spec, containers: [{ ...agentOf(spec), image: mirrored }] } };
+    expect(agentOf(inject(again)).image).toBe(mirrored);
+  },
+);
+
 describe('a second pass', () => {
   const pods: [string, Pod][] = [
     ['a plain pod', podWith({})],

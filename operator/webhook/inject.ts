@@ -59,6 +59,7 @@ export function injectAgent(pod: Pod, workspace: Workspace, config: AgentConfig)
     },
     graceSeconds: spec.terminationGracePeriodSeconds ?? defaultGraceSeconds,
     sidecar: !alone,
+    own,
   });
   const mounts = userMounts(workspace);
   const env = [{ name: 'JVS_WORKSPACE', value: worktreePath(workspace, options.worktree) }];
