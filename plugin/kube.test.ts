@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -56,6 +56,29 @@ async function jvs(argv: string[], seen: (text: string) => void = () => {}) {
   const around = { stdout: to('stdout'), stderr: to('stderr'), env: {}, now: () => new Date() };
   return { code: await runCli(argv, around), ...said };
 }
+
+test('goes through the proxy that the environment names, as kubectl does', async () => {
+  await serve((_, response) => response.end(JSON.stringify({ items: [] })));
+  const port = (server?.address() as AddressInfo | undefined)?.port ?? 0;
+  const asked: string[] = [];
+  const proxy = createServer().on('connect', (request, socket) => {
+    asked.push(request.url ?? '');
+    const there = connect(port, '127.0.0.1', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
+    there.pipe(socket).pipe(there);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  try {
+    vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+    const kube = new Kube({ kubeconfig: kubeconfigOf('http://api.invalid:8001') });
+    expect(await kube.list('workspaces')).toEqual([]);
+    expect(asked).toEqual(['api.invalid:8001']);
+    vi.stubEnv('NO_PROXY', 'invalid');
+    const direct = new Kube({ kubeconfig: kubeconfigOf('http://api.invalid:8001') });
+    await expect(direct.list('workspaces')).rejects.toThrow(/api\.invalid/);
+  } finally {
+    proxy.close();
+  }
+});
 
 test('options that are empty are none, as with kubectl', () => {
   const kubeconfig = kubeconfigOf('https://127.0.0.1');

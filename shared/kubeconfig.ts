@@ -1,9 +1,10 @@
 // The kubeconfig as kubectl reads it. The client merges several files by rules of its own, refuses all of them for an
-// entry that is not whole, and does not know a user's tokenFile.
+// entry that is not whole, and knows neither a user's tokenFile nor the proxy that the environment names.
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname } from 'node:path';
 import { KubeConfig, makeAbsolutePath, type User } from '@kubernetes/client-node';
 import { parse } from 'yaml';
+import { proxyFromEnvironment } from './proxy.ts';
 
 interface Content {
   users?: { name: string; user?: { tokenFile?: string } }[];
@@ -17,6 +18,18 @@ const options = { onInvalidEntry: 'filter' } as const;
  * @throws Error when it can not be read
  */
 export function loadKubeconfig(file?: string): KubeConfig {
+  const config = read(file);
+  config.clusters = config.clusters.map((cluster) => {
+    const proxy = cluster.proxyUrl || viaEnvironment(cluster.server);
+    return proxy ? { ...cluster, proxyUrl: proxy } : cluster;
+  });
+  return config;
+}
+
+const viaEnvironment = (server: string): string | undefined =>
+  URL.canParse(server) ? proxyFromEnvironment(new URL(server), process.env) : undefined;
+
+function read(file: string | undefined): KubeConfig {
   const config = new KubeConfig();
   const named = file === undefined ? (process.env.KUBECONFIG ?? '').split(delimiter).filter(Boolean) : [file];
   if (named.length === 0) {
