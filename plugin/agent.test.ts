@@ -102,3 +102,22 @@ test('a pod that hangs up while it is asked does not leave anybody waiting', asy
   });
   await expect(asked).rejects.toThrow('the agent in pod p is not reached');
 });
+
+test('a connection that is lost without a word is told while the agent is waited for', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  const lost = Promise.withResolvers<void>();
+  const pod = await podWith({ getStatus: () => lost.resolve() });
+  let told: unknown;
+  const asked = withAgent(pod, 'p', (agent) => call(agent, agent.getStatus, {})).catch((error) => {
+    told = error;
+  });
+  await lost.promise;
+  for (const socket of pod.open) socket.unpipe().pause();
+  // Moved in each poll: a ping is sent in between.
+  while (!told) {
+    await vi.advanceTimersByTimeAsync(5_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await asked;
+  expect(told).toMatchObject({ message: expect.stringMatching(/^the agent in pod p is not reached: /) });
+});
