@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { TestVolume } from '../repository/testing/volume.ts';
+import { Engine } from '../repository/native/engine.ts';
+import { quiet, TestVolume } from '../repository/testing/volume.ts';
 import { noRules } from '../upkeep/rules.ts';
 import { runCli } from './cli.ts';
 
@@ -117,6 +118,28 @@ test('damage ends with 3', async () => {
   expect((await cli(volume, 'restore', id)).code).toBe(3);
   rmSync(volume.main, { recursive: true });
   expect(await json(volume, 'doctor')).toMatchObject({ code: 3, value: { healthy: false } });
+});
+
+test.for([
+  ['verify', '--all'],
+  ['doctor', '--strict'],
+])('%s %s goes on when retention deletes a snapshot that it has yet to come to', async (command) => {
+  using volume = new TestVolume();
+  const [, older = ''] = await three(volume);
+  const verify = Engine.prototype.verify;
+  const spy = vi.spyOn(Engine.prototype, 'verify').mockImplementationOnce(async function (
+    this: Engine,
+    ...of
+  ) {
+    await this.delete({ id: older }, quiet);
+    return verify.apply(this, of);
+  });
+  try {
+    expect(await cli(volume, ...command)).toMatchObject({ code: 0, stderr: '' });
+    expect(spy).toHaveBeenCalledTimes(3);
+  } finally {
+    spy.mockRestore();
+  }
 });
 
 test('retention shows its reasons, and deletes only when told to', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { ZodMiniType } from 'zod/mini';
 import { UsageError, wholeNumber } from '../../shared/command-line.ts';
 import { parseDuration } from '../../shared/duration.ts';
@@ -119,13 +120,11 @@ const RUNS: Record<CommandName, Run> = {
     return { json, text: [...lines('+', added), ...lines('-', removed), ...lines('~', modified)].join('') };
   },
 
-  verify: async (args, { engine, layout, control }) => {
+  verify: async (args, opened) => {
+    const { engine, control } = opened;
     const [id] = args.operands;
     if (id !== undefined && args.flag('all')) throw new UsageError('verify: give an ID or --all');
-    const results: Verification[] = [];
-    for (const each of id === undefined ? await snapshotIds(layout) : [id]) {
-      results.push(await engine.verify(each, control));
-    }
+    const results = id === undefined ? await verifyAll(opened) : [await engine.verify(id, control)];
     const json = results.map(verificationJson);
     return {
       json: id === undefined ? json : json[0],
@@ -169,13 +168,11 @@ const RUNS: Record<CommandName, Run> = {
 
   retention,
 
-  doctor: async (args, { engine, layout, control }) => {
+  doctor: async (args, opened) => {
+    const { engine, layout } = opened;
     await engine.open();
     const findings = await engine.doctor(args.flag('repair'));
-    const results: Verification[] = [];
-    for (const id of args.flag('strict') ? await snapshotIds(layout) : []) {
-      results.push(await engine.verify(id, control));
-    }
+    const results = args.flag('strict') ? await verifyAll(opened) : [];
     const tampered = results.filter((v) => !v.payloadValid);
     const healthy = tampered.length === 0 && !findings.some((f) => f.severity !== 'warning' && !f.repaired);
     const json = {
@@ -197,6 +194,20 @@ const RUNS: Record<CommandName, Run> = {
     return { json, text: `${lines.join('')}${healthy ? 'healthy' : 'not healthy'}\n`, damaged: !healthy };
   },
 };
+
+/** What is deleted meanwhile, by retention say, is none of them any more. */
+async function verifyAll({ engine, layout, control }: Opened): Promise<Verification[]> {
+  const results: Verification[] = [];
+  for (const id of await snapshotIds(layout)) {
+    try {
+      results.push(await engine.verify(id, control));
+    } catch (error) {
+      const isGone = error instanceof RepositoryError && error.reason === 'NotFound';
+      if (!isGone || existsSync(layout.snapshot(id))) throw error;
+    }
+  }
+  return results;
+}
 
 async function retention(args: Arguments, { engine, layout, control }: Opened): Promise<Outcome> {
   const rules = await stateOf(layout, 'rules', rulesSchema);
