@@ -9,7 +9,7 @@ import { output } from '../cluster/process.ts';
 import { apply, eventually, get, kinds, kubectl } from '../kubectl.ts';
 import {
   conditionOf,
-  eventsOf,
+  eventOf,
   idleContainer,
   snapshotIn,
   useNamespace,
@@ -82,7 +82,7 @@ test('what jvs 8.2 and people at work on the volume have made appears with its o
       (error: Error) => /not found/.test(error.message),
     ),
   );
-  expect((await eventsOf(namespace, 'old')).join('\n')).toMatch(new RegExp(`RemovedFromVolume: .*${unused}`));
+  await eventOf(namespace, 'old', new RegExp(`^RemovedFromVolume: .*${unused}`, 's'));
 });
 
 test('a snapshot whose bits have changed is Failed and stays, the Workspace says so, and it is Ready again when it is whole', async () => {
@@ -99,10 +99,7 @@ test('a snapshot whose bits have changed is Failed and stays, the Workspace says
   ]);
   expect(status?.integrityState).not.toBe('verified');
   expect(await conditionOf(namespace, 'old', 'Degraded', 'SnapshotDamaged')).toContain(id);
-  await eventually('the events', async () => {
-    const said = await eventsOf(namespace, 'old');
-    return said.some((event) => event.startsWith('SnapshotDamaged') && event.includes(id));
-  });
+  await eventOf(namespace, 'old', new RegExp(`^SnapshotDamaged: .*${id}`, 's'));
 
   await writeFile(file, before);
   await snapshotIn(namespace, `old-${id}`, 'Ready');

@@ -3,16 +3,17 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Workspace } from '../../operator/api/workspace.ts';
 import type { Pod } from '../../operator/runtime/resources.ts';
-import { signalContainer, volumePath } from '../cluster/cluster.ts';
+import { containerPid, volumePath } from '../cluster/cluster.ts';
 import { apply, eventually, get, kinds, kubectl } from '../kubectl.ts';
 import {
   conditionOf,
   createSnapshot,
   createWorkspace,
-  eventsOf,
+  eventOf,
   exec,
   idleContainer,
   podSpec,
@@ -77,12 +78,15 @@ async function golden(name: string, megabytes = 8): Promise<string> {
 
 test('its containers start on the tree of the snapshot; what they make of it is theirs', async () => {
   const id = await golden('golden');
-  const created = await createWorkspace(namespace, 'young', {
+  await createWorkspace(namespace, 'young', {
     template: strict,
     storage: '3Gi',
     initialSnapshot: 'golden-base',
   });
-  expect(created.status).toMatchObject({ currentSnapshot: id, snapshotCount: 1 });
+  await eventually('its status shows the snapshot, and no other', async () => {
+    const { status } = await get<Workspace>(kinds.workspace, 'young', namespace);
+    return status?.currentSnapshot === id && status.snapshotCount === 1;
+  });
   expect((await inside('young', 'cat /tmp/at-start')).trim()).toBe('v1');
   const [from, to] = [await volumeOf('golden'), await volumeOf('young')];
   expect(await treeOf(join(to, 'main'))).toEqual(
@@ -113,7 +117,7 @@ test('it says what it waits for, and begins when that comes', async () => {
   const [pod] = await podsOf('early');
   const main = pod?.status?.containerStatuses?.find(({ name }) => name === 'main');
   expect(main?.state?.waiting?.reason).toBe('PodInitializing');
-  expect((await eventsOf(namespace, 'early')).join('\n')).toContain('WaitingForInitialSnapshot');
+  await eventOf(namespace, 'early', /^WaitingForInitialSnapshot: /);
 
   await createSnapshot(namespace, 'late-base', { workspace: 'late' });
   await workspaceIn(namespace, 'early', 'Ready');
@@ -127,16 +131,20 @@ test('an agent that is killed in the middle goes on, from a source that is stopp
   await apply(
     workspaceOf(namespace, 'tough', { template: strict, storage: '2Gi', initialSnapshot: 'big-base' }),
   );
-  const journal = await eventually(
-    'the copy has begun',
+  // The copy may be short for kubectl: who is to be killed is known before it begins.
+  const pid = await eventually(
+    'its agent runs',
     async () => {
-      const path = join(await volumeOf('tough'), '.jvs/agent/import/journal.json');
-      return existsSync(path) && path;
+      const [pod] = await podsOf('tough');
+      return containerPid(namespace, pod?.metadata.name ?? '', 'jvs-agent');
     },
     120,
   );
-  const [pod] = await podsOf('tough');
-  await signalContainer(namespace, pod?.metadata.name ?? '', 'jvs-agent');
+  const journal = join(await volumeOf('tough'), '.jvs/agent/import/journal.json');
+  for (const deadline = Date.now() + 120_000; !existsSync(journal); await sleep(2)) {
+    if (Date.now() > deadline) throw new Error('the copy has not begun');
+  }
+  process.kill(pid, 'SIGKILL');
   expect(existsSync(journal)).toBe(true);
   await workspaceIn(namespace, 'tough', 'Ready');
   const [from, to] = [await volumeOf('big'), await volumeOf('tough')];

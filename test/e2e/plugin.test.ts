@@ -99,7 +99,8 @@ test('a fork is a branch of the timeline', async () => {
     { id: first, worktree: 'main' },
   ]);
   expect(await jvs('history', 'train')).toMatch(/^├─.*╯$/m);
-  expect(await jvs('status', 'train')).toMatch(new RegExp(`exp +${branched} +${branched} +${first}`));
+  const row = new RegExp(`exp +${branched} +${branched} +${first}`);
+  await eventually('the status has its head', async () => row.test(await jvs('status', 'train')));
 });
 
 test('the log of the agent, and what comes', async () => {

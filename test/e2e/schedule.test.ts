@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import type { Workspace } from '../../operator/api/workspace.ts';
 import { volumePath } from '../cluster/cluster.ts';
 import { apply, eventually, get, kinds, kubectl } from '../kubectl.ts';
-import { onDisk, runsOf, shownAsOnDisk } from './schedule.ts';
+import { missedRuns, onDisk, runsOf, shownAsOnDisk } from './schedule.ts';
 import { useNamespace, workspaceIn, workspaceOf } from './world.ts';
 
 const namespace = useNamespace();
@@ -41,18 +41,23 @@ test('an hour of a schedule, made by a clock that runs faster, is shown as the d
   agent.kill('SIGTERM');
   await exited;
   const runs = await runsOf(volume);
-  expect(runs.length).toBeGreaterThanOrEqual(10);
-  for (const [i, run] of runs.entries()) expect(run).toBe((runs[0] ?? 0) + i * 300);
+  expect(new Set(runs).size).toBe(runs.length);
+  expect(runs.every((run) => run % 300 === 0)).toBe(true);
+  const asked = ((runs.at(-1) ?? 0) - (runs[0] ?? 0)) / 300 + 1;
+  expect(asked).toBeGreaterThanOrEqual(10);
+  // A busy disk may take longer for a snapshot than the clock for two runs.
+  expect(runs.length + (await missedRuns(volume))).toBeGreaterThanOrEqual(asked);
 
   // The pods run as user 1000, and what is on the volume is root's.
   const own = spawn('chown', ['-R', '1000:1000', volume]);
   await once(own, 'exit');
   await kubectl('-n', namespace, 'scale', `${kinds.workspace}/hour`, '--replicas=1');
   await shownAsOnDisk(namespace, 'hour', volume);
-  const { status } = await get<Workspace>(kinds.workspace, 'hour', namespace);
-  expect(status?.snapshotCount).toBe((await onDisk(volume)).length);
-  const [next] = [Date.parse(status?.nextSnapshotTime ?? '')];
-  expect(next).toBeGreaterThan(Date.now() - 60_000);
+  await eventually('the status counts them, and says when the next one is due', async () => {
+    const { status } = await get<Workspace>(kinds.workspace, 'hour', namespace);
+    const next = Date.parse(status?.nextSnapshotTime ?? '');
+    return status?.snapshotCount === (await onDisk(volume)).length && next > Date.now() - 60_000;
+  });
 });
 
 test('a schedule that can not run is refused when it is applied, with the reason', async () => {

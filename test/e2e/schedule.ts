@@ -32,6 +32,14 @@ export async function runsOf(volume: string): Promise<number[]> {
   return runs;
 }
 
+/** How many runs without a snapshot the agent has told of. */
+export async function missedRuns(volume: string): Promise<number> {
+  const { notices } = JSON.parse(await readFile(join(volume, '.jvs/agent/journal.json'), 'utf8'));
+  return (notices as { reason: string; message: string }[])
+    .filter(({ reason }) => reason === 'SnapshotMissed')
+    .reduce((sum, { message }) => sum + Number.parseInt(message, 10), 0);
+}
+
 export const shownAsOnDisk = (namespace: string, workspace: string, volume: string) =>
   eventually(
     'the API shows what is on the disk',

@@ -9,7 +9,7 @@ import { apply, eventually, get, kinds, kubectl } from '../kubectl.ts';
 import {
   conditionOf,
   createSnapshot,
-  eventsOf,
+  eventOf,
   exec,
   idleContainer,
   podSpec,
@@ -139,9 +139,7 @@ test('reclaimPolicy Delete takes claim and volume, and leaves the files in Juice
       (await kubectl('get', 'pv', volumeName('ml'), '--ignore-not-found')) === '' &&
       (await kubectl('-n', namespace, 'get', 'pvc', 'jvs-ml', '--ignore-not-found')) === '',
   );
-  expect(await eventsOf(namespace, 'ml')).toContainEqual(
-    expect.stringMatching(/^DataKept: .*stays in JuiceFS/),
-  );
+  await eventOf(namespace, 'ml', /^DataKept: .*stays in JuiceFS/);
   await apply(workspaceOf(namespace, 'ml', spec('right')));
   await workspaceIn(namespace, 'ml', 'Ready');
   expect(await inside('ml', 'cat data/small')).toBe('one\n');

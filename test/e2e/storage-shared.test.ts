@@ -58,7 +58,10 @@ const bothReady = () =>
 /** Asks for snapshots while something happens to the primary; each of them is made exactly once. */
 async function takeover(prefix: string, happens: (primary: string) => Promise<unknown>): Promise<string> {
   await bothReady();
-  const primary = (await primaryPod()) ?? '';
+  const primary = await eventually('one that is ready is primary', async () => {
+    const [pod, ready] = [await primaryPod(), await readyPods()];
+    return ready.find((name) => name === pod);
+  });
   const made = await createSnapshot(namespace, `${prefix}-before`, { workspace: name });
   const names = Array.from({ length: 6 }, (_, n) => `${prefix}-${n}`);
   const content = (text: string) =>

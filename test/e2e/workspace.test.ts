@@ -10,7 +10,7 @@ import {
   conditionOf,
   createSnapshot,
   createWorkspace,
-  eventsOf,
+  eventOf,
   exec,
   idleContainer,
   podSpec,
@@ -137,7 +137,7 @@ test('a template that the API server refuses is said with its words', async () =
   const bad = { ...idleContainer(), image: '' };
   await apply(workspaceOf(namespace, 'invalid', { template: { spec: podSpec(bad) } }));
   expect(await conditionOf(namespace, 'invalid', 'Ready', 'InvalidTemplate')).toMatch(/image/);
-  expect((await eventsOf(namespace, 'invalid')).join('\n')).toContain('InvalidTemplate');
+  await eventOf(namespace, 'invalid', /^InvalidTemplate: /);
 });
 
 test('kubectl scale stops and starts it', async () => {

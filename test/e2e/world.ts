@@ -135,8 +135,14 @@ export async function madeFor(snapshot: Snapshot): Promise<string[]> {
   return ids;
 }
 
-/** Messages of the events about an object. */
-export async function eventsOf(namespace: string, name: string): Promise<string[]> {
+/** Waits for an event about an object, which is written a little after what it tells of; resolves to it. */
+export const eventOf = (namespace: string, name: string, what: RegExp): Promise<string> =>
+  eventually(`an event about ${name} matches ${what}`, async () =>
+    (await eventsOf(namespace, name)).find((event) => what.test(event)),
+  );
+
+/** Reason and message of the events about an object. */
+async function eventsOf(namespace: string, name: string): Promise<string[]> {
   const list = JSON.parse(
     await kubectl(
       '-n',

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { startKubelet, stopKubelet } from '../../cluster/cluster.ts';
-import { eventually, kubectl } from '../../kubectl.ts';
+import { kubectl } from '../../kubectl.ts';
 import {
   applySnapshot,
   conditionOf,
   createSnapshot,
   createWorkspace,
-  eventsOf,
+  eventOf,
   exec,
   idleContainer,
   madeFor,
@@ -30,9 +30,7 @@ test('a node is lost and its pod deleted by force: the Workspace says so, nothin
     expect(await conditionOf(namespace, 'far', 'Ready', 'NodeLost')).toContain(
       `of pod ${pod} does not answer`,
     );
-    await eventually('an event says so', async () =>
-      (await eventsOf(namespace, 'far')).some((event) => event.startsWith('NodeLost: ')),
-    );
+    await eventOf(namespace, 'far', /^NodeLost: /);
     // Only its kubelet is silent: the agent takes what it is asked for.
     snapshots.push(await createSnapshot(namespace, 'meanwhile', { workspace: 'far' }));
     await kubectl('-n', namespace, 'delete', 'pod', pod, '--force');

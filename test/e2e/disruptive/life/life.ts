@@ -115,11 +115,10 @@ export class Life {
     expect(descriptors.filter(({ agent }) => agent?.origin === 'manual')).toHaveLength(this.taken.size);
     expect(await this.#read('main/stamp')).toBe(this.#stamp);
     for (const [name, stamp] of this.forks) expect(await this.#read(`worktrees/${name}/stamp`)).toBe(stamp);
-    // One that the schedule is taking just now ends.
+    // The schedule's own last for a moment.
     await eventually(
-      'no snapshot is half done',
-      async () => (await readdir(join(volume, '.jvs/snapshots'))).every((name) => !name.endsWith('.tmp')),
-      patience,
+      'nothing half-done is left',
+      async () => !(await readdir(join(volume, '.jvs/snapshots'))).some((name) => name.endsWith('.tmp')),
     );
     await this.#agent('verify --all');
     await this.#agent('doctor');
@@ -148,15 +147,12 @@ export class Life {
   async #descriptors(): Promise<Descriptor[]> {
     const directory = join(this.target.volume, '.jvs/descriptors');
     const names = (await readdir(directory)).filter((name) => /^\d{13}-[0-9a-f]{8}\.json$/.test(name));
-    const texts = await Promise.all(
-      names.map((name) =>
-        readFile(join(directory, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
-          // Retention has taken it since.
-          if (error.code !== 'ENOENT') throw error;
-        }),
-      ),
-    );
-    return texts.flatMap((text) => (text === undefined ? [] : JSON.parse(text)));
+    // Retention may take one of the schedule's meanwhile.
+    const read = (name: string) =>
+      readFile(join(directory, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    return (await Promise.all(names.map(read))).flatMap((text) => (text ? JSON.parse(text) : []));
   }
 
   /** Ends with 0 only where all is well; a container that is being started again is waited for. */
