@@ -41,7 +41,7 @@ export interface ApiServerOptions {
   audit?: boolean | string[];
 }
 
-const readyWithin = 60_000;
+const readyWithin = 120_000;
 
 /** Starts an API server on 127.0.0.1. Any number can run at once; all die with this process. */
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {

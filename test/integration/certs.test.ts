@@ -14,7 +14,7 @@ const namespace = 'jvs-system';
 const ref = { namespace, name: secretName };
 const names = servingNames(namespace);
 const day = 24 * 3_600_000;
-const within = { timeout: 30_000, interval: 100 };
+const within = { timeout: 40_000, interval: 100 };
 const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
 
 let server: ApiServer;

@@ -19,7 +19,7 @@ beforeAll(async () => {
   await kubectl('apply', '-k', 'config/default');
   await kubectl('wait', '--for', 'condition=Established', 'crd', '--all');
   // Just established, they answer "storage is (re)initializing" for a moment.
-  await vi.waitFor(clean, { timeout: 30_000, interval: 100 });
+  await vi.waitFor(clean, { timeout: 40_000, interval: 100 });
 }, 900_000);
 
 afterAll(() => server?.stop());

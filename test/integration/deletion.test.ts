@@ -8,7 +8,7 @@ import { agentOf, idAt, onDisk, statusOf } from '../../operator/mirror/testing.t
 import { events, namespaces, pvcs } from '../../operator/runtime/resources.ts';
 import { admin, agents, controllers, namespace, resumeControllers, useControllers } from './controllers.ts';
 
-const within = { timeout: 30_000, interval: 50 };
+const within = { timeout: 40_000, interval: 50 };
 let key: string;
 
 useControllers('deletion');

@@ -15,7 +15,7 @@ import { breakable, quietLog, testLink } from '../../operator/link/testing.ts';
 
 const log = quietLog();
 const WS = 'ns/ws';
-const within = { timeout: 15_000, interval: 20 };
+const within = { timeout: 40_000, interval: 20 };
 
 let link: LinkServer;
 let directory: string;

@@ -15,7 +15,7 @@ import {
 import { root } from './kubectl.ts';
 
 const releases = join(root, 'test/fixtures/releases');
-const within = { timeout: 15_000, interval: 20 };
+const within = { timeout: 40_000, interval: 20 };
 
 async function recordingOf(release: string) {
   const recording = JSON.parse(await readFile(join(releases, release, 'link.json'), 'utf8')) as Recording;

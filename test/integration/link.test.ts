@@ -76,7 +76,7 @@ function dial(token: string, pod: string, workspace: string): TestAgent {
 }
 
 async function admitted(agent: TestAgent): Promise<TestAgent> {
-  await vi.waitFor(() => expect(agent.welcome).toMatchObject({ version: 'test' }), { timeout: 10_000 });
+  await vi.waitFor(() => expect(agent.welcome).toMatchObject({ version: 'test' }), { timeout: 40_000 });
   return agent;
 }
 

@@ -8,7 +8,7 @@ import { agentOf, onDisk, statusOf } from '../../operator/mirror/testing.ts';
 import { events, namespaces, type Pod, pods, pvcs } from '../../operator/runtime/resources.ts';
 import { admin, agents, controllers, namespace, resumeControllers, useControllers } from './controllers.ts';
 
-const within = { timeout: 30_000, interval: 50 };
+const within = { timeout: 40_000, interval: 50 };
 useControllers('maintenance');
 
 async function createWorkspace(name: string, spec: object): Promise<void> {

@@ -18,7 +18,7 @@ import { type OperatorProcess, startOperator } from './operator-process.ts';
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
 /** Its own pod. */
 const own = { namespace: 'jvs-system', name: 'jvs-operator-0' };
-const within = { timeout: 30_000, interval: 100 };
+const within = { timeout: 40_000, interval: 100 };
 
 let server: ApiServer;
 let admin: KubeClient;

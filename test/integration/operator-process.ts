@@ -30,6 +30,20 @@ export async function startOperator(
   args: readonly string[] = [],
   { webhookUrl = true } = {},
 ): Promise<OperatorProcess> {
+  // Between finding a free port and listening on it someone else may take it.
+  for (let attempt = 1; attempt < 5; attempt++) {
+    const operator = await tryOperator(kubeconfig, args, webhookUrl);
+    if (operator) return operator;
+  }
+  throw new Error('the operator ends before it is ready');
+}
+
+/** Undefined where it ended instead. */
+async function tryOperator(
+  kubeconfig: string,
+  args: readonly string[],
+  webhookUrl: boolean,
+): Promise<OperatorProcess | undefined> {
   const [webhook = '', link = '', health = '', metrics = ''] = await Promise.all([1, 2, 3, 4].map(freePort));
   const child = spawn(
     process.execPath,
@@ -41,15 +55,18 @@ export async function startOperator(
     ],
     { cwd: root, env: { ...process.env, KUBECONFIG: kubeconfig }, stdio: ['ignore', 'ignore', 'inherit'] },
   );
-  await vi.waitFor(
+  const isReady = await vi.waitFor(
     async () => {
+      if (child.exitCode !== null) return false;
       expect((await fetch(`http://127.0.0.1:${health}/readyz`)).status).toBe(200);
       expect(await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).toContain(
         'jvs_operator_queue_depth',
       );
+      return true;
     },
-    { timeout: 30_000, interval: 100 },
+    { timeout: 40_000, interval: 100 },
   );
+  if (!isReady) return undefined;
   return {
     child,
     ports: { link, metrics },

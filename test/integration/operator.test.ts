@@ -11,7 +11,7 @@ import { type OperatorProcess, startOperator } from './operator-process.ts';
 
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
 const namespace = 'default';
-const within = { timeout: 30_000, interval: 100 };
+const within = { timeout: 40_000, interval: 100 };
 
 let server: ApiServer;
 let kubectl: Kubectl;

@@ -16,6 +16,7 @@ import { ensureBinaries } from '../cluster/binaries.ts';
 import { root, startWithKubectl } from './kubectl.ts';
 
 const namespace = 'ml';
+const within = { timeout: 40_000, interval: 50 };
 const ids = ['1795507921120-0badcafe', '1795507921121-0badcaff'] as const;
 let server: ApiServer;
 let admin: KubeClient;
@@ -41,7 +42,7 @@ beforeAll(async () => {
   await symlink(join(root, 'dist/kubectl-jvs'), join(bin, 'kubectl-jvs'));
   path = [bin, await ensureBinaries(['kubectl']), process.env.PATH].join(delimiter);
 
-  await vi.waitFor(() => workspace('train'), 10_000);
+  await vi.waitFor(() => workspace('train'), within);
   await admin.mergePatch(
     workspaces,
     { namespace, name: 'train' },
@@ -150,7 +151,7 @@ test('a snapshot is asked for, and waited for', async () => {
     const found = await admin.get(snapshots, { namespace, name: 'asked' });
     expect(found).toBeDefined();
     return found;
-  }, 20_000);
+  }, within);
   expect(made?.spec).toMatchObject({ workspace: 'train', note: 'a b', tags: ['x'], worktree: 'main' });
   const say = (status: object) =>
     admin.mergePatch(snapshots, { namespace, name: 'asked' }, { status }, { subresource: 'status' });
@@ -173,7 +174,7 @@ test('one that fails or takes too long is a failure', async () => {
         { status: { phase: 'Failed', message: 'the volume is full: make it larger' } },
         { subresource: 'status' },
       ),
-    20_000,
+    within,
   );
   expect(await failing).toMatchObject({
     code: 1,
@@ -196,7 +197,7 @@ test('restores and forks, by name or id', async () => {
     const found = items.find(({ spec }) => spec.newWorktree === 'exp');
     expect(found).toBeDefined();
     return found;
-  }, 20_000);
+  }, within);
   await admin.mergePatch(
     restores,
     { namespace, name: made?.metadata.name ?? '' },

@@ -6,7 +6,7 @@ import { configMaps, pvcs } from '../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
 import { admin, namespace, useControllers } from './controllers.ts';
 
-const within = { timeout: 30_000, interval: 50 };
+const within = { timeout: 40_000, interval: 50 };
 
 useControllers('refusals');
 

@@ -8,7 +8,7 @@ import { events, pods } from '../../operator/runtime/resources.ts';
 import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
 import { admin, agents, controllers, namespace, resumeControllers, useControllers } from './controllers.ts';
 
-const within = { timeout: 30_000, interval: 50 };
+const within = { timeout: 40_000, interval: 50 };
 const disk = [0, 1].map((n) => onDisk(n));
 let key: string;
 

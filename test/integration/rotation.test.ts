@@ -23,9 +23,9 @@ import { startInstalled } from './kubectl.ts';
 import { operatorClient } from './operator-client.ts';
 
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
-const lifetimes = { authority: 30_000, serving: 8_000 };
+const lifetimes = { authority: 45_000, serving: 12_000 };
 /** A node shows a new bundle to its pods so much later; within what is left of the old authority's life. */
-const bundleDelayMs = 5_000;
+const bundleDelayMs = 7_500;
 const log = quietLog();
 
 let server: ApiServer;
@@ -45,7 +45,7 @@ afterAll(async () => {
   await server?.stop();
 });
 
-test('pods are admitted and agents are let in all the while', { timeout: 180_000 }, async () => {
+test('pods are admitted and agents are let in all the while', { timeout: 300_000 }, async () => {
   const certificates = new CertificateManager({
     ...{ client: operator, namespace: 'jvs-system', names: servingNames('jvs-system'), lifetimes, log },
   });
@@ -72,7 +72,7 @@ test('pods are admitted and agents are let in all the while', { timeout: 180_000
   );
   const configuration = async () =>
     (await admin.get(mutatingWebhookConfigurations, { name: 'jvs-operator' }))?.webhooks?.[0]?.clientConfig;
-  await vi.waitFor(async () => expect((await configuration())?.caBundle).toBeTruthy(), { timeout: 30_000 });
+  await vi.waitFor(async () => expect((await configuration())?.caBundle).toBeTruthy(), { timeout: 40_000 });
 
   const authorities = new Set<string>();
   const bundles: { since: number; pem: string }[] = [];
@@ -88,7 +88,9 @@ test('pods are admitted and agents are let in all the while', { timeout: 180_000
     bundles.findLast(({ since }) => since < Date.now() - bundleDelayMs)?.pem ?? bundles[0]?.pem ?? '';
 
   let made = 0;
-  for (const deadline = Date.now() + 75_000; Date.now() < deadline; await sleep(50)) {
+  // Through several authorities, until those before the last are trusted by nobody any more.
+  const isThrough = () => authorities.size > 3 && Date.now() - (bundles.at(-1)?.since ?? 0) > bundleDelayMs;
+  for (; !isThrough(); await sleep(50)) {
     const metadata = { namespace: 'default', name: `pod-${++made}`, labels: { 'jvs.io/workspace': 'ws' } };
     const pod = await admin.create(pods, { metadata, spec: { containers: [{ name: 'app', image: 'app' }] } });
     expect(pod.spec?.initContainers?.map(({ name }) => name)).toEqual(['jvs-agent']);
@@ -97,7 +99,6 @@ test('pods are admitted and agents are let in all the while', { timeout: 180_000
     expect((await agent.status).code).toBe(status.UNAUTHENTICATED);
     agent.close();
   }
-  expect(authorities.size).toBeGreaterThan(3);
   stop.abort();
   await Promise.all([kept, link.stop(), webhook.stop()]);
 });

@@ -152,7 +152,7 @@ describe('KubeClient', () => {
         ],
       },
     });
-    await expect.poll(() => client.list(widgets).catch(() => undefined), { timeout: 10_000 }).toBeDefined();
+    await expect.poll(() => client.list(widgets).catch(() => undefined), { timeout: 40_000 }).toBeDefined();
     const widget = { metadata: { namespace, name: 'w' }, spec: { deep: [{ unknown: 1 }] } };
     await client.apply(widgets, widget, { fieldManager: 'jvs' });
     expect((await client.list(widgets)).items).toMatchObject([

@@ -15,7 +15,7 @@ import type { KubeObject } from '../../operator/runtime/types.ts';
 import { type ApiServer, startApiServer } from '../cluster/apiserver.ts';
 
 const log = pino({ level: 'silent' });
-const eventually = { timeout: 20_000, interval: 20 };
+const eventually = { timeout: 40_000, interval: 20 };
 let api: ApiServer;
 let client: KubeClient;
 let namespace: string;

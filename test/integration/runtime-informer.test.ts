@@ -174,8 +174,8 @@ describe('Informer', () => {
     const watch = client.watch(configMaps, {
       namespace,
       resourceVersion: metadata.resourceVersion ?? '',
-      timeoutSeconds: 5,
-      idleTimeoutMs: 5000,
+      timeoutSeconds: 60,
+      idleTimeoutMs: 60_000,
       signal: stop.signal,
     });
     await expect(watch.next()).rejects.toMatchObject({ status: 410, reason: 'Expired' });

@@ -46,10 +46,14 @@ const lease = async () =>
 const log = () => join(server.dir, 'audit.log');
 
 test('a leader that was paused while another took its place changes nothing when it wakes', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await make('before');
-  expect(await changesIn(log(), 0)).toContain('patch deployments jvs-before');
+  // The API server writes it down when it has answered, which may be later than others can see it.
+  await vi.waitFor(
+    async () => expect(await changesIn(log(), 0)).toContain('patch deployments jvs-before'),
+    within,
+  );
   const { holderIdentity } = await lease();
   other = await startOperator(server.kubeconfig, [], { webhookUrl: false });
 

@@ -12,7 +12,7 @@ import { operatorKubeconfig } from './operator-client.ts';
 import { type OperatorProcess, startOperator } from './operator-process.ts';
 
 const namespace = 'default';
-const within = { timeout: 30_000, interval: 100 };
+const within = { timeout: 40_000, interval: 100 };
 
 let server: ApiServer;
 let kubectl: Kubectl;

@@ -28,7 +28,7 @@ import { type Kubectl, startInstalled } from './kubectl.ts';
 import { operatorClient } from './operator-client.ts';
 
 const serviceAccounts = defineResource<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts');
-const within = { timeout: 30_000, interval: 100 };
+const within = { timeout: 40_000, interval: 100 };
 const tokenPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 const log = createLogger('test');
 log.level = 'silent';
