@@ -124,7 +124,9 @@ test('at its timeout, or when it is cancelled, a command is killed with all that
     expect(stateOf(pid)).toMatch(/^[ZX]?$/);
   };
   const script = (file: string) => sh(`sleep 1000 & echo $! > ${join(directory, file)}; trap '' TERM; wait`);
-  await expect(run(script('a'), 300)).rejects.toThrow('timeoutSeconds');
+  // Until it has come to begin.
+  for (let timeout = 300; !existsSync(join(directory, 'a')); timeout *= 2)
+    await expect(run(script('a'), timeout)).rejects.toThrow('timeoutSeconds');
   await vi.waitFor(alive('a'), within);
   const controller = new AbortController();
   const cancelled = expect(run(script('b'), 60_000, controller.signal)).rejects.toThrow('SIGKILL');

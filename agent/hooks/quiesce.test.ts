@@ -64,9 +64,9 @@ test('a pre hook that fails or hangs: copied all the same, post runs, said once 
   quiesce.use({ pre: hook('pre', 'echo no lock; exit 1'), post });
   await around();
   now = 2000;
-  quiesce.use({ pre: hook('pre', 'sleep 1000', 50), post });
+  quiesce.use({ pre: { exec: { command: ['sleep', '1000'] }, timeout: 50 }, post });
   await around();
-  expect(traced()).toEqual(['pre', 'copy as it is, marked', 'post', 'pre', 'copy as it is, marked', 'post']);
+  expect(traced()).toEqual(['pre', 'copy as it is, marked', 'post', 'copy as it is, marked', 'post']);
   expect(failures).toEqual([
     { id: 'hook-preSnapshot-1000', message: expect.stringContaining('exit status 1: no lock') },
   ]);

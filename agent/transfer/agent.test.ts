@@ -6,9 +6,10 @@ import { manifest, quiet, TestVolume } from '../repository/testing/volume.ts';
 import type { FakeOperator } from '../testing/fake-operator.ts';
 import { link } from '../testing/link.ts';
 import { type AgentProcess, startProcess } from '../testing/process.ts';
+import { standstill } from '../testing/standstill.ts';
 import { sha256 } from './certificate.ts';
 
-const within = { timeout: 30_000, interval: 20 };
+const within = { timeout: 60_000, interval: 20 };
 const port = 17_446;
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -36,7 +37,7 @@ async function startupz({ healthPort }: AgentProcess): Promise<string> {
 }
 
 test('no container starts before the tree is there, the agent may be killed on the way, and what is asked waits', {
-  timeout: 90_000,
+  timeout: 300_000,
 }, async () => {
   const from = volumeOfTest();
   const engine = from.engine();
@@ -72,9 +73,11 @@ test('no container starts before the tree is there, the agent may be killed on t
   expect(await startupz(first)).toContain('503 spec.initialSnapshot: waiting');
 
   const initial = { snapshotId, address: `127.0.0.1:${port}`, certificateSha256, token: 'secret' };
-  operator.want({ ...operator.desired, initial });
+  const halfway = `127.0.0.1:${await standstill(port, 1_000_000, stops)}`;
+  operator.want({ ...operator.desired, initial: { ...initial, address: halfway } });
   await vi.waitFor(() => expect(existsSync(join(to.jvs, 'agent/import/journal.json'))).toBe(true), within);
   await first.end('SIGKILL');
+  operator.desired = { ...operator.desired, initial };
   const second = await start(to, options);
   await vi.waitFor(async () => expect(await startupz(second)).toBe('200 ok\n'), within);
   expect(manifest(to.main)).toEqual(manifest(from.main));

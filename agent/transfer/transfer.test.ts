@@ -14,6 +14,7 @@ import type { Descriptor, WorktreeRepository } from '../repository/repository.ts
 import { ensurePackage, Mounted } from '../repository/testing/filesystem.ts';
 import { manifest, quiet, TestVolume } from '../repository/testing/volume.ts';
 import { StateStore } from '../state.ts';
+import { standstill } from '../testing/standstill.ts';
 import type { Problem } from '../volume/volume.ts';
 import { selfSigned, sha256 } from './certificate.ts';
 import { fetchSnapshot, type Source } from './client.ts';
@@ -22,7 +23,7 @@ import { InitialSnapshot } from './initial.ts';
 import { TransferServer } from './server.ts';
 
 const log = pino({ level: 'silent' });
-const within = { timeout: 20_000, interval: 20 };
+const within = { timeout: 60_000, interval: 20 };
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
@@ -209,6 +210,12 @@ function target(): Target {
 const wants = (initial: Source | null, role: DesiredState['role'] = 'ROLE_PRIMARY') =>
   ({ role, initial, exports: [] }) as unknown as DesiredState;
 
+/** The same, but most of it never comes. */
+const halfway = async (from: Source, { port }: TransferServer): Promise<Source> => ({
+  ...from,
+  address: `127.0.0.1:${await standstill(port, 1_000_000, stops)}`,
+});
+
 test('a new workspace begins on the tree of another one', async () => {
   const from = await source();
   const exporting = new Emitter<[DesiredState]>();
@@ -246,7 +253,7 @@ test('stopped in the middle, it goes on; and says what is wrong meanwhile', asyn
   const first = bring();
   desired.emit(wants({ ...from, token: 'old' }));
   await vi.waitFor(() => expect(told.at(-1)?.message).toContain('PERMISSION_DENIED'), within);
-  desired.emit(wants(from));
+  desired.emit(wants(await halfway(from, server)));
   await vi.waitFor(
     () => expect(existsSync(join(volume.jvs, 'agent/import/journal.json'))).toBe(true),
     within,
@@ -281,11 +288,11 @@ test('a standby begins when the primary is done', async () => {
 });
 
 test('what an earlier Workspace of the volume waited for is given up', async () => {
-  const { from } = await served(500);
+  const { from, server } = await served(500);
   const { volume, repository, desired, bring } = target();
   const first = bring();
   await vi.waitFor(() => expect(existsSync(join(volume.jvs, 'agent'))).toBe(true), within);
-  desired.emit(wants(from));
+  desired.emit(wants(await halfway(from, server)));
   await vi.waitFor(
     () => expect(existsSync(join(volume.jvs, 'agent/import/journal.json'))).toBe(true),
     within,

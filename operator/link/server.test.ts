@@ -6,6 +6,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { within } from '../../shared/testing.ts';
 import type { TokenReviewStatus } from '../runtime/client.ts';
 import type { AgentPod } from './identity.ts';
+import { LINGER_MS } from './registry.ts';
 import { LinkServer } from './server.ts';
 import {
   breakable,
@@ -68,7 +69,7 @@ beforeEach(async () => {
     version: '9.9.9',
     port: 0,
     clock: { wall: () => Date.now(), monotonic: () => performance.now() + ahead },
-    helloTimeoutMs: 500,
+    helloTimeoutMs: 3_000,
   });
   link.agents.onChange((workspace, uids) => changes.push([workspace, uids]));
   await link.start();
@@ -119,7 +120,8 @@ describe('an agent with the token of its pod', () => {
     const agent = await connected('a');
     agent.hangUp();
     expect(await agent.status).toMatchObject({ code: status.OK });
-    await vi.waitFor(() => expect(link.agents.connected('ns/ws')).toEqual([]), within);
+    const sooner = { ...within, timeout: LINGER_MS - 1_000 };
+    await vi.waitFor(() => expect(link.agents.connected('ns/ws')).toEqual([]), sooner);
   });
 
   it('keeps its place for a moment when its connection breaks', async () => {

@@ -140,13 +140,14 @@ describe('Informer', () => {
   });
 
   it('gives a silent watch up and goes on', async () => {
+    // One that was given up before it had heard anything begins where it did.
+    const goesOn = () => watches().at(-1)?.url.searchParams.get('resourceVersion') === '12';
     await serve(listOf('10'), (_request, response) => {
       response.write(line('BOOKMARK', { metadata: { resourceVersion: '12' } }));
-      if (watches().length > 1) response.write(line('ADDED', object('a', '13')));
+      if (goesOn()) response.write(line('ADDED', object('a', '13')));
     });
     const informer = inform({ idleTimeoutMs: 100 });
     await vi.waitFor(() => expect(informer.get('ns/a')).toBeDefined(), within);
-    expect(watches()[1]?.url.searchParams.get('resourceVersion')).toBe('12');
     expect(lists()).toHaveLength(1);
   });
 

@@ -13,9 +13,16 @@ test('a copy that is cancelled leaves no process behind where the agent is the f
   const code = `
     import { readdirSync, readFileSync } from 'node:fs';
     import { setTimeout } from 'node:timers/promises';
+    const statOf = (pid) => {
+      try {
+        return readFileSync('/proc/' + pid + '/stat', 'utf8');
+      } catch {
+        return '(ended) X';
+      }
+    };
     const { Lane } = await import(${JSON.stringify(new URL('./lane.ts', import.meta.url).href)});
     const syncs = () => readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).flatMap((pid) => {
-      const [, name, state] = /\\((.*)\\) (\\w)/.exec(readFileSync('/proc/' + pid + '/stat', 'utf8'));
+      const [, name, state] = /\\((.*)\\) (\\w)/.exec(statOf(pid));
       return name === 'sync' ? [state] : [];
     });
     const until = async (is) => { while (!is(syncs())) await setTimeout(20); };
