@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 // arm64: the images for another machine, by emulation.
 const onTheNode = {
   globalSetup: ['test/e2e/setup.ts'],
-  testTimeout: 300_000,
+  testTimeout: 600_000,
   hookTimeout: 900_000,
 };
 
@@ -16,7 +16,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{operator,agent,plugin,shared,hack}/**/*.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           // Vitest would leave a core free.
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },
@@ -28,8 +29,8 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { afterEach, expect, test, vi } from 'vitest';
 import { loadAgent } from '../shared/proto/load.ts';
+import { within } from '../shared/testing.ts';
 import { call, withAgent } from './agent.ts';
 import { ApiError } from './errors.ts';
 
@@ -52,7 +53,7 @@ test('an agent answers, and the connection is closed afterwards', async () => {
   });
   const page = await withAgent(pod, 'p', (agent) => call(agent, agent.listSnapshots, { pageSize: 1 }));
   expect(page).toMatchObject({ snapshots: [{ id: 'x', integrity: 'INTEGRITY_UNSPECIFIED' }], totalSize: 1 });
-  await expect.poll(() => pod.open.size, { timeout: 10_000 }).toBe(0);
+  await expect.poll(() => pod.open.size, within).toBe(0);
 });
 
 test('what the agent refuses is told in its words', async () => {

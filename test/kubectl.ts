@@ -28,7 +28,7 @@ export const kinds = {
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined | false>,
-  seconds = 60,
+  seconds = 180,
 ): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   let last: unknown;

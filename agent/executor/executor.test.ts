@@ -186,7 +186,7 @@ test('what may pass is waited for and said; what may not is failed and remembere
   executor.setDesired(desired(['a']));
   await vi.waitFor(() => expect(phases('a')).toContain('PHASE_WAITING'), within);
   expect(executor.pending()).toMatchObject([{ uid: 'a', phase: 'PHASE_WAITING', reason: 'VolumeFull' }]);
-  await vi.waitFor(() => expect(phases('a')).toContain('done'), 5000);
+  await vi.waitFor(() => expect(phases('a')).toContain('done'), within);
 
   repository.failures.push(new RepositoryError('ParentMismatch', 'The head of main is x'));
   executor.setDesired(desired(['a', 'b']));
@@ -505,7 +505,7 @@ test('a retry of a restore finds what was taken before; after a while it takes w
   await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ reason: 'VolumeFull' }]), within);
   expect(repository.disk).toHaveLength(3);
   now += 6 * 60_000;
-  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ phase: 'PHASE_DONE' }]), 5000);
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ phase: 'PHASE_DONE' }]), within);
   const [later] = repository.disk.slice(3);
   expect(later).toMatchObject({ tags: ['k8s-a-before-2'], parent_id: adopted });
   expect(executor.pending()).toMatchObject([{ preRestoreSnapshotId: later?.snapshot_id }]);
@@ -521,7 +521,7 @@ test('before a restore is tried again on a clock that was set back, what changed
   executor.setDesired(restoresOf(back('a', older)));
   await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ reason: 'VolumeFull' }]), within);
   now -= 3_600_000;
-  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ phase: 'PHASE_DONE' }]), 5000);
+  await vi.waitFor(() => expect(executor.pending()).toMatchObject([{ phase: 'PHASE_DONE' }]), within);
   expect(repository.disk.slice(3)).toMatchObject([{ tags: ['k8s-a-before-2'] }]);
 });
 
@@ -657,7 +657,7 @@ test('a snapshot that a restore still needs is deleted after it', async () => {
       ]),
     within,
   );
-  await vi.waitFor(() => expect(repository.disk[0]?.snapshot_id).not.toBe(older), 5000);
+  await vi.waitFor(() => expect(repository.disk[0]?.snapshot_id).not.toBe(older), within);
   await vi.waitFor(
     () => expect(executor.pending()).toMatchObject([{ uid: 'a', phase: 'PHASE_DONE' }]),
     within,

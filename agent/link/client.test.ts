@@ -18,7 +18,7 @@ import { Volume } from '../volume/volume.ts';
 import { LinkClient } from './client.ts';
 
 const log = pino({ level: 'silent' });
-const within = { timeout: 10_000, interval: 10 };
+const within = { timeout: 60_000, interval: 10 };
 const authority = await createAuthority();
 const stops: (() => unknown)[] = [];
 afterEach(async () => {

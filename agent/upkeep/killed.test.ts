@@ -34,7 +34,7 @@ function runs(volume: TestVolume): number[] {
 }
 
 test('each run has one snapshot or is told to be missed, wherever the agent is killed', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   using volume = new TestVolume();
   volume.makeMain();

@@ -10,7 +10,7 @@ const withoutWatches = [
 ];
 
 test('an agent that can watch nothing says so once, works, and finds what others did when it scans', {
-  timeout: 90_000,
+  timeout: 300_000,
 }, async () => {
   using volume = new TestVolume();
   volume.makeMain();

@@ -178,7 +178,7 @@ test('on a real volume, nothing is read while nothing changed, and what another 
   const running = volume.run(controller.signal);
   const other = openNative({ ...options, holder: 'another' });
   try {
-    await vi.waitFor(() => expect(volume.state.info).toBeDefined(), 5000);
+    await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
     const list = vi.spyOn(repository, 'list');
     // Later than any filesystem's timestamps are coarse.
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 });
@@ -206,28 +206,28 @@ test('what another program makes is seen before the next scan; a damaged descrip
   const running = volume.run(controller.signal);
   const other = openNative({ ...options, holder: 'another' });
   try {
-    await vi.waitFor(() => expect(volume.state.info).toBeDefined(), 5000);
+    await vi.waitFor(() => expect(volume.state.info).toBeDefined(), within);
     const first = await other.snapshot({ worktree: 'main', origin: 'manual', tags: ['keep'] });
     const second = await other.snapshot({ worktree: 'main', origin: 'manual' });
-    await vi.waitFor(() => expect(volume.state.snapshots).toEqual([second, first]), 5000);
+    await vi.waitFor(() => expect(volume.state.snapshots).toEqual([second, first]), within);
     expect(volume.state.head).toBe(second.snapshot_id);
 
     writeFileSync(join(disk.jvs, 'descriptors', `${first.snapshot_id}.json`), '{"snapshot_id": "1');
     await vi.waitFor(() => {
       const damaged = { ...first, descriptor_checksum: '', integrity_state: 'tampered' };
       expect(volume.state.snapshots).toEqual([second, damaged]);
-    }, 5000);
+    }, within);
 
     // Of one that it never could read, only the time is known.
     const late = new Volume({ connect, engine: 'copy', path: disk.path, log });
     const lateRuns = late.run(controller.signal);
-    await vi.waitFor(() => expect(late.state.info).toBeDefined(), 5000);
+    await vi.waitFor(() => expect(late.state.info).toBeDefined(), within);
     expect(late.state.snapshots.map((found) => [found.snapshot_id, found.integrity_state])).toEqual([
       [second.snapshot_id, 'verified'],
       [first.snapshot_id, 'tampered'],
     ]);
     rmSync(join(disk.jvs, 'descriptors', `${first.snapshot_id}.json`));
-    await vi.waitFor(() => expect(late.state.snapshots).toEqual([second]), 5000);
+    await vi.waitFor(() => expect(late.state.snapshots).toEqual([second]), within);
     controller.abort();
     await lateRuns;
   } finally {

@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { within } from '../../shared/testing.ts';
 import { conditionOf } from '../api/conditions.ts';
 import { parseRestore } from '../api/restore.ts';
 import { parseSnapshot, type Snapshot } from '../api/snapshot.ts';
@@ -60,7 +61,7 @@ test('who leads again after a lost lease asks again for what nobody has changed'
   for (let term = 0; term < 3; term++) {
     stop = new AbortController();
     const led = controller.start(stop.signal);
-    await vi.waitFor(() => expect(registry.desiredOf('ns/ws')).toBeDefined(), 10_000);
+    await vi.waitFor(() => expect(registry.desiredOf('ns/ws')).toBeDefined(), within);
     stop.abort();
     await led;
     registry.clear({ code: 14, message: 'no longer the leader' });
@@ -76,11 +77,11 @@ test('nothing is asked of the agents of the Workspace before, whose volume is go
   stop = new AbortController();
   const led = controller.start(stop.signal);
   look();
-  await vi.waitFor(() => expect(get).toHaveBeenCalled(), 10_000);
+  await vi.waitFor(() => expect(get).toHaveBeenCalled(), within);
   claim = claimOf({});
   expect(registry.desiredOf('ns/ws')).toBeUndefined();
   look();
-  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')).toBeDefined(), 10_000);
+  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')).toBeDefined(), within);
   stop.abort();
   await led;
 });
@@ -110,7 +111,7 @@ test('a Snapshot whose finalizer a policy keeps is said, and holds up no other',
   stop = new AbortController();
   const led = controller.start(stop.signal);
   look();
-  await vi.waitFor(() => expect(freed).toContain('b'), 2_000);
+  await vi.waitFor(() => expect(freed).toContain('b'), within);
   expect(emit.mock.calls[0]?.slice(1)).toEqual([
     'Warning',
     'DeletionRefused',
@@ -157,12 +158,12 @@ test('a Snapshot that a Workspace is to begin with goes when that has it, though
   stop = new AbortController();
   const led = controller.start(stop.signal);
   look();
-  await vi.waitFor(() => expect(said).toHaveBeenLastCalledWith('WaitsForCopy'), 10_000);
+  await vi.waitFor(() => expect(said).toHaveBeenLastCalledWith('WaitsForCopy'), within);
   expect(registry.desiredOf('ns/ws')?.deletions).toEqual([]);
   neighbours[0] = newOne({ repositoryID: 'r' });
   tell(neighbours[0]);
   const asked = [{ uid: 'b', snapshotId: id }];
-  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')?.deletions).toEqual(asked), 10_000);
+  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')?.deletions).toEqual(asked), within);
   stop.abort();
   await led;
 });
@@ -248,9 +249,9 @@ test('a Restore is asked for when nothing can be written to the one before it', 
   stop = new AbortController();
   const led = controller.start(stop.signal);
   look();
-  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')?.restores).toEqual([]), 10_000);
+  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')?.restores).toEqual([]), within);
   refused.add('ns/a', 'ns/ws');
-  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')?.restores).toMatchObject([{ uid: 'b' }]), 10_000);
+  await vi.waitFor(() => expect(registry.desiredOf('ns/ws')?.restores).toMatchObject([{ uid: 'b' }]), within);
   stop.abort();
   await led;
 });

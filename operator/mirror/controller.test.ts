@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { within } from '../../shared/testing.ts';
 import { parseSnapshot, type Snapshot } from '../api/snapshot.ts';
 import { parseWorkspace, type Workspace } from '../api/workspace.ts';
 import type { Informers } from '../informers.ts';
@@ -17,7 +18,6 @@ import { createMirrorController } from './controller.ts';
 import { agentOf, FakeAgents, idAt, onDisk } from './testing.ts';
 
 const key = 'team/ws';
-const within = { timeout: 10_000, interval: 5 };
 const workspace: Workspace = parseWorkspace({
   metadata: { namespace: 'team', name: 'ws', uid: 'w' },
   spec: {},
@@ -129,7 +129,7 @@ test('what has gone from the volume makes room, too, and is not kept by the quot
   world.agents.set(key, agentOf([3, 4].map((n) => onDisk(n))));
   await vi.waitFor(
     () => expect([...world.snapshots.keys()].sort()).toEqual([3, 4].map((n) => `ws-${idAt(n)}`)),
-    { ...within, timeout: 25_000 },
+    within,
   );
 });
 
@@ -146,7 +146,10 @@ test.each<[what: string, onVolume: number[]]>([
     within,
   );
   const said = { reason: 'SnapshotNotRemoved', note: expect.stringContaining('policy hold denies it') };
-  await vi.waitFor(() => expect([...world.events.values()]).toContainEqual(expect.objectContaining(said)));
+  await vi.waitFor(
+    () => expect([...world.events.values()]).toContainEqual(expect.objectContaining(said)),
+    within,
+  );
 });
 
 test('a notice is an event once, and not again when the API server has forgotten it', async () => {

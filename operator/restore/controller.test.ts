@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { afterEach, expect, test, vi } from 'vitest';
+import { within } from '../../shared/testing.ts';
 import { parseRestore, type Restore } from '../api/restore.ts';
 import { parseWorkspace } from '../api/workspace.ts';
 import type { Informers } from '../informers.ts';
@@ -91,7 +92,7 @@ class World {
     this.cached = restore;
     const before = this.looks;
     this.#changed('team/r', restore, restore);
-    await vi.waitFor(() => expect(this.looks).toBeGreaterThan(before), 10_000);
+    await vi.waitFor(() => expect(this.looks).toBeGreaterThan(before), within);
   }
 }
 
@@ -114,7 +115,7 @@ test.for<[what: string, phase: 'PHASE_DONE' | 'PHASE_FAILED', restore: Restore]>
   stop = new AbortController();
   const running = world.start(stop.signal);
   world.say(phase);
-  await vi.waitFor(() => expect(world.live.status?.phase).toMatch(/Completed|Failed/), 10_000);
+  await vi.waitFor(() => expect(world.live.status?.phase).toMatch(/Completed|Failed/), within);
   const { live } = world;
   for (const older of world.versions.slice(0, -1)) await world.see(older);
   stop.abort();
@@ -134,7 +135,7 @@ test.for<[what: string, restore: Restore]>([
   stop = new AbortController();
   const running = world.start(stop.signal);
   await world.see(restore);
-  await vi.waitFor(() => expect(world.refused.has('team/r')).toBe(true), 10_000);
+  await vi.waitFor(() => expect(world.refused.has('team/r')).toBe(true), within);
   expect(waiting).toHaveBeenCalledWith('team/ws');
   expect(world.emit.mock.calls[0]?.slice(1)).toEqual([
     'Warning',
@@ -142,7 +143,7 @@ test.for<[what: string, restore: Restore]>([
     expect.stringMatching(/not carried out.*a policy/),
   ]);
   world.denies = false;
-  await vi.waitFor(() => expect(world.refused.has('team/r')).toBe(false), 10_000);
+  await vi.waitFor(() => expect(world.refused.has('team/r')).toBe(false), within);
   stop.abort();
   await running;
 });

@@ -1,6 +1,7 @@
 import { setImmediate as settled } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { within } from '../../shared/testing.ts';
 import { Controller, type ControllerOptions, type Result } from './controller.ts';
 import { ApiError, TerminalError, Unreachable } from './errors.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -65,7 +66,7 @@ describe('Controller', () => {
     for (let i = 0; i < 200; i++) controller.enqueue(String(i));
     await settled();
     expect(runs.length).toBeLessThan(50);
-    await vi.waitFor(() => expect(runs).toHaveLength(200), { timeout: 10_000 });
+    await vi.waitFor(() => expect(runs).toHaveLength(200), within);
   });
 
   it('backs off exponentially up to the cap and starts afresh after a success', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { within } from '../../shared/testing.ts';
 import { quietLog } from '../link/testing.ts';
 import type { KubeClient } from './client.ts';
 import { EventRecorder } from './events.ts';
@@ -30,7 +31,7 @@ const heard = (reason: string) => written.filter((event) => event.reason === rea
 test('many of one reason leave room for those of another, up to a bound for the object', async () => {
   for (let n = 0; n < 100; n++) recorder.emit(object, 'Warning', 'SnapshotNotRemoved', `number ${n}`);
   for (let n = 0; n < 100; n++) recorder.emit(object, 'Normal', `Other${n}`, 'of its own');
-  await vi.waitFor(() => expect(written).toHaveLength(100));
+  await vi.waitFor(() => expect(written).toHaveLength(100), within);
   expect(heard('SnapshotNotRemoved')).toBe(25);
 });
 
@@ -39,6 +40,6 @@ test('what is told once leaves room for what is repeated', async () => {
   for (let n = 0; n < 300; n++)
     recorder.emitOnce(object, 'Warning', 'SnapshotMissed', `number ${n}`, { id: `${n}`, at });
   recorder.emit(object, 'Warning', 'VolumeFull', 'no room');
-  await vi.waitFor(() => expect(heard('VolumeFull')).toBe(1));
+  await vi.waitFor(() => expect(heard('VolumeFull')).toBe(1), within);
   expect(heard('SnapshotMissed')).toBe(200);
 });

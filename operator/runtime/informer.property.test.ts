@@ -166,7 +166,7 @@ it('sees the world as it is in the end, whatever happened on the way, and tells 
       }
       const truth = versions(world.objects().values());
       await expect
-        .poll(() => [versions(informer.list()), versions(told.values())], { timeout: 5_000, interval: 2 })
+        .poll(() => [versions(informer.list()), versions(told.values())], { timeout: 60_000, interval: 2 })
         .toEqual([truth, truth]);
       expect(gaps).toEqual([]);
     } finally {

@@ -24,7 +24,7 @@ export async function startApiServer(): Promise<void> {
   const waiting = ['kube-controller-manager', 'kube-scheduler', 'kube-proxy'];
   for (const name of waiting) await call(name, 'kill');
   await call('kube-apiserver', 'start');
-  await answers(60_000);
+  await answers(120_000);
   for (const name of waiting) await call(name, 'start');
 }
 
@@ -49,7 +49,7 @@ export async function stopKubelet(): Promise<void> {
 /** Starts it again and resolves when the node is ready. */
 export async function startKubelet(): Promise<void> {
   await callControl(clusterDir, 'POST', '/kubelet/start');
-  await output('kubectl', ['wait', 'nodes', '--all', '--for=condition=Ready', '--timeout=60s']);
+  await output('kubectl', ['wait', 'nodes', '--all', '--for=condition=Ready', '--timeout=180s']);
 }
 
 /** Pids inside the cluster's namespace of etcd, kubelet and the others, by name. */

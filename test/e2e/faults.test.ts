@@ -38,11 +38,7 @@ test('an agent killed again and again while it takes a snapshot makes exactly on
   await applySnapshot(namespace, 'survivor', { workspace: 'killed' });
   const pod = await podOf(namespace, 'killed');
   for (let kills = 0; kills < 3; kills++) {
-    await eventually(
-      'the agent runs',
-      () => signalContainer(namespace, pod, 'jvs-agent').then(() => true),
-      90,
-    );
+    await eventually('the agent runs', () => signalContainer(namespace, pod, 'jvs-agent').then(() => true));
   }
   const snapshot = await snapshotIn(namespace, 'survivor', 'Ready');
   expect(await madeFor(snapshot)).toEqual([snapshot.status?.snapshotID]);
@@ -102,14 +98,10 @@ test('a full volume fails no Snapshot: it waits, leaves nothing behind, and goes
       'cd "$JVS_WORKSPACE" && head -c 9000000 /dev/urandom > data && head -c 9000000 /dev/urandom > ballast',
     );
     await applySnapshot(namespace, 'tight', { workspace: 'full' });
-    await eventually(
-      'the Snapshot waits for space',
-      async () => {
-        const { status } = await get<Snapshot>(kinds.snapshot, 'tight', namespace);
-        return status?.phase === 'Pending' && status.conditions?.[0]?.reason === 'VolumeFull';
-      },
-      90,
-    );
+    await eventually('the Snapshot waits for space', async () => {
+      const { status } = await get<Snapshot>(kinds.snapshot, 'tight', namespace);
+      return status?.phase === 'Pending' && status.conditions?.[0]?.reason === 'VolumeFull';
+    });
     // The agent tries again by itself, and a try in progress has a directory of its own.
     await eventually(
       'a try leaves nothing behind',
@@ -119,7 +111,7 @@ test('a full volume fails no Snapshot: it waits, leaves nothing behind, and goes
     await snapshotIn(namespace, 'tight', 'Ready');
     expect((await get<Workspace>(kinds.workspace, 'full', namespace)).status?.phase).toBe('Ready');
   } finally {
-    await kubectl('-n', namespace, 'delete', kinds.workspace, 'full', '--timeout=90s');
+    await kubectl('-n', namespace, 'delete', kinds.workspace, 'full', '--timeout=180s');
     await kubectl('delete', 'pv', `full-${namespace}`, '--wait=false');
     await output('umount', ['--lazy', volume]);
     await rm(volume, { recursive: true });

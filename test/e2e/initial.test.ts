@@ -132,14 +132,10 @@ test('an agent that is killed in the middle goes on, from a source that is stopp
     workspaceOf(namespace, 'tough', { template: strict, storage: '2Gi', initialSnapshot: 'big-base' }),
   );
   // The copy may be short for kubectl: who is to be killed is known before it begins.
-  const pid = await eventually(
-    'its agent runs',
-    async () => {
-      const [pod] = await podsOf('tough');
-      return containerPid(namespace, pod?.metadata.name ?? '', 'jvs-agent');
-    },
-    120,
-  );
+  const pid = await eventually('its agent runs', async () => {
+    const [pod] = await podsOf('tough');
+    return containerPid(namespace, pod?.metadata.name ?? '', 'jvs-agent');
+  });
   const journal = join(await volumeOf('tough'), '.jvs/agent/import/journal.json');
   for (const deadline = Date.now() + 120_000; !existsSync(journal); await sleep(2)) {
     if (Date.now() > deadline) throw new Error('the copy has not begun');

@@ -46,7 +46,7 @@ test('a Job of the user works on a ready tree, completes, and its agent goes wit
       },
     },
   });
-  await kubectl('-n', namespace, 'wait', '--for=condition=Complete', 'job/job', '--timeout=90s');
+  await kubectl('-n', namespace, 'wait', '--for=condition=Complete', 'job/job', '--timeout=180s');
   const volume = await volumePath(namespace, 'jvs-shared');
   expect(await readdir(join(volume, 'main'))).toEqual(['result']);
 });

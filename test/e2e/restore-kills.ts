@@ -24,10 +24,8 @@ const killer =
   (container: string, at: (namespace: string, workspace: string) => [string, string]): Killer =>
   async (namespace, workspace) => {
     const [where, selector] = at(namespace, workspace);
-    const pid = await eventually(
-      `${container} runs`,
-      async () => containerPid(where, await podBy(where, selector), container),
-      90,
+    const pid = await eventually(`${container} runs`, async () =>
+      containerPid(where, await podBy(where, selector), container),
     );
     return async () => void process.kill(pid, 'SIGKILL');
   };
@@ -56,7 +54,7 @@ export function killMatrix(namespace: string, who: keyof typeof killers): void {
   const inside = (script: string) =>
     exec(namespace, `deploy/jvs-${workspace}`, 'main', `cd "$JVS_WORKSPACE" && ${script}`);
   const started = () =>
-    kubectl('-n', namespace, 'rollout', 'status', `deploy/jvs-${workspace}`, '--timeout=120s');
+    kubectl('-n', namespace, 'rollout', 'status', `deploy/jvs-${workspace}`, '--timeout=180s');
   /** Of all names and all content. */
   const digest = () => inside('find . | sort | md5sum && find . -type f | sort | xargs cat | md5sum');
   let jvs: string;

@@ -40,15 +40,14 @@ const stateIn = async (workspace: string, worktree = 'main') =>
   (await readFile(join(await volumeOf(workspace), worktree, 'state'), 'utf8')).trim();
 const idsOnDisk = async (workspace: string) =>
   (await readdir(join(await volumeOf(workspace), '.jvs/snapshots'))).filter((name) => !name.includes('.'));
-const gone = (kind: string, name: string, seconds = 60) =>
+const gone = (kind: string, name: string) =>
   eventually(
     `${kind} ${name} is gone`,
     async () =>
       (await kubectl('-n', namespace, 'get', kind, name, '--ignore-not-found', '-o', 'name')) === '',
-    seconds,
   );
 const remove = (kind: string, ...names: string[]) =>
-  kubectl('-n', namespace, 'delete', kind, ...names, '--timeout=90s');
+  kubectl('-n', namespace, 'delete', kind, ...names, '--timeout=180s');
 
 test('a worktree goes back under the process that works in it, and forward again', async () => {
   await createWorkspace(namespace, 'live', { template });
@@ -163,7 +162,7 @@ test('a mass deletion is held until it is confirmed', async () => {
   await conditionOf(namespace, 'letting', 'Degraded', 'MassDeletionHeld');
   expect(await idsOnDisk('letting')).toEqual(before);
   await kubectl('-n', namespace, 'annotate', `${kinds.workspace}/letting`, 'jvs.io/allow-mass-delete=true');
-  for (const name of names) await gone(kinds.snapshot, name, 120);
+  for (const name of names) await gone(kinds.snapshot, name);
   expect((await idsOnDisk('letting')).length).toBe(before.length - names.length);
 });
 
@@ -232,5 +231,5 @@ test('a namespace that ends takes all with it, whatever waits in it', async () =
     metadata: { namespace: name, name: 'waits' },
     spec: { workspace: 'unbound' },
   });
-  await kubectl('delete', 'namespace', name, '--timeout=150s');
+  await kubectl('delete', 'namespace', name, '--timeout=180s');
 });

@@ -47,5 +47,4 @@ export const shownAsOnDisk = (namespace: string, workspace: string, volume: stri
       idsOf(await mirrored(namespace, workspace))
         .sort()
         .join() === (await onDisk(volume)).join(),
-    90,
   );

@@ -74,7 +74,7 @@ test('a stopped workspace takes a snapshot, goes back and lets go, by a pod that
   await restoreIn(namespace, 'still-back', 'Completed');
   expect(await readFile(state, 'utf8')).toBe('one\n');
 
-  await kubectl('-n', namespace, 'delete', kinds.snapshot, 'still-two', '--timeout=90s');
+  await kubectl('-n', namespace, 'delete', kinds.snapshot, 'still-two', '--timeout=180s');
   expect(existsSync(join(volume, '.jvs/snapshots', status?.snapshotID ?? ''))).toBe(false);
   await noPods('still');
   expect((await readdir(join(volume, '.jvs/snapshots'))).filter((name) => name.endsWith('.tmp'))).toEqual([]);

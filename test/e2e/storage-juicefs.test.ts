@@ -47,15 +47,14 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await kubectl('-n', namespace, 'delete', kinds.workspace, '--all', '--timeout=120s');
+  await kubectl('-n', namespace, 'delete', kinds.workspace, '--all', '--timeout=180s');
   // Its files are let go of before what they are on.
   await eventually(
     'no pod has JuiceFS mounted',
     async () => (await kubectl('-n', namespace, 'get', 'pods', '-o', 'name')) === '',
-    120,
   );
-  await kubectl('-n', namespace, 'delete', 'pvc', '--all', '--timeout=60s');
-  await kubectl('delete', 'pv', '-l', 'app.kubernetes.io/managed-by=jvs-operator', '--timeout=60s');
+  await kubectl('-n', namespace, 'delete', 'pvc', '--all', '--timeout=180s');
+  await kubectl('delete', 'pv', '-l', 'app.kubernetes.io/managed-by=jvs-operator', '--timeout=180s');
   await kubectl('delete', 'csidriver', driverName, '--ignore-not-found');
   await driver?.[Symbol.asyncDispose]();
   await filesystem?.[Symbol.asyncDispose]();
@@ -107,13 +106,13 @@ test('snapshots are clones: complete, and of no size', async () => {
 });
 
 test('a kept volume comes back with its Workspace, also when only the volume was left', async () => {
-  await kubectl('-n', namespace, 'delete', kinds.workspace, 'ml', '--timeout=90s');
+  await kubectl('-n', namespace, 'delete', kinds.workspace, 'ml', '--timeout=180s');
   await apply(workspaceOf(namespace, 'ml', spec('right')));
   await workspaceIn(namespace, 'ml', 'Ready');
   expect(await inside('ml', 'cat data/small')).toBe('one\n');
 
-  await kubectl('-n', namespace, 'delete', kinds.workspace, 'ml', '--timeout=90s');
-  await kubectl('-n', namespace, 'delete', 'pvc', 'jvs-ml', '--timeout=90s');
+  await kubectl('-n', namespace, 'delete', kinds.workspace, 'ml', '--timeout=180s');
+  await kubectl('-n', namespace, 'delete', 'pvc', 'jvs-ml', '--timeout=180s');
   await eventually('the volume is released', async () => {
     const { status } = await get<{ status: { phase: string } }>('pv', volumeName('ml'));
     return status.phase === 'Released';
@@ -132,7 +131,7 @@ test('reclaimPolicy Delete takes claim and volume, and leaves the files in Juice
     ...['-n', namespace, 'patch', `${kinds.workspace}/ml`, '--type=merge'],
     ...['-p', '{"spec":{"reclaimPolicy":"Delete"}}'],
   );
-  await kubectl('-n', namespace, 'delete', kinds.workspace, 'ml', '--timeout=90s');
+  await kubectl('-n', namespace, 'delete', kinds.workspace, 'ml', '--timeout=180s');
   await eventually(
     'claim and volume are gone',
     async () =>
@@ -148,14 +147,10 @@ test('reclaimPolicy Delete takes claim and volume, and leaves the files in Juice
 test('a wrong Secret is what the Workspace says, in the words of the mount', async () => {
   await apply(workspaceOf(namespace, 'locked', spec('wrong')));
   // Kubelet's first tries can fail for another reason: the API server does not know yet that the claim is its node's.
-  await eventually(
-    'the Workspace says why its pod does not start',
-    async () => {
-      const { status } = await get<Workspace>(kinds.workspace, 'locked', namespace);
-      return /pod jvs-locked-\S+ can not mount its volume, .*WRONGPASS/.test(status?.message ?? '');
-    },
-    120,
-  );
+  await eventually('the Workspace says why its pod does not start', async () => {
+    const { status } = await get<Workspace>(kinds.workspace, 'locked', namespace);
+    return /pod jvs-locked-\S+ can not mount its volume, .*WRONGPASS/.test(status?.message ?? '');
+  });
   const secret = await get<{ data: object }>('secret', 'right', namespace);
   await kubectl('-n', namespace, 'patch', 'secret', 'wrong', '-p', JSON.stringify({ data: secret.data }));
   await workspaceIn(namespace, 'locked', 'Ready');

@@ -27,14 +27,10 @@ beforeAll(async () => {
 const primaryPod = async () => (await get<Workspace>(kinds.workspace, name, namespace)).status?.agent?.pod;
 
 const anotherPrimaryThan = (pod: string) =>
-  eventually(
-    `the primary is another than ${pod}`,
-    async () => {
-      const now = await primaryPod();
-      return now !== pod && now;
-    },
-    120,
-  );
+  eventually(`the primary is another than ${pod}`, async () => {
+    const now = await primaryPod();
+    return now !== pod && now;
+  });
 
 /** Pods that are there to stay and ready. */
 async function readyPods(): Promise<string[]> {

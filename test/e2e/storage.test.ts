@@ -155,14 +155,10 @@ test('a volume that fills up warns before, waits when it is full, and goes on wh
   expect(await conditionOf(namespace, 'filling', 'Degraded', 'VolumeAlmostFull')).toMatch(/spec\.storage/);
   expect((await workspace('filling')).status?.phase).toBe('Ready');
   await applySnapshot(namespace, 'waits', { workspace: 'filling' });
-  await eventually(
-    'the Snapshot waits for space',
-    async () => {
-      const { status } = await get<Snapshot>(kinds.snapshot, 'waits', namespace);
-      return status?.phase === 'Pending' && status.conditions?.[0]?.reason === 'VolumeFull';
-    },
-    90,
-  );
+  await eventually('the Snapshot waits for space', async () => {
+    const { status } = await get<Snapshot>(kinds.snapshot, 'waits', namespace);
+    return status?.phase === 'Pending' && status.conditions?.[0]?.reason === 'VolumeFull';
+  });
   const snapshots = join(await volumePath(namespace, 'jvs-filling'), '.jvs/snapshots');
   // The agent tries again by itself, and a try in progress has a directory of its own.
   await eventually('a try leaves nothing behind', async () => (await readdir(snapshots)).length === 1);
@@ -185,7 +181,7 @@ test('the group gets the volume at the first mount, and no mode of a file change
   const was = await modes();
   const before = await createSnapshot(namespace, 'before', { workspace: 'grouped' });
   await kubectl('-n', namespace, 'rollout', 'restart', 'deploy/jvs-grouped');
-  await kubectl('-n', namespace, 'rollout', 'status', 'deploy/jvs-grouped', '--timeout=120s');
+  await kubectl('-n', namespace, 'rollout', 'status', 'deploy/jvs-grouped', '--timeout=180s');
   expect(await modes()).toBe(was);
   const from = before.status?.snapshotID;
   await using agent = await forwardAgent('deploy/jvs-grouped', namespace);

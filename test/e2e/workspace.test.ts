@@ -117,7 +117,7 @@ test('a missing storage class is a condition that names it, not a crash', async 
   await apply(workspaceOf(namespace, 'classless', { storageClassName: 'no-such-class' }));
   const message = await conditionOf(namespace, 'classless', 'StorageReady', 'StorageClassNotFound');
   expect(message).toMatch(/no-such-class.*standard/);
-  await kubectl('-n', namespace, 'delete', kinds.workspace, 'classless', '--timeout=60s');
+  await kubectl('-n', namespace, 'delete', kinds.workspace, 'classless', '--timeout=180s');
 });
 
 test('a claim that somebody else made is never adopted', async () => {
@@ -129,7 +129,7 @@ test('a claim that somebody else made is never adopted', async () => {
   });
   await apply(workspaceOf(namespace, 'foreign', { reclaimPolicy: 'Delete' }));
   await conditionOf(namespace, 'foreign', 'StorageReady', 'ClaimNotOurs');
-  await kubectl('-n', namespace, 'delete', kinds.workspace, 'foreign', '--timeout=60s');
+  await kubectl('-n', namespace, 'delete', kinds.workspace, 'foreign', '--timeout=180s');
   expect(await get('pvc', 'jvs-foreign', namespace)).toMatchObject({ status: { phase: 'Bound' } });
 });
 
@@ -157,7 +157,7 @@ test('a deleted Workspace leaves its volume, and finds it again; with Delete bot
   await createWorkspace(namespace, 'kept', { template: { spec: podSpec(idleContainer()) } });
   await exec(namespace, 'deploy/jvs-kept', 'main', 'echo precious > "$JVS_WORKSPACE/file"');
   const { status } = await createSnapshot(namespace, 'kept-1', { workspace: 'kept' });
-  await kubectl('-n', namespace, 'delete', kinds.workspace, 'kept', '--timeout=90s');
+  await kubectl('-n', namespace, 'delete', kinds.workspace, 'kept', '--timeout=180s');
   expect(await get('pvc', 'jvs-kept', namespace)).toMatchObject({ status: { phase: 'Bound' } });
 
   await createWorkspace(namespace, 'kept', {
@@ -170,7 +170,7 @@ test('a deleted Workspace leaves its volume, and finds it again; with Delete bot
   });
   expect(await exec(namespace, 'deploy/jvs-kept', 'main', 'cat "$JVS_WORKSPACE/file"')).toBe('precious\n');
 
-  await kubectl('-n', namespace, 'delete', kinds.workspace, 'kept', '--timeout=90s');
+  await kubectl('-n', namespace, 'delete', kinds.workspace, 'kept', '--timeout=180s');
   await eventually(
     'the claim is gone',
     async () =>

@@ -62,7 +62,7 @@ export async function inPhase<T extends { status?: { phase?: string; message?: s
   namespace: string,
   name: string,
   phase: string,
-  seconds = 120,
+  seconds = 240,
 ): Promise<T> {
   let last: T | undefined;
   try {
@@ -81,15 +81,11 @@ export async function inPhase<T extends { status?: { phase?: string; message?: s
 
 /** Waits for a condition of a Workspace with that reason, and returns its message. */
 export const conditionOf = (namespace: string, name: string, type: string, reason: string): Promise<string> =>
-  eventually(
-    `condition ${type} of Workspace ${name} has reason ${reason}`,
-    async () => {
-      const { status } = await get<Workspace>(kinds.workspace, name, namespace);
-      return status?.conditions?.find((condition) => condition.type === type && condition.reason === reason)
-        ?.message;
-    },
-    90,
-  );
+  eventually(`condition ${type} of Workspace ${name} has reason ${reason}`, async () => {
+    const { status } = await get<Workspace>(kinds.workspace, name, namespace);
+    return status?.conditions?.find((condition) => condition.type === type && condition.reason === reason)
+      ?.message;
+  });
 
 /** A user's container that does nothing, with the restricted Pod Security Standard met. */
 export const idleContainer = (name = 'main', command = 'trap exit TERM; tail -f /dev/null & wait') => ({
@@ -203,10 +199,10 @@ export async function withoutOperator(work: () => Promise<void>): Promise<void> 
   await operator('scale', deployment, '--replicas=0');
   try {
     const selector = 'app.kubernetes.io/name=jvs-operator';
-    await operator('wait', '--for=delete', 'pod', '-l', selector, '--timeout=60s');
+    await operator('wait', '--for=delete', 'pod', '-l', selector, '--timeout=180s');
     await work();
   } finally {
     await operator('scale', deployment, `--replicas=${replicas}`);
-    await operator('rollout', 'status', deployment, '--timeout=120s');
+    await operator('rollout', 'status', deployment, '--timeout=180s');
   }
 }

@@ -215,7 +215,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 test('any order of snapshots, restores, forks and deletions keeps every survivor and its history', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {

@@ -93,7 +93,7 @@ async function life(mounted: Mounted, name: EngineName) {
   return { info, first, second, third };
 }
 
-describe.for(['xfs', 'btrfs'] as const)('%s', { timeout: 120_000 }, (type) => {
+describe.for(['xfs', 'btrfs'] as const)('%s', { timeout: 300_000 }, (type) => {
   test('reflink-copy keeps everything and shares the data', async () => {
     using mounted = Mounted.loop(type);
     const { info, third } = await life(mounted, 'reflink-copy');
@@ -115,7 +115,7 @@ describe.for(['xfs', 'btrfs'] as const)('%s', { timeout: 120_000 }, (type) => {
   });
 });
 
-test('ext4: what it can not do is stated, and recorded', { timeout: 120_000 }, async () => {
+test('ext4: what it can not do is stated, and recorded', { timeout: 300_000 }, async () => {
   using mounted = Mounted.loop('ext4');
   const { info, first } = await life(mounted, 'reflink-copy');
   expect(info).toMatchObject({

@@ -40,7 +40,7 @@ async function pausedAt(step: string, operation: (older: string) => Operation) {
 
 /** Its pid, when a process below `child` has stopped. */
 async function stoppedBelow(child: ChildProcess): Promise<number> {
-  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(20)) {
+  for (const deadline = Date.now() + 200_000; Date.now() < deadline; await sleep(20)) {
     let pid = child.pid;
     for (let depth = 0; pid && depth < 2; depth++) {
       pid = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')[0]);
@@ -90,7 +90,7 @@ const matrix: [string, (older: string) => Operation][] = [
 
 test.concurrent.for(matrix)(
   'paused at %s until another has taken over, a writer changes nothing any more',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async ([step, operation]) => {
     const { volume: made, child, paused } = await pausedAt(step, operation);
     using volume = made;

@@ -118,7 +118,7 @@ function attempt(act: Action, main: string): void {
   }
 }
 
-test('incremental snapshots equal full ones', { timeout: 120_000 }, async () => {
+test('incremental snapshots equal full ones', { timeout: 300_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(action, { maxLength: 8 }), { minLength: 2, maxLength: 4 }),

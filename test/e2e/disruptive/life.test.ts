@@ -54,7 +54,7 @@ test(`a day with seed ${seed}`, { timeout: (rounds + 1) * 300_000 }, async () =>
     }
     expect(life.taken.size).toBeGreaterThan(0);
     // Nothing holds on to what people let go.
-    await kubectl('-n', namespace, 'delete', kinds.workspace, 'life', '--timeout=120s');
+    await kubectl('-n', namespace, 'delete', kinds.workspace, 'life', '--timeout=180s');
     await eventually(
       'its resources have gone with it',
       async () =>
@@ -69,7 +69,7 @@ test(`a day with seed ${seed}`, { timeout: (rounds + 1) * 300_000 }, async () =>
       '--all',
       '--grace-period=1',
       '--wait=true',
-      '--timeout=60s',
+      '--timeout=180s',
     );
     await kubectl('delete', 'pv', `life-${namespace}`, '--wait=false', '--ignore-not-found');
     await output('umount', ['--lazy', volume]);

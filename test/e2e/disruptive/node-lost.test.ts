@@ -38,7 +38,7 @@ test('a node is lost and its pod deleted by force: the Workspace says so, nothin
   } finally {
     await startKubelet();
   }
-  await kubectl('-n', 'jvs-system', 'rollout', 'status', 'deploy/jvs-operator', '--timeout=120s');
+  await kubectl('-n', 'jvs-system', 'rollout', 'status', 'deploy/jvs-operator', '--timeout=180s');
   await workspaceIn(namespace, 'far', 'Ready');
   snapshots.push(await snapshotIn(namespace, 'abandoned', 'Ready'));
   for (const snapshot of snapshots) expect(await madeFor(snapshot)).toEqual([snapshot.status?.snapshotID]);

@@ -35,14 +35,10 @@ test('without an operator, then without an API server, and an agent killed in bo
     alone: await volumePath(namespace, 'jvs-alone'),
     timed: await volumePath(namespace, 'jvs-timed'),
   };
-  const [first] = await eventually(
-    'both show a scheduled snapshot',
-    async () => {
-      const [timed, alone] = [await mirrored(namespace, 'timed'), await mirrored(namespace, 'alone')];
-      return alone.length > 0 && timed.length > 0 && timed;
-    },
-    120,
-  );
+  const [first] = await eventually('both show a scheduled snapshot', async () => {
+    const [timed, alone] = [await mirrored(namespace, 'timed'), await mirrored(namespace, 'alone')];
+    return alone.length > 0 && timed.length > 0 && timed;
+  });
   expect(first?.spec.tags).toContain('checkpoint');
   const before = idsOf(await mirrored(namespace, 'alone'));
   const pod = await podOf(namespace, 'alone');
@@ -59,14 +55,10 @@ test('without an operator, then without an API server, and an agent killed in bo
     try {
       process.kill(pid, 'SIGKILL');
       await more();
-      await eventually(
-        'retention goes on too',
-        async () => {
-          const ids = await onDisk(volumes.timed);
-          return ids.length === 2 && !ids.includes(first?.status?.snapshotID ?? '');
-        },
-        120,
-      );
+      await eventually('retention goes on too', async () => {
+        const ids = await onDisk(volumes.timed);
+        return ids.length === 2 && !ids.includes(first?.status?.snapshotID ?? '');
+      });
     } finally {
       await startApiServer();
     }

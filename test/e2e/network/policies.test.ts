@@ -32,7 +32,7 @@ const denyAll = (namespace: string) => ({
 async function makeStranger(namespace: string): Promise<void> {
   const metadata = { namespace, name: 'stranger' };
   await apply({ apiVersion: 'v1', kind: 'Pod', metadata, spec: podSpec(idleContainer()) });
-  await kubectl('-n', namespace, 'wait', 'pod/stranger', '--for=condition=Ready', '--timeout=60s');
+  await kubectl('-n', namespace, 'wait', 'pod/stranger', '--for=condition=Ready', '--timeout=180s');
 }
 
 const addressOf = (namespace: string, selector: string): Promise<string> =>
@@ -66,7 +66,6 @@ beforeAll(async () => {
   await eventually(
     'the policies are enforced',
     async () => !(await reaches(open, 'stranger', operator, 8443)),
-    120,
   );
 });
 
@@ -78,7 +77,7 @@ afterAll(async () => {
 test('the operator serves webhook, agents and metrics, and nobody else reaches its link', async () => {
   // All of its connections are new.
   await kubectl('-n', 'jvs-system', 'delete', 'pod', '-l', 'app.kubernetes.io/name=jvs-operator');
-  await kubectl('-n', 'jvs-system', 'rollout', 'status', 'deploy/jvs-operator', '--timeout=120s');
+  await kubectl('-n', 'jvs-system', 'rollout', 'status', 'deploy/jvs-operator', '--timeout=180s');
   await createWorkspace(open, 'after', { template });
   await createSnapshot(open, 'first', { workspace: 'after' });
   await createSnapshot(open, 'second', { workspace: 'before' });

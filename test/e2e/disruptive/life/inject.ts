@@ -113,17 +113,11 @@ const operatorPod = (): Promise<string> =>
   runningPod('jvs-system', 'app.kubernetes.io/name=jvs-operator,jvs.io/leader=true');
 
 const runningPod = (namespace: string, selector: string): Promise<string> =>
-  eventually(
-    `a pod with ${selector} runs`,
-    async () => {
-      const { items } = JSON.parse(
-        await kubectl('-n', namespace, 'get', 'pods', '-l', selector, '-o', 'json'),
-      );
-      const pod = items.find(
-        ({ metadata, status }: { metadata: { deletionTimestamp?: string }; status: { phase: string } }) =>
-          !metadata.deletionTimestamp && status.phase === 'Running',
-      );
-      return pod?.metadata.name as string | undefined;
-    },
-    180,
-  );
+  eventually(`a pod with ${selector} runs`, async () => {
+    const { items } = JSON.parse(await kubectl('-n', namespace, 'get', 'pods', '-l', selector, '-o', 'json'));
+    const pod = items.find(
+      ({ metadata, status }: { metadata: { deletionTimestamp?: string }; status: { phase: string } }) =>
+        !metadata.deletionTimestamp && status.phase === 'Running',
+    );
+    return pod?.metadata.name as string | undefined;
+  });
