@@ -397,6 +397,22 @@ test.each([
   expect(readdirSync(new Layout(target.path).snapshots)).toEqual([]);
 });
 
+test('as root after another user was refused, everything has the owner that it had', async () => {
+  using from = await opened();
+  writeFileSync(join(from.main, 'first'), 'of somebody');
+  chownSync(join(from.main, 'first'), 2000, 2000);
+  writeFileSync(join(from.main, 'theirs'), 'of root');
+  chmodSync(join(from.main, 'theirs'), 0o040);
+  const descriptor = await from.engine().snapshot({ worktree: 'main', origin: 'manual' }, quiet);
+  const { snapshot_id: snapshotId } = descriptor;
+  using target = new TestVolume();
+  const items = await all(sender(from, descriptor)(start));
+  expect(receiveAsUser(target, snapshotId, items)).toMatch('annotation jvs.io/agent-run-as: "0"');
+  const fetch = sender(from, descriptor);
+  await target.engine().receive({ snapshotId, fetch, keepTag }, quiet);
+  expect(manifest(target.snapshotPath(snapshotId))).toEqual(manifest(from.snapshotPath(snapshotId)));
+});
+
 test.each<[what: string, path: string, mode: number, written: string, position: Position]>([
   ['a file', 'large', 0o755, 'item.data?.offset === 0', { entry: 0, offset: 262_144 }],
   ['the folder of a file', 'folder/large', 0o555, "item.entry?.kind === 'dir'", { entry: 1, offset: 0 }],

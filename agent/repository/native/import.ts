@@ -41,11 +41,15 @@ export interface ImportInput {
 const journal = z.object({
   snapshot_id: z.string(),
   payload_root_hash: z.string(),
+  /** Whose all is that was received: only root gives it to others, and only as it comes. */
+  user: z.number(),
   entry: z.number(),
   offset: z.number(),
   bytes: z.number(),
 });
 type Journal = z.infer<typeof journal>;
+
+const user = process.geteuid?.() ?? 0;
 
 /** How much is received again after a crash, in time. */
 const SAVE_MS = 1_000;
@@ -61,15 +65,14 @@ export async function importSnapshot(input: ImportInput): Promise<Descriptor> {
     return await getSnapshot(layout, snapshotId);
   }
   const begun = readJournal(layout);
-  if (begun && begun.snapshot_id !== snapshotId) discardImport(layout);
-  else if (begun) {
+  if (begun?.snapshot_id === snapshotId && begun.user === user) {
     try {
       return await receive(input, begun);
     } catch (error) {
       if (!isOfRemains(error)) throw error;
     }
   }
-  // What was there of it is not what it should be: a power cut, or a snapshot that was made anew.
+  // What is there is not what it should be: of another snapshot or user, or damaged by a power cut.
   discardImport(layout);
   try {
     return await receive(input, undefined);
@@ -126,7 +129,13 @@ async function receive(input: ImportInput, begun: Journal | undefined): Promise<
     const save = () => {
       if (!descriptor) return;
       const { payload_root_hash } = descriptor;
-      const entry: Journal = { snapshot_id: snapshotId, payload_root_hash, ...receiver.position, bytes };
+      const entry: Journal = {
+        snapshot_id: snapshotId,
+        payload_root_hash,
+        user,
+        ...receiver.position,
+        bytes,
+      };
       writeAtomic(journalOf(layout), JSON.stringify(entry), { durable: false });
     };
     let savedAt = performance.now();
