@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -55,16 +55,33 @@ test('files that are not there, or empty, are none; where no other is, that is s
 
 test('an entry that is not whole is missing only where it is needed', () => {
   const config = configOf('test');
-  const halves = [...config.contexts, { name: 'half', context: { namespace: 'ml' } }];
-  expect(loadKubeconfig(written('a', { ...config, contexts: halves })).getCurrentCluster()?.name).toBe(
-    'test',
-  );
+  const contexts = [...config.contexts, { name: 'half', context: { namespace: 'ml' } }];
+  const users = [null, ...config.users];
+  expect(loadKubeconfig(written('a', { ...config, contexts, users })).getCurrentUser()?.name).toBe('admin');
 });
 
-test('the token of a file, by its path from the kubeconfig, goes before one beside it', async () => {
-  written('token', 'of-the-file');
-  const users = [{ name: 'admin', user: { token: 'old', tokenFile: 'token' } }];
-  const options: RequestOptions = {};
-  await loadKubeconfig(written('a', { ...configOf('test'), users })).applyToHTTPSOptions(options);
-  expect(options.headers).toEqual({ Authorization: 'Bearer of-the-file' });
+test.each(['KUBECONFIG', 'HOME'])(
+  'the token of a file, by its path from that of %s, goes before one beside it',
+  async (by) => {
+    const users = [{ name: 'admin', user: { token: 'old', tokenFile: 'token' } }];
+    mkdirSync(join(directory, '.kube'));
+    const file = written('.kube/config', { ...configOf('test'), users });
+    named(...(by === 'HOME' ? [] : [file]));
+    vi.stubEnv('HOME', directory);
+    const config = loadKubeconfig();
+    for (const token of ['of-the-file', 'the-next']) {
+      written('.kube/token', `${token}\n`);
+      const options: RequestOptions = {};
+      await config.applyToHTTPSOptions(options);
+      expect(options.headers).toEqual({ Authorization: `Bearer ${token}` });
+    }
+  },
+);
+
+test("the user's own file may be empty", () => {
+  mkdirSync(join(directory, '.kube'));
+  written('.kube/config', '');
+  named();
+  vi.stubEnv('HOME', directory);
+  expect(loadKubeconfig().getContexts()).toEqual([]);
 });

@@ -1,13 +1,14 @@
 // The kubeconfig as kubectl reads it. The client merges several files by rules of its own, refuses all of them for an
 // entry that is not whole, and knows neither a user's tokenFile nor the proxy that the environment names.
 import { existsSync, readFileSync } from 'node:fs';
-import { delimiter, dirname } from 'node:path';
-import { KubeConfig, makeAbsolutePath, type User } from '@kubernetes/client-node';
+import { readFile } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
+import { findHomeDir, KubeConfig, makeAbsolutePath, type User } from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import { proxyFromEnvironment } from './proxy.ts';
 
 interface Content {
-  users?: { name: string; user?: { tokenFile?: string } }[];
+  users?: ({ name: string; user?: { tokenFile?: string } } | null)[];
 }
 
 /** As with kubectl, only who needs it misses what an incomplete entry does not say. */
@@ -31,7 +32,7 @@ const viaEnvironment = (server: string): string | undefined =>
 
 function read(file: string | undefined): KubeConfig {
   const config = new KubeConfig();
-  const named = file === undefined ? (process.env.KUBECONFIG ?? '').split(delimiter).filter(Boolean) : [file];
+  const named = file === undefined ? ofEnvironment() : [file];
   if (named.length === 0) {
     config.loadFromDefault(options);
     return config;
@@ -39,6 +40,13 @@ function read(file: string | undefined): KubeConfig {
   const there = named.filter((one) => existsSync(one));
   for (const one of there.length > 0 ? there : named) add(config, one);
   return config;
+}
+
+function ofEnvironment(): string[] {
+  const named = (process.env.KUBECONFIG ?? '').split(delimiter).filter(Boolean);
+  const home = findHomeDir();
+  const own = home && join(home, '.kube', 'config');
+  return named.length === 0 && own && existsSync(own) ? [own] : named;
 }
 
 /** What was there before wins. */
@@ -53,12 +61,19 @@ function add(config: KubeConfig, file: string): void {
   config.clusters.push(...next.clusters.filter(({ name }) => !config.getCluster(name)));
   config.contexts.push(...next.contexts.filter(({ name }) => !config.getContextObject(name)));
   for (const user of next.users.filter(({ name }) => !config.getUser(name))) {
-    const token = content.users?.find(({ name }) => name === user.name)?.user?.tokenFile;
-    config.users.push(token ? withTokenFile(user, makeAbsolutePath(dirname(file), token)) : user);
+    const token = content.users?.find((one) => one?.name === user.name)?.user?.tokenFile;
+    config.users.push(token ? withTokenFile(config, user, makeAbsolutePath(dirname(file), token)) : user);
   }
 }
 
-/** The client reads it again each minute, as the file in a pod is replaced. */
-function withTokenFile({ token: _, ...user }: User, tokenFile: string): User {
-  return { ...user, authProvider: { name: 'tokenFile', config: { tokenFile } } };
+/** Read for each request: the file in a pod is replaced. The client's own way of it takes the end of the line along. */
+function withTokenFile(config: KubeConfig, { token: _, ...user }: User, file: string): User {
+  config.addAuthenticator({
+    isAuthProvider: (one) => one === user,
+    applyAuthentication: async (_, request) => {
+      const token = (await readFile(file, 'utf8')).trim();
+      request.headers = { ...request.headers, Authorization: `Bearer ${token}` };
+    },
+  });
+  return user;
 }
