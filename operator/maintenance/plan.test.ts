@@ -155,6 +155,27 @@ test.each<[string, Record<string, string>, object, object]>([
     },
     { runAsUser: 3000 },
   ],
+  [
+    'root, where the container alone may be it',
+    {},
+    {
+      securityContext: { runAsNonRoot: true },
+      containers: [{ name: 'app', securityContext: { runAsNonRoot: false } }],
+    },
+    { runAsUser: 0 },
+  ],
+  [
+    'root in a group of the container',
+    {},
+    { containers: [{ name: 'app', securityContext: { runAsGroup: 2000 } }] },
+    { runAsUser: 0, runAsGroup: 2000 },
+  ],
+  [
+    'who the annotation says, in no group of the container',
+    { 'jvs.io/agent-run-as': '3000' },
+    { containers: [{ name: 'app', securityContext: { runAsUser: 1000, runAsGroup: 2000 } }] },
+    { runAsUser: 3000 },
+  ],
 ])('it is the user of the pods of the template: %s', (_, annotations, spec, user) => {
   const of = workspaceOf({ template: { metadata: { annotations }, spec } });
   const agentIn = (pod: Pod) => {

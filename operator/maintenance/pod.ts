@@ -74,8 +74,11 @@ function asUserOf(
     ? [...containers, ...initContainers].filter(({ name }) => names.includes(name))
     : containers;
   const first = mounting.find((one) => !isAgent(one))?.securityContext;
-  const { runAsUser = pod?.runAsUser, runAsGroup = pod?.runAsGroup } =
-    (own?.runAsUser === undefined ? first : own) ?? {};
-  if (runAsUser === undefined) return {};
+  const who = own?.runAsUser === undefined ? first : own;
+  const mayBeRoot = !(who?.runAsNonRoot ?? pod?.runAsNonRoot);
+  const runAsUser = who?.runAsUser ?? pod?.runAsUser ?? (mayBeRoot ? 0 : undefined);
+  const runAsGroup = who?.runAsGroup ?? pod?.runAsGroup;
+  // The webhook takes whom the annotation says, and no group of anybody else's.
+  if (runAsUser === undefined || annotations['jvs.io/agent-run-as']) return {};
   return { securityContext: { runAsUser, ...(runAsGroup !== undefined && { runAsGroup }) } };
 }
