@@ -189,7 +189,10 @@ const worldWith = (snapshots: Snapshot[]) =>
     {
       get: async (_: unknown, { name }: { name: string }) =>
         name === 'ws' ? workspace : { metadata: { name } },
-      applyStatus: async () => {},
+      applyStatus: async (_: unknown, { metadata, status }: Snapshot) => {
+        const at = snapshots.findIndex(({ metadata: { uid } }) => uid === metadata.uid);
+        snapshots[at] = { ...(snapshots[at] as Snapshot), status };
+      },
       mergePatch: async () => {
         throw new ApiError('PATCH', 403, { reason: 'Forbidden', message: 'a policy' });
       },
@@ -227,6 +230,26 @@ test("the data of a Snapshot goes in time, though the API server's clock is ahea
   stop.abort();
   await vi.runAllTimersAsync();
   await led;
+});
+
+test('a new leader goes on with a deletion where the one before was', async () => {
+  vi.useFakeTimers({ now: Date.parse('2026-11-24T12:00:00Z') });
+  const all = [deleted('s', 'Delete')];
+  let last: Snapshot | undefined;
+  for (const waited of [5_000, 0]) {
+    const { registry, controller, look } = worldWith(all);
+    stop = new AbortController();
+    const led = controller.start(stop.signal);
+    look();
+    await vi.advanceTimersByTimeAsync(waited);
+    expect(registry.desiredOf('ns/ws')?.deletions).toEqual([{ uid: 's', snapshotId }]);
+    stop.abort();
+    await vi.runAllTimersAsync();
+    await led;
+    last ??= all[0];
+  }
+  expect(last?.status?.conditions).toMatchObject([{ type: 'Deleting', reason: 'WaitingForAgent' }]);
+  expect(all).toEqual([last]);
 });
 
 test('a Restore is asked for when nothing can be written to the one before it', async () => {

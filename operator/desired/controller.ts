@@ -1,5 +1,6 @@
 // Tells each workspace's agents all that is asked of them, and ends what is being deleted when they are done with it.
 import type { Logger } from '../../shared/log.ts';
+import { conditionOf } from '../api/conditions.ts';
 import { assertReadable, isReadable } from '../api/parse.ts';
 import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
@@ -130,10 +131,15 @@ export function createDesiredController({
     return await end(key, [...deleting.snapshots, ...deleting.restores], decisions, signal);
   }
 
-  function knownNow(deleting: readonly KubeObject[]): KnownFor {
+  function knownNow(deleting: readonly (Snapshot | Restore)[]): KnownFor {
     const now = performance.now();
-    for (const { metadata } of deleting)
-      if (!deletedSince.has(metadata.uid ?? '')) deletedSince.set(metadata.uid ?? '', now);
+    for (const object of deleting) {
+      const { uid = '' } = object.metadata;
+      if (deletedSince.has(uid)) continue;
+      // The leader before may have waited already.
+      const said = conditionOf(object, 'Deleting')?.lastTransitionTime;
+      deletedSince.set(uid, now - (said ? Math.max(0, Date.now() - Date.parse(said)) : 0));
+    }
     return (uid) => now - (deletedSince.get(uid) ?? now);
   }
 
