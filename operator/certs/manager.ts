@@ -94,7 +94,7 @@ export class CertificateManager implements CertificateSource {
       return { requeueAfter: lookAgainMs }; // the informer tells of a change before
     }
     const facts = stored && factsOf(stored);
-    const plan = planCertificates(facts, names, now());
+    const plan = planCertificates(facts, names, now(), client.serverTime);
     if (plan.action !== 'keep') {
       // Making another one may fail, and this one is good until its end.
       if (stored && facts?.serving && facts.serving.notAfter > now()) this.#use(stored);

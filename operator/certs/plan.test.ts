@@ -29,6 +29,11 @@ test.each([
   expect(planCertificates(current, names, at(days)).action).toBe(action),
 );
 
+test('what the API server finds valid is kept where the clock is behind', () => {
+  expect(planCertificates(facts, names, at(-100), at(1)).action).toBe('keep');
+  expect(planCertificates(facts, names, at(-2), at(-1)).action).toBe('authority');
+});
+
 test('says when to look again: at what comes first', () => {
   expect(planCertificates(facts, names, at(10))).toEqual({ action: 'keep', until: at(60) });
   const old = { authority: life(-230, 130), serving: { ...life(0, 90), names } };

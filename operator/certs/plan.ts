@@ -34,20 +34,25 @@ export const renewalOf = ({ notBefore, notAfter }: Validity): Date =>
 /** Nobody takes it until then. */
 const notYet = 'it is not valid yet: the clock was ahead when it was made';
 
-/** `current` is undefined when there is nothing, or nothing that can sign. */
+/**
+ * `current` is undefined when there is nothing, or nothing that can sign. By `others`, the API server's clock, what is
+ * not valid here yet may be: then it is the clock here that is behind.
+ */
 export function planCertificates(
   current: CertificateFacts | undefined,
   names: readonly string[],
   now: Date,
+  others = now,
 ): CertificatePlan {
   if (!current) return { action: 'authority', reason: 'there is none' };
   const { authority, serving } = current;
-  if (authority.notBefore > now) return { action: 'authority', reason: notYet };
+  const isEarly = ({ notBefore }: Validity) => notBefore > now && notBefore > others;
+  if (isEarly(authority)) return { action: 'authority', reason: notYet };
   if (renewalOf(authority) <= now) return { action: 'authority', reason: 'it is due' };
   if (!serving) return { action: 'serving', reason: 'there is none of the authority' };
   const missing = names.filter((name) => !serving.names.includes(name));
   if (missing.length > 0) return { action: 'serving', reason: `it lacks ${missing.join(', ')}` };
-  if (serving.notBefore > now) return { action: 'serving', reason: notYet };
+  if (isEarly(serving)) return { action: 'serving', reason: notYet };
   if (renewalOf(serving) <= now) return { action: 'serving', reason: 'it is due' };
   const due = Math.min(renewalOf(authority).getTime(), renewalOf(serving).getTime());
   return { action: 'keep', until: new Date(due) };

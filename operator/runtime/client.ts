@@ -46,6 +46,7 @@ export class KubeClient {
   readonly #connect: Connect;
   readonly #onWarning: (warning: string) => void;
   readonly #connectToChange: Connect;
+  #serverTime: Date | undefined;
 
   /** `onWarning` gets what the server says about deprecated or unknown fields. */
   constructor(
@@ -56,6 +57,11 @@ export class KubeClient {
     this.#connect = connect;
     this.#onWarning = onWarning;
     this.#connectToChange = connectToChange;
+  }
+
+  /** Of the last answer, to the second, by the API server's clock. */
+  get serverTime(): Date | undefined {
+    return this.#serverTime;
   }
 
   /** KUBECONFIG, else the pod's ServiceAccount, else ~/.kube/config. */
@@ -262,6 +268,7 @@ export class KubeClient {
     const deadline = performance.now() + timeoutMs;
     const connect = method === 'GET' ? this.#connect : this.#connectToChange;
     const response = await exchange(connect, { ...options, timeoutMs });
+    if (response.headers.date) this.#serverTime = new Date(response.headers.date);
     for (const header of response.headersDistinct.warning ?? []) this.#onWarning(warningText(header));
     try {
       return JSON.parse(await readText(response, deadline - performance.now())) as T;

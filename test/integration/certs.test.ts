@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CertificateManager, secretName, servingNames } from '../../operator/certs/manager.ts';
 import type { Lifetimes } from '../../operator/certs/plan.ts';
@@ -121,6 +122,45 @@ test('what is due is served with as long as it is good and nothing else can be w
   await admin.delete(secrets, ref);
   await vi.waitFor(() => expect(managers[0]?.current().cert).not.toBe(cert), within);
   stop();
+});
+
+test('what only a clock that is behind finds early is kept, what is early by all others is made anew', async () => {
+  const { agreed, stop } = await replicas(1);
+  const before = await vi.waitFor(agreed, within);
+  stop();
+  const log = createLogger('test');
+  log.level = 'silent';
+  const late = new AbortController();
+  stops.push(late);
+  const behind = () => new Date(Date.now() - day);
+  const options = { client, namespace, names: [...names, 'late'], log };
+  const manager = new CertificateManager({ ...options, now: behind });
+  await manager.start(late.signal);
+  await vi.waitFor(() => expect(manager.current().cert).not.toBe(before.cert), within);
+  expect(manager.current().caBundle).toBe(before.caBundle);
+  late.abort();
+
+  const ahead = await renew('authority', undefined, names, new Date(Date.now() + day), {
+    authority: 365 * day,
+    serving: 90 * day,
+  });
+  await admin.mergePatch(secrets, ref, {
+    data: {
+      'ca.crt': base64(ahead.caBundle),
+      'ca.key': base64(ahead.caKey),
+      'tls.crt': base64(ahead.cert),
+      'tls.key': base64(ahead.key),
+    },
+  });
+  const right = await replicas(1);
+  await vi.waitFor(
+    () =>
+      expect(new X509Certificate(right.agreed().cert).validFromDate.getTime()).toBeLessThanOrEqual(
+        Date.now(),
+      ),
+    within,
+  );
+  right.stop();
 });
 
 test('a start that is given up is no hang', async () => {
