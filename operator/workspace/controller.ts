@@ -23,7 +23,7 @@ import type { Transfers } from '../transfer/transfers.ts';
 import { applyAction, fieldManager, refusalOf } from './apply.ts';
 import { type Finding, isUninjected } from './findings.ts';
 import { driverName, isStatic, volumeName } from './juicefs.ts';
-import { objectName, workspaceLabel } from './objects.ts';
+import { objectName, prefix, workspaceLabel } from './objects.ts';
 import { type Action, type Observed, planActions } from './plan.ts';
 import { planStatus } from './status.ts';
 
@@ -62,13 +62,20 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
 
   const controller = new Controller({ name: 'workspace', reconcile, workers: 8, log });
   informers.workspaces.onChange((key) => controller.enqueue(key));
-  informers.claims.onChange((_, now, before) => enqueueLabelled(now ?? before));
-  informers.volumes?.onChange((_, now, before) => {
+  // By name: somebody else's without our label may be in the way, until it is gone.
+  for (const informer of [informers.claims, informers.deployments]) {
+    informer.onChange((key: string) => {
+      const { namespace, name } = refOf(key);
+      if (name.startsWith(prefix)) controller.enqueue(`${namespace}/${name.slice(prefix.length)}`);
+    });
+  }
+  informers.volumes?.onChange((volume, now, before) => {
     const { namespace } = (now ?? before)?.spec?.claimRef ?? {};
     const name = (now ?? before)?.metadata.labels?.[workspaceLabel];
     if (namespace && name) controller.enqueue(`${namespace}/${name}`);
+    // Its name may be too long to say whose it is.
+    else if (volume.startsWith(prefix)) enqueueAll();
   });
-  informers.deployments.onChange((_, now, before) => enqueueLabelled(now ?? before));
   informers.pods.onChange((_, now, before) => enqueueLabelled(now ?? before));
   for (const informer of [informers.snapshots, informers.restores]) {
     informer.onChange((_: string, now?: Snapshot | Restore, before?: Snapshot | Restore) => {

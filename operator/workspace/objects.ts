@@ -16,7 +16,8 @@ export const isManaged = ({ metadata }: KubeObject): boolean =>
 const specHash = 'jvs.io/spec-hash';
 
 /** Name of the claim and of the Deployment of a Workspace. */
-export const objectName = (workspace: string): string => `jvs-${workspace}`;
+export const objectName = (workspace: string): string => `${prefix}${workspace}`;
+export const prefix = 'jvs-';
 
 /** Ours to expand and, by reclaimPolicy, to delete. It outlives its Workspace, so it has no owner reference. */
 export const isOurClaim = (claim: PersistentVolumeClaim, workspace: string): boolean =>

@@ -2,7 +2,7 @@
 
 import { expect, test, vi } from 'vitest';
 import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
-import { configMaps, pvcs } from '../../operator/runtime/resources.ts';
+import { configMaps, deployments, pvcs } from '../../operator/runtime/resources.ts';
 import { defineResource, type KubeObject } from '../../operator/runtime/types.ts';
 import { admin, namespace, useControllers } from './controllers.ts';
 
@@ -25,6 +25,26 @@ test.for([
     expect(await condition('Ready')).toMatchObject({ status: 'False', reason: 'InvalidTemplate' });
     expect(await workspace()).toMatchObject({ status: { phase: 'Failed', observedGeneration: 1 } });
     expect((await condition('Ready'))?.message).toContain(words);
+  }, within);
+});
+
+test('what somebody else has made under its names is in its way only as long as it is there', async () => {
+  const at = { namespace, name: 'jvs-ws' };
+  const volume = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+  await admin.create(pvcs, { metadata: { ...at, finalizers: [] }, spec: volume });
+  const selector = { matchLabels: { app: 'x' } };
+  const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'x', image: 'x' }] } };
+  await admin.create(deployments, { metadata: at, spec: { selector, template } });
+  await create({});
+  await vi.waitFor(async () => expect((await condition('Ready'))?.reason).toBe('DeploymentNotOurs'), within);
+  await admin.delete(deployments, at);
+  await vi.waitFor(async () => expect((await condition('Ready'))?.reason).toBe('ClaimNotOurs'), within);
+  await admin.delete(pvcs, at);
+  // As the cluster does when no pod uses it.
+  await admin.mergePatch(pvcs, at, { metadata: { finalizers: null } });
+  await vi.waitFor(async () => {
+    expect((await admin.get(pvcs, at))?.metadata.labels).toMatchObject({ 'jvs.io/workspace': 'ws' });
+    expect((await condition('Ready'))?.reason).toBe('NoDefaultStorageClass');
   }, within);
 });
 

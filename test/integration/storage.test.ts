@@ -117,7 +117,7 @@ test('with reclaimPolicy Delete both go with the Workspace, and an event says wh
   }, within);
 });
 
-test("somebody's own volume of the name is left alone", async () => {
+test("somebody's own volume of the name is left alone, and in the way only as long as it is there", async () => {
   const theirs: PersistentVolume = {
     metadata: { name: 'jvs-default.taken' },
     spec: {
@@ -134,6 +134,9 @@ test("somebody's own volume of the name is left alone", async () => {
   );
   expect(await claim('taken')).toBeUndefined();
   expect((await volume('taken'))?.metadata.resourceVersion).toBe(metadata.resourceVersion);
+  await client.delete(pvs, metadata);
+  await client.mergePatch(pvs, metadata, { metadata: { finalizers: null } });
+  await vi.waitFor(async () => expect(await claim('taken')).toBeDefined(), within);
 });
 
 test('a claim that a quota refuses is made when the quota has grown', async () => {
