@@ -7,7 +7,7 @@ import type { PersistentVolumeClaim, Pod } from '../runtime/resources.ts';
 import { assessVolume, joinProblems, knownProblems, opened, type Problem } from './health.ts';
 import { assessJuiceFs, fatalObstacles, findObstacle, isStatic } from './juicefs.ts';
 import { lostNode } from './nodes.ts';
-import { accessModesOf, classOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
+import { classOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
 import type { Observed } from './plan.ts';
 import { isForerunners } from './repository.ts';
 import { outdated } from './skew.ts';
@@ -263,7 +263,7 @@ function assessOperation(observed: Observed, agentFinding: Finding, ready: Findi
   if (workspace.spec.replicas > 1 && claim && !claim.spec?.accessModes?.includes('ReadWriteMany')) {
     degraded(
       'ReplicasNeedSharedVolume',
-      `spec.replicas is ${workspace.spec.replicas}, but the volume is ${accessModesOf(workspace).join(', ')}: pods on other nodes can not mount it`,
+      `spec.replicas is ${workspace.spec.replicas}, but the volume is ${claim.spec?.accessModes?.join(', ')}: pods on other nodes can not mount it`,
     );
   }
   if (ready.status === 'True' && agentFinding.reason === 'NotConnected') {

@@ -89,6 +89,14 @@ test('while a volume grows it says to what, and whether that takes a pod', () =>
   expect(at({ capacity: { storage: '2048Mi' } })).not.toMatch(/grows/);
 });
 
+test('of a volume that several pods can not share it says what it can, whatever a new one could', () => {
+  const one = observe(workspaceOf());
+  expect(conditionOf({ ...one, workspace: workspaceOf({ replicas: 2 }) }, 'Degraded')).toMatchObject({
+    reason: 'ReplicasNeedSharedVolume',
+    message: 'spec.replicas is 2, but the volume is ReadWriteOnce: pods on other nodes can not mount it',
+  });
+});
+
 test('growing that failed is said with the words of the driver', () => {
   const conditions = [{ type: 'ControllerResizeError', status: 'True', message: 'pool is full' }];
   expect(conditionOf(observe(workspaceOf(), {}, { conditions }), 'Degraded')).toMatchObject({
