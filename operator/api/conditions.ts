@@ -47,3 +47,7 @@ export function setCondition(
     ? (conditions ?? []).map((old) => (old.type === next.type ? condition : old))
     : [...(conditions ?? []), condition];
 }
+
+/** The same, said of a later generation, which changes nothing in it: who waits for a condition heeds none of an earlier one. */
+export const observedAt = (conditions: readonly Condition[] = [], generation: number): Condition[] =>
+  conditions.map((condition) => ({ ...condition, observedGeneration: generation }));

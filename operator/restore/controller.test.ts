@@ -124,6 +124,24 @@ test.for<[what: string, phase: 'PHASE_DONE' | 'PHASE_FAILED', restore: Restore]>
   expect((await world.meters.restores.get()).values).toMatchObject([{ value: 1 }]);
 });
 
+test('a changed deletionPolicy is taken note of, and the Restore has run once', async () => {
+  const world = new World(restoreOf({ snapshotID: idAt(1) }));
+  stop = new AbortController();
+  const running = world.start(stop.signal);
+  world.say('PHASE_DONE');
+  await vi.waitFor(() => expect(world.live.status?.phase).toBe('Completed'), 10_000);
+  const { live } = world;
+  const changed = { ...live, metadata: { ...live.metadata, generation: 2 } };
+  world.versions.push(changed);
+  await vi.waitFor(async () => {
+    await world.see(changed);
+    expect(world.live.status?.conditions).toMatchObject([{ status: 'True', observedGeneration: 2 }]);
+  }, 10_000);
+  stop.abort();
+  await running;
+  expect((await world.meters.restores.get()).values).toMatchObject([{ value: 1 }]);
+});
+
 test.for<[what: string, restore: Restore]>([
   ['whose status', restoreOf({ snapshot: 's' })],
   ['whose finalizer', restoreOf({ snapshot: 's', newWorktree: 'exp', deletionPolicy: 'Delete' })],

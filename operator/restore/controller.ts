@@ -127,7 +127,7 @@ export function createRestoreController(dependencies: Dependencies): Controller 
     );
     if (!plan || isDeepStrictEqual(plan.status, restore.status ?? {})) return;
     const after = { ...restore, status: plan.status };
-    const outcome = isOver(after);
+    const outcome = isOver(after) && !isOver(restore);
     const wait = writes.wait(key, writeInterval);
     if (wait > 0 && !outcome && isRecorded(after) === isRecorded(restore)) return { requeueAfter: wait };
     const written = await client.applyStatus(

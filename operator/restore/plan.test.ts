@@ -99,6 +99,21 @@ test("the agent's word becomes phase, progress and times", () => {
   });
 });
 
+test('who waits for its outcome gets it after a change of deletionPolicy, too', () => {
+  const { status } = plan(restoreOf(), { agent: saying({ phase: 'PHASE_DONE' }) }) ?? {};
+  const changed = restoreOf({ deletionPolicy: 'Delete' }, status, { generation: 2 });
+  const after = plan(changed, { agent: undefined });
+  expect(after).toMatchObject({
+    status: {
+      phase: 'Completed',
+      observedGeneration: 2,
+      conditions: [{ status: 'True', observedGeneration: 2 }],
+    },
+  });
+  expect(after?.status.completedAt).toBe(status?.completedAt);
+  expect(plan(restoreOf({}, after?.status, { generation: 2 }))).toBeUndefined();
+});
+
 test('of the agents of the Workspace before, whose volume is going, nothing is asked', () => {
   const claim = {
     metadata: { name: 'jvs-ml', namespace: 'team', deletionTimestamp: '2026-11-24T11:59:00Z' },

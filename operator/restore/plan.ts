@@ -1,6 +1,6 @@
 // What a Restore's status has to say, from what the cluster and its agent say. Pure.
 import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
-import { conditionOf, setCondition } from '../api/conditions.ts';
+import { conditionOf, observedAt, setCondition } from '../api/conditions.ts';
 import type { Restore, RestoreStatus } from '../api/restore.ts';
 import { rfc3339 } from '../api/schema.ts';
 import type { Snapshot } from '../api/snapshot.ts';
@@ -31,12 +31,17 @@ export interface Plan {
   event?: { type: 'Normal' | 'Warning'; reason: string; message: string };
 }
 
-/** `undefined` when it has run: its outcome is final. */
+/** `undefined` when it has run, and no later spec is to be taken note of: its outcome is final. */
 export function planStatus(observed: Observed, now: Date): Plan | undefined {
   const { restore, workspace, claim, queue, byName } = observed;
   const agent = ownAgent(observed);
-  if (isOver(restore)) return undefined;
   const { spec, metadata, status } = restore;
+  if (isOver(restore)) {
+    const { generation = 0 } = metadata;
+    if ((status?.observedGeneration ?? 0) >= generation) return undefined;
+    const conditions = observedAt(status?.conditions, generation);
+    return { status: { ...status, observedGeneration: generation, conditions } };
+  }
   if (!workspace) {
     return pending(restore, now, {
       reason: 'WorkspaceNotFound',

@@ -70,6 +70,34 @@ test('it waits while no agent is connected', () => {
   expect(plan({})?.status).toMatchObject({ phase: 'Pending', conditions: [{ reason: 'WaitingForAgent' }] });
 });
 
+test('who waits for it to be Ready gets it after it was pinned, with no agent there too', () => {
+  const ready = plan({ agent: agentWith([onDisk]) })?.status;
+  expect(ready).toMatchObject({ observedGeneration: 1, conditions: [{ observedGeneration: 1 }] });
+  const restored = { type: 'Restored', status: 'True', reason: 'RestoreCompleted', message: '' };
+  const conditions = [
+    ...(ready?.conditions ?? []),
+    { ...restored, lastTransitionTime: '', observedGeneration: 1 },
+  ];
+  const pinned = snapshotOf({ pinned: true }, { generation: 2 }, { ...ready, conditions });
+  for (const agent of [undefined, agentWith([onDisk])]) {
+    const after = planSnapshot(
+      { snapshot: pinned, workspace, byName: () => undefined, ...(agent && { agent }) },
+      now,
+    );
+    expect(after?.event).toBeUndefined();
+    expect(after?.status).toMatchObject({
+      ...{ phase: 'Ready', observedGeneration: 2 },
+      conditions: [
+        { type: 'Ready', status: 'True', observedGeneration: 2 },
+        { type: 'Restored', observedGeneration: 2 },
+      ],
+    });
+    expect(
+      plan({ snapshot: snapshotOf({ pinned: true }, { generation: 2 }, after?.status) }),
+    ).toBeUndefined();
+  }
+});
+
 test('of the agents of the Workspace before, whose volume is going, nothing is asked', () => {
   const claim = {
     metadata: { name: 'jvs-ml', namespace: 'team', deletionTimestamp: '2026-11-24T11:59:00Z' },
@@ -125,9 +153,14 @@ test('progress, waiting and failure are passed on with their reasons', () => {
 });
 
 test('the outcome of a request is final', () => {
-  expect(plan({ snapshot: snapshotOf({}, {}, { phase: 'Ready' }), workspace: undefined })).toBeUndefined();
   expect(
-    plan({ snapshot: snapshotOf({}, {}, { phase: 'Failed' }), agent: agentWith([onDisk]) }),
+    plan({ snapshot: snapshotOf({}, {}, { phase: 'Ready', observedGeneration: 1 }), workspace: undefined }),
+  ).toBeUndefined();
+  expect(
+    plan({
+      snapshot: snapshotOf({}, {}, { phase: 'Failed', observedGeneration: 1 }),
+      agent: agentWith([onDisk]),
+    }),
   ).toBeUndefined();
 });
 

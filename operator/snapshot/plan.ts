@@ -1,7 +1,7 @@
 // What a Snapshot's status has to say, from what the cluster and the volume say. Pure.
 import type { Snapshot as DiskSnapshot } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
 import { toRfc3339 } from '../../shared/proto/timestamp.ts';
-import { conditionOf, setCondition } from '../api/conditions.ts';
+import { conditionOf, observedAt, setCondition } from '../api/conditions.ts';
 import type { Snapshot, SnapshotStatus } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
@@ -29,7 +29,7 @@ export interface Plan {
 
 /**
  * `undefined` when there is nothing to say: of a request that has failed, of a snapshot that is not seen at the moment,
- * and of one that is going. Whether one is gone for good is not decided here.
+ * and of one that is going, but that a later spec was taken note of. Whether one is gone for good is not decided here.
  */
 export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
   const { snapshot, workspace, claim, byName } = observed;
@@ -38,7 +38,7 @@ export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
   const id = idOf(snapshot);
   const known = id === undefined ? undefined : agent?.snapshots.get(id);
   if (isFinished(snapshot)) {
-    return known && snapshot.status?.phase !== 'Expiring' ? seen(observed, known, now) : undefined;
+    return known && snapshot.status?.phase !== 'Expiring' ? seen(observed, known, now) : unseen(snapshot);
   }
   const { workspace: workspaceName } = snapshot.spec;
 
@@ -78,6 +78,12 @@ export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
     default:
       return pending(observed, now, { reason: 'Requested', message: `Asked of agent ${agent.pod}` });
   }
+}
+
+function unseen({ metadata: { generation = 0 }, status }: Snapshot): Plan | undefined {
+  if ((status?.observedGeneration ?? 0) >= generation) return undefined;
+  const conditions = observedAt(status?.conditions, generation);
+  return { status: { ...status, observedGeneration: generation, conditions } };
 }
 
 /** It is on the volume, and may have been restored from there. */
@@ -171,6 +177,7 @@ function withReady(
   return {
     ...snapshot.status,
     message,
-    conditions: setCondition(snapshot.status?.conditions ?? [], condition, now),
+    observedGeneration,
+    conditions: setCondition(observedAt(snapshot.status?.conditions, observedGeneration), condition, now),
   };
 }
