@@ -3,6 +3,7 @@ import type { Restore } from '../api/restore.ts';
 import type { Snapshot } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
+import { idOf } from '../snapshot/request.ts';
 
 export const allowMassDelete = 'jvs.io/allow-mass-delete';
 
@@ -19,6 +20,12 @@ const most = 10;
 const span = 60_000;
 
 /**
+ * When Snapshots that have gone were deleted, by the id of the snapshot on the volume; epoch ms. By the API server's clock:
+ * agents have another.
+ */
+export type Ended = ReadonlyMap<string, number>;
+
+/**
  * Names of those of `deleting`, whose data is to go, that are part of a mass deletion. What the agent says that it has
  * deleted counts as well, so that they can not go one by one.
  */
@@ -26,10 +33,15 @@ export function heldDeletions(
   workspace: Workspace | undefined,
   deleting: readonly Snapshot[],
   agent: ConnectedAgent | undefined,
+  ended: Ended = new Map(),
 ): ReadonlySet<string> {
   if (!workspace || workspace.metadata.annotations?.[allowMassDelete] === 'true') return new Set();
-  const done = [...(agent?.removed.values() ?? [])].flatMap(({ reason, time }) =>
-    reason === 'Deleted' && time ? [{ at: time.seconds * 1000, name: undefined }] : [],
+  // Of which the data has gone, and the Snapshot is about to.
+  const counted = new Set(deleting.map(idOf));
+  const done = [...(agent?.removed.values() ?? [])].flatMap(({ id, reason, time }) =>
+    reason === 'Deleted' && time && !counted.has(id)
+      ? [{ at: ended.get(id) ?? time.seconds * 1000, name: undefined }]
+      : [],
   );
   const all = [
     ...done,

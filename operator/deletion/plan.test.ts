@@ -170,6 +170,13 @@ test('more than ten within a minute are held, also those that came one by one', 
     agentOf([], { removed: new Map(removed.map((one) => [one.id, { ...one, reason }])) });
   expect([...heldDeletions(workspace, [at(10, 20)], agent('Deleted'))]).toEqual(['s10']);
   expect(heldDeletions(workspace, [at(10, 20)], agent('Pruned')).size).toBe(0);
+  // Ten, of which the data of some has gone already.
+  expect(heldDeletions(workspace, burst.slice(0, 10), agent('Deleted')).size).toBe(0);
+  // The clock of the agent is another than the API server's.
+  const hour = 3_600;
+  const ended = new Map(removed.map(({ id }, n) => [id, deletedAt + (hour + n) * 1000]));
+  expect([...heldDeletions(workspace, [at(10, hour + 20)], agent('Deleted'), ended)]).toEqual(['s10']);
+  expect(heldDeletions(workspace, [at(10, 20)], agent('Deleted'), ended).size).toBe(0);
   const metadata = { ...workspace.metadata, annotations: { 'jvs.io/allow-mass-delete': 'true' } };
   expect(heldDeletions({ ...workspace, metadata }, burst, undefined).size).toBe(0);
 });

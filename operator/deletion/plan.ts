@@ -10,7 +10,7 @@ import type { ObjectMeta } from '../runtime/types.ts';
 import { idOf } from '../snapshot/request.ts';
 import { canBeSent } from '../transfer/plan.ts';
 import { expectedRepository } from '../workspace/repository.ts';
-import { heldDeletions, reasonHeld } from './hold.ts';
+import { type Ended, heldDeletions, reasonHeld } from './hold.ts';
 import { type Place, whyLetGo, witness } from './place.ts';
 
 /** Until a request that was called back has been heard of, and until a mass deletion is seen whole; milliseconds. */
@@ -34,6 +34,7 @@ export interface Observed extends Place {
   exports?: readonly ExportInput[];
   /** Workspaces of the namespace, which may be to begin with one of the snapshots. */
   neighbours?: readonly Workspace[];
+  ended?: Ended;
 }
 
 /** For how long it is known here that a resource is being deleted, by its uid; ms. The API server's clock may be another. */
@@ -48,7 +49,7 @@ export function decideSnapshots(
   const mayTakeData = deleting.filter(
     (snapshot) => idOf(snapshot) !== undefined && snapshot.spec.deletionPolicy === 'Delete',
   );
-  const held = heldDeletions(observed.workspace, mayTakeData, observed.agent);
+  const held = heldDeletions(observed.workspace, mayTakeData, observed.agent, observed.ended);
   return new Map(
     deleting.map((snapshot) => [snapshot.metadata.uid ?? '', decide(observed, snapshot, held, knownFor)]),
   );

@@ -14,6 +14,7 @@ import {
   type Observed,
 } from '../deletion/plan.ts';
 import type { Informers } from '../informers.ts';
+import { limits } from '../link/agent-state.ts';
 import type { Agents } from '../link/agents.ts';
 import type { RefusedRestores } from '../restore/refused.ts';
 import * as restore from '../restore/request.ts';
@@ -58,6 +59,7 @@ export function createDesiredController({
   const settledCrashes = new Map<string, Set<string>>();
   /** Since when each resource is known to be deleted, by the monotonic clock, ms, by uid. */
   const deletedSince = new Map<string, number>();
+  const ended = new Map<string, Map<string, number>>();
 
   informers.workspaces.onChange((key, now, before) => {
     controller.enqueue(key);
@@ -67,7 +69,9 @@ export function createDesiredController({
     informer.onChange((_: string, now?: Snapshot | Restore, before?: Snapshot | Restore) => {
       const object = now ?? before;
       if (object) controller.enqueue(`${object.metadata.namespace}/${object.spec.workspace}`);
-      if (!now) deletedSince.delete(before?.metadata.uid ?? '');
+      if (now || !before) return;
+      deletedSince.delete(before.metadata.uid ?? '');
+      if (before.kind === 'Snapshot') rememberEnd(before);
     });
   }
   // Those behind it are carried out.
@@ -82,6 +86,16 @@ export function createDesiredController({
   agents.onChange((workspace) => {
     if (watched.has(workspace) || isUnasked(workspace)) controller.enqueue(workspace);
   });
+
+  /** Of as many as agents tell of; on every replica, so that whoever leads next knows them. */
+  function rememberEnd(gone: Snapshot): void {
+    const at = Date.parse(gone.metadata.deletionTimestamp ?? '');
+    const id = snapshot.idOf(gone);
+    const key = `${gone.metadata.namespace}/${gone.spec.workspace}`;
+    if (id === undefined || Number.isNaN(at)) return;
+    const all = [...(ended.get(key) ?? []), [id, at] as const];
+    ended.set(key, new Map(all.slice(-limits.removed)));
+  }
 
   /** Where a Snapshot that is being deleted waits for a Workspace to have begun with it. */
   function enqueueSource(workspace: Workspace | undefined): void {
@@ -102,7 +116,10 @@ export function createDesiredController({
   async function reconcile(key: string, signal: AbortSignal): Promise<Result> {
     const workspace = informers.workspaces.get(key);
     if (workspace) assertReadable(workspace);
-    else settledCrashes.delete(key);
+    else {
+      settledCrashes.delete(key);
+      ended.delete(key);
+    }
     const observed = await observe(key, workspace, signal);
     const deleting = {
       snapshots: informers.snapshots
@@ -162,6 +179,7 @@ export function createDesiredController({
       snapshots: snapshots.filter(isReadable),
       restores: restores.filter(isReadable),
       exports: transfers.exports(key),
+      ended: ended.get(key),
       neighbours: ending ? informers.workspaces.list(namespace).filter(isReadable) : [],
     };
   }

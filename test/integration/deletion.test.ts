@@ -6,6 +6,7 @@ import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import type { ConnectedAgent } from '../../operator/link/agents.ts';
 import { agentOf, idAt, onDisk, statusOf } from '../../operator/mirror/testing.ts';
 import { events, namespaces, pvcs } from '../../operator/runtime/resources.ts';
+import type { SnapshotRemoved } from '../../shared/proto/gen/jvs/link/v1/SnapshotRemoved.ts';
 import { admin, agents, controllers, namespace, resumeControllers, useControllers } from './controllers.ts';
 
 const within = { timeout: 40_000, interval: 50 };
@@ -182,6 +183,28 @@ test('a mass deletion is held, says so, and goes on when it is confirmed', async
     const degraded = (await workspace())?.status?.conditions?.find(({ type }) => type === 'Degraded');
     expect(degraded?.status).toBe('False');
   }, within);
+});
+
+test('ten go, and the eleventh within the minute is held, whatever time the agent has', async () => {
+  const all = Array.from({ length: 11 }, (_, n) => `s${String(n).padStart(2, '0')}`);
+  const resources = await taken(all);
+  const left = [...(agents.primary(key)?.snapshots.values() ?? [])];
+  await Promise.all(all.slice(0, 10).map(remove));
+  await vi.waitFor(() => expect(desired()?.deletions).toHaveLength(10), within);
+  const removed = new Map<string, SnapshotRemoved>();
+  for (const { metadata } of resources.slice(0, 10)) {
+    const id = left.shift()?.id ?? '';
+    // Years before.
+    removed.set(id, { id, reason: 'Deleted', message: '', time: { seconds: 1_600_000_000, nanos: 0 } });
+    agents.set(key, agentOf(left, { removed: new Map(removed) }));
+    await vi.waitFor(async () => expect(await snapshot(metadata.name)).toBeUndefined(), within);
+  }
+  await remove('s10');
+  await vi.waitFor(async () => {
+    const deleting = (await snapshot('s10'))?.status?.conditions?.find(({ type }) => type === 'Deleting');
+    expect(deleting?.reason).toBe('MassDeletionHeld');
+  }, within);
+  expect(desired()?.deletions).toEqual([]);
 });
 
 test('a Workspace goes with its resources and without its data; applied again it shows what is there', async () => {
