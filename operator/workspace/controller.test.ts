@@ -1,4 +1,5 @@
 // The parts of the controller that no plan decides: when it looks again, and what it remembers.
+import { isDeepStrictEqual } from 'node:util';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parseWorkspace, type Workspace } from '../api/workspace.ts';
@@ -10,10 +11,10 @@ import type { KubeClient } from '../runtime/client.ts';
 import { ApiError } from '../runtime/errors.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import type { ChangeHandler } from '../runtime/informer.ts';
-import type { ConfigMap, PersistentVolumeClaim, Pod } from '../runtime/resources.ts';
+import type { ConfigMap, Deployment, PersistentVolumeClaim, Pod } from '../runtime/resources.ts';
 import { Transfers } from '../transfer/transfers.ts';
 import { createWorkspaceController } from './controller.ts';
-import { claimOf } from './objects.ts';
+import { claimOf, deploymentOf } from './objects.ts';
 import { finalizer } from './plan.ts';
 
 const key = 'team/ws';
@@ -34,6 +35,7 @@ class World {
   /** Why the API server makes nothing, and deletes nothing. */
   refusal: string | undefined;
   claim: PersistentVolumeClaim | undefined;
+  deployment: Deployment | undefined;
   /** What the cache has of `key` while it is behind. */
   behind: Workspace | undefined;
   /** The API server takes no status. */
@@ -46,6 +48,14 @@ class World {
     const metadata = { name, namespace: 'team', uid: name, resourceVersion: `${++this.#version}` };
     const workspace = parseWorkspace({ metadata, spec: {} });
     this.workspaces.set(`team/${name}`, workspace);
+    this.#workspaceChanged(`team/${name}`);
+  }
+
+  /** `kubectl patch`. */
+  edit(name: string, spec: object): void {
+    const before = this.workspaces.get(`team/${name}`);
+    const metadata = { ...before?.metadata, generation: 2, resourceVersion: `${++this.#version}` };
+    this.workspaces.set(`team/${name}`, parseWorkspace({ ...before, metadata, spec }));
     this.#workspaceChanged(`team/${name}`);
   }
 
@@ -92,7 +102,7 @@ class World {
       storageClasses: none,
       csiDrivers: none,
       mountFailures: none,
-      deployments: none,
+      deployments: { ...none, get: () => this.deployment },
     } as unknown as Informers;
     const client = {
       create: async (_: unknown, object: unknown) => {
@@ -109,7 +119,11 @@ class World {
       },
       apply: async (_: unknown, object: ConfigMap) => {
         if (object.kind === 'ConfigMap') this.configMaps.set(object.metadata.namespace ?? '', object);
-        return object;
+        // What the cache has of a Deployment is of before.
+        const { metadata: { generation = 0, annotations } = {}, status } = this.deployment ?? {};
+        const same = isDeepStrictEqual(annotations, object.metadata.annotations);
+        const metadata = { ...object.metadata, generation: same ? generation : generation + 1 };
+        return { ...object, metadata, status };
       },
       applyStatus: async (_: unknown, { metadata, status }: Workspace) => {
         if (this.away) throw new ApiError('PATCH', 500, { reason: 'InternalError' });
@@ -211,6 +225,27 @@ test('a clock that is set back puts no status off', async () => {
   world.agents.set(key, agentOf([]));
   await vi.advanceTimersByTimeAsync(10_000);
   expect(world.connected()).toBe('True');
+});
+
+test('with a new template it is not Ready by the pods of the one before', async () => {
+  world.add('ws');
+  const workspace = world.workspaces.get(key);
+  if (!workspace) throw new Error('it is not there');
+  const claim = { ...claimOf(workspace), status: { phase: 'Bound' } };
+  const made = deploymentOf(workspace, claim);
+  const pods = { replicas: 1, readyReplicas: 1, updatedReplicas: 1 };
+  world.claim = claim;
+  world.deployment = {
+    ...made,
+    metadata: { ...made.metadata, generation: 1 },
+    status: { observedGeneration: 1, ...pods },
+  };
+  const ready = () => world.workspaces.get(key)?.status?.conditions?.find(({ type }) => type === 'Ready');
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(ready()).toMatchObject({ status: 'True' });
+  world.edit('ws', { template: { spec: { containers: [{ name: 'main', image: 'new' }] } } });
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(ready()).toMatchObject({ status: 'False', reason: 'PodsNotReady', observedGeneration: 2 });
 });
 
 test('a cache that is behind has nothing written again, and nothing said again', async () => {

@@ -16,7 +16,7 @@ import type { KubeClient } from '../runtime/client.ts';
 import { Controller, type Result } from '../runtime/controller.ts';
 import { type EventRecorder, tellUnreadable } from '../runtime/events.ts';
 import { Pace } from '../runtime/pace.ts';
-import { configMaps, type Event, type Pod } from '../runtime/resources.ts';
+import { configMaps, type Deployment, type Event, type Pod } from '../runtime/resources.ts';
 import { keyOf, refOf } from '../runtime/types.ts';
 import { WrittenOver } from '../runtime/written-over.ts';
 import type { Transfers } from '../transfer/transfers.ts';
@@ -142,21 +142,34 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       await attempt('applyAuthority', () => applyCaBundle(workspace.metadata.namespace ?? ''));
     }
     const drifted = observed.deployment?.metadata.generation !== left.get(key);
+    let { deployment } = observed;
     for (const action of planActions(observed, drifted)) {
       const isLast = action.type === 'removeFinalizer';
       // What is to go with it goes before it does.
       if (isLast && refusals.length > 0) break;
-      await attempt(action.type, () => carryOut(key, workspace, action));
+      await attempt(action.type, async () => {
+        // What the cache has of its pods is of the spec before.
+        deployment = (await carryOut(key, workspace, action)) ?? deployment;
+      });
       if (isLast && refusals.length === 0) return;
     }
-    const result = await writeStatus(key, observed, planStatus(observed, refusals, new Date()));
+    const result = await writeStatus(
+      key,
+      observed,
+      planStatus({ ...observed, deployment }, refusals, new Date()),
+    );
     // Nothing tells that the operator has been given the right.
     const waitsForRight = informers.volumes?.refused && isStatic(observed);
     if (refusals.length === 0 && !waitsForRight) return result;
     return { requeueAfter: Math.min(refusedInterval, result?.requeueAfter ?? refusedInterval) };
   }
 
-  async function carryOut(key: string, workspace: Workspace, action: Action): Promise<void> {
+  /** The Deployment, where that is what was applied. */
+  async function carryOut(
+    key: string,
+    workspace: Workspace,
+    action: Action,
+  ): Promise<Deployment | undefined> {
     const deployment = await applyAction(client, workspace, action);
     if (deployment) left.set(key, deployment.metadata.generation);
     if (action.type !== 'applyDeployment') log.info({ workspace: key, action: action.type }, 'applied');
@@ -164,6 +177,7 @@ export function createWorkspaceController(dependencies: Dependencies): Controlle
       const advice = 'The data stays in JuiceFS, in the directory that its mount option subdir names';
       events.emit(workspace, 'Normal', 'DataKept', `${action.volume.metadata.name} is deleted. ${advice}`);
     }
+    return deployment;
   }
 
   function observe(key: string, workspace: Workspace): Observed {
