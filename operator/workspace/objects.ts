@@ -77,7 +77,7 @@ export function deploymentOf(workspace: Workspace, claim: PersistentVolumeClaim)
     },
     spec: {
       replicas: spec.replicas,
-      strategy: shared ? { type: 'RollingUpdate' } : { type: 'Recreate' },
+      strategy: shared ? rolling : { type: 'Recreate' },
       selector: { matchLabels: labels },
       template: {
         ...user,
@@ -88,6 +88,9 @@ export function deploymentOf(workspace: Workspace, claim: PersistentVolumeClaim)
   const hash = createHash('sha256').update(JSON.stringify(deployment)).digest('hex').slice(0, 16);
   return { ...deployment, metadata: { ...deployment.metadata, annotations: { [specHash]: hash } } };
 }
+
+/** As the API server would fill it in; but then it would not go where the next volume is for one node. */
+const rolling = { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } };
 
 export const ownerOf = ({ metadata }: Workspace) => ({
   apiVersion: 'jvs.io/v1alpha1',

@@ -5,6 +5,7 @@ import { type Workspace, workspaces } from '../../operator/api/workspace.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
 import {
   csiDrivers,
+  deployments,
   events,
   type PersistentVolume,
   type PersistentVolumeClaim,
@@ -137,6 +138,21 @@ test("somebody's own volume of the name is left alone, and in the way only as lo
   await client.delete(pvs, metadata);
   await client.mergePatch(pvs, metadata, { metadata: { finalizers: null } });
   await vi.waitFor(async () => expect(await claim('taken')).toBeDefined(), within);
+});
+
+test('pods on a volume that was made anew, for one node now, follow one another', async () => {
+  await create('shared', { replicas: 2 });
+  const strategy = async () =>
+    (await client.get(deployments, { namespace, name: 'jvs-shared' }))?.spec?.strategy?.type;
+  await vi.waitFor(async () => expect(await strategy()).toBe('RollingUpdate'), within);
+  await client.mergePatch(workspaces, { namespace, name: 'shared' }, { spec: { replicas: 1 } });
+  await client.delete(pvcs, { namespace, name: 'jvs-shared' });
+  await letGo('shared');
+  await vi.waitFor(
+    async () => expect((await claim('shared'))?.spec?.accessModes).toEqual(['ReadWriteOnce']),
+    within,
+  );
+  await vi.waitFor(async () => expect(await strategy()).toBe('Recreate'), within);
 });
 
 test('a claim that a quota refuses is made when the quota has grown', async () => {
