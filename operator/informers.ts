@@ -33,7 +33,7 @@ export interface Informers {
   workspaces: Informer<Workspace>;
   /** Indexes: `workspace` by namespace/name of the workspace, `uid`. */
   snapshots: Informer<Snapshot>;
-  /** Indexes: `workspace` by namespace/name of the workspace, `uid`. */
+  /** Indexes: `workspace` by namespace/name of the workspace, `uid`, `snapshot` by namespace/name of the one it names. */
   restores: Informer<Restore>;
   claims: Informer<PersistentVolumeClaim>;
   /** Only where the operator makes static volumes. That it may not see them stops nothing else. */
@@ -74,7 +74,10 @@ export function createInformers(
     restores: new Informer(client, restores, {
       ...common,
       transform: parsedBy(parseRestore),
-      indexes: byWorkspace,
+      indexes: {
+        ...byWorkspace,
+        snapshot: ({ metadata, spec }) => (spec.snapshot ? [`${metadata.namespace}/${spec.snapshot}`] : []),
+      },
     }),
     // Every claim, not only ours: one of somebody else under our name has to be seen.
     claims: new Informer(client, pvcs, common),

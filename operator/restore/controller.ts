@@ -50,15 +50,16 @@ export function createRestoreController(dependencies: Dependencies): Controller 
       enqueueWaiting(`${restore.metadata.namespace}/${restore.spec.workspace}`);
   });
   informers.workspaces.onChange((key) => enqueueWaiting(key));
-  informers.snapshots.onChange((_, now, before) => {
+  informers.snapshots.onChange((key, now, before) => {
     const snapshot = now ?? before;
-    // By name: a Restore may name one of another workspace, which is told then.
     if (snapshot) enqueueWaiting(`${snapshot.metadata.namespace}/${snapshot.spec.workspace}`);
+    // By name, too: a Restore may name one of another workspace, which is told then.
+    enqueueWaiting(key, 'snapshot');
   });
   agents.onChange((workspace) => enqueueWaiting(workspace));
 
-  function enqueueWaiting(workspace: string): void {
-    for (const restore of informers.restores.byIndex('workspace', workspace)) {
+  function enqueueWaiting(value: string, index: 'workspace' | 'snapshot' = 'workspace'): void {
+    for (const restore of informers.restores.byIndex(index, value)) {
       if (!isOver(restore)) controller.enqueue(keyOf(restore));
     }
   }

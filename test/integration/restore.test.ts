@@ -35,6 +35,25 @@ const say = (update: Partial<RequestUpdate> & { uid: string }, on = disk) => {
 const eventsOf = async (reason: string) =>
   (await admin.list(events, { namespace })).items.filter((event) => event.reason === reason);
 
+test('one that waits for a Snapshot fails when that comes and is of another Workspace', async () => {
+  // Nothing else of the Workspace is to happen any more.
+  await vi.waitFor(async () => {
+    const { status } = (await admin.get(workspaces, { namespace, name: 'ws' })) ?? {};
+    expect(status).toMatchObject({
+      repositoryID: 'r1',
+      message: expect.stringContaining('no default class'),
+    });
+    expect(controllers.informers.workspaces.get(key)?.status).toEqual(status);
+  }, within);
+  await make('back', { snapshot: 'theirs' });
+  const reason = async () => (await restore('back'))?.status?.conditions?.[0]?.reason;
+  await vi.waitFor(async () => expect(await reason()).toBe('SnapshotNotFound'), within);
+  const theirs = { metadata: { namespace, name: 'theirs' }, spec: { workspace: 'other' } } as Snapshot;
+  await admin.create(snapshots, theirs);
+  await vi.waitFor(async () => expect(await reason()).toBe('SnapshotOfOtherWorkspace'), within);
+  expect((await restore('back'))?.status?.phase).toBe('Failed');
+});
+
 test('it is asked for, tells how far it is, and ends with the way back', async () => {
   const { metadata } = await make('back', { snapshotID: idAt(0) });
   const uid = metadata.uid ?? '';
