@@ -45,7 +45,7 @@ test('an agent killed again and again while it takes a snapshot makes exactly on
   // The last kill may have come after the snapshot was made.
   const verified = await eventually('the agent answers', async () => {
     await using agent = await forwardAgent(`pod/${pod}`, namespace);
-    return grpcCall<{ valid?: boolean }>(agent, 'Agent/Verify', { id: snapshot.status?.snapshotID });
+    return await grpcCall<{ valid?: boolean }>(agent, 'Agent/Verify', { id: snapshot.status?.snapshotID });
   });
   expect(verified).toMatchObject({ valid: true });
   const snapshots = join(await volumePath(namespace, 'jvs-killed'), '.jvs/snapshots');
