@@ -7,7 +7,7 @@ import type { KubeClient } from '../runtime/client.ts';
 import { ApiError } from '../runtime/errors.ts';
 import { addFinalizer, removeFinalizer } from '../runtime/finalizer.ts';
 import { type Deployment, deployments, type PersistentVolume, pvcs, pvs } from '../runtime/resources.ts';
-import type { Finding } from './findings.ts';
+import type { Finding } from './observed.ts';
 import { type Action, finalizer } from './plan.ts';
 
 export const fieldManager = 'jvs-workspace-controller';

@@ -21,10 +21,11 @@ import { keyOf, refOf } from '../runtime/types.ts';
 import { WrittenOver } from '../runtime/written-over.ts';
 import type { Transfers } from '../transfer/transfers.ts';
 import { applyAction, fieldManager, refusalOf } from './apply.ts';
-import { type Finding, isUninjected } from './findings.ts';
+import { isUninjected } from './findings.ts';
 import { driverName, isStatic, volumeName } from './juicefs.ts';
 import { objectName, prefix, workspaceLabel } from './objects.ts';
-import { type Action, type Observed, planActions } from './plan.ts';
+import type { Finding, Observed } from './observed.ts';
+import { type Action, planActions } from './plan.ts';
 import { planStatus } from './status.ts';
 
 /** A status is written no more often than this, in milliseconds. */

@@ -1,6 +1,6 @@
 // The conditions of a Workspace. Each message says what is the matter and what to do. Pure.
 import { isAgent } from '../api/agent.ts';
-import { type Condition, conditionOf } from '../api/conditions.ts';
+import { conditionOf } from '../api/conditions.ts';
 import { quantityValue } from '../api/quantity.ts';
 import { isSaid, reasonHeld } from '../deletion/hold.ts';
 import type { PersistentVolumeClaim, Pod } from '../runtime/resources.ts';
@@ -8,12 +8,9 @@ import { assessVolume, joinProblems, knownProblems, opened, type Problem } from 
 import { assessJuiceFs, fatalObstacles, findObstacle, isStatic } from './juicefs.ts';
 import { lostNode } from './nodes.ts';
 import { classOf, isOurClaim, isOurDeployment, objectName } from './objects.ts';
-import type { Observed } from './plan.ts';
+import type { Finding, Observed } from './observed.ts';
 import { isForerunners } from './repository.ts';
 import { outdated } from './skew.ts';
-
-/** A condition but for its times. */
-export type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 export interface Findings {
   storage: Finding;

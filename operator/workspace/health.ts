@@ -2,7 +2,7 @@
 import type { AgentStatus } from '../../shared/proto/gen/jvs/link/v1/AgentStatus.ts';
 import { conditionOf } from '../api/conditions.ts';
 import type { Workspace } from '../api/workspace.ts';
-import type { Observed } from './plan.ts';
+import type { Observed } from './observed.ts';
 import { acceptRepository, expectedRepository } from './repository.ts';
 
 export interface Problem {

@@ -3,7 +3,8 @@ import { parseWorkspace, type Workspace } from '../api/workspace.ts';
 import { agentOf } from '../mirror/testing.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../runtime/resources.ts';
 import { claimFor, isStatic, volumeName, volumeOf } from './juicefs.ts';
-import { type Action, finalizer, type Observed, planActions } from './plan.ts';
+import type { Observed } from './observed.ts';
+import { type Action, finalizer, planActions } from './plan.ts';
 import { planStatus } from './status.ts';
 
 const juiceFsConfig = { source: 'redis://r:6379/0', secretsRef: { name: 'jfs' } };

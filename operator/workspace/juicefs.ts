@@ -5,7 +5,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { conditionOf } from '../api/conditions.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../runtime/resources.ts';
-import type { Finding } from './findings.ts';
 import { opened } from './health.ts';
 import {
   accessModesOf,
@@ -16,7 +15,7 @@ import {
   objectName,
   workspaceLabel,
 } from './objects.ts';
-import type { Observed } from './plan.ts';
+import type { Finding, Observed } from './observed.ts';
 
 export const driverName = 'csi.juicefs.com';
 

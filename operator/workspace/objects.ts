@@ -5,7 +5,7 @@ import { agentContainer } from '../api/agent.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { Deployment, PersistentVolumeClaim, StorageClass } from '../runtime/resources.ts';
 import type { KubeObject } from '../runtime/types.ts';
-import type { Observed } from './plan.ts';
+import type { Observed } from './observed.ts';
 
 export const managedBy = { 'app.kubernetes.io/managed-by': 'jvs-operator' };
 export const workspaceLabel = 'jvs.io/workspace';

@@ -5,7 +5,8 @@ import { parseWorkspace, type Workspace } from '../api/workspace.ts';
 import { agentOf } from '../mirror/testing.ts';
 import type { PersistentVolumeClaim } from '../runtime/resources.ts';
 import { claimOf, deploymentOf } from './objects.ts';
-import { type Action, finalizer, type Observed, planActions } from './plan.ts';
+import type { Observed } from './observed.ts';
+import { type Action, finalizer, planActions } from './plan.ts';
 import { planStatus } from './status.ts';
 
 const now = new Date('2026-11-24T12:00:00Z');

@@ -2,8 +2,7 @@
 import { validateSchedule } from '../../shared/cron.ts';
 import { toRfc3339 } from '../../shared/proto/timestamp.ts';
 import { conditionOf } from '../api/conditions.ts';
-import type { Finding } from './findings.ts';
-import type { Observed } from './plan.ts';
+import type { Finding, Observed } from './observed.ts';
 
 export function assessSchedule({ workspace, agent, pods, linkSettled }: Observed): Finding {
   const { autoSnapshot, replicas } = workspace.spec;

@@ -5,7 +5,7 @@ import { parseSnapshot } from '../api/snapshot.ts';
 import { parseWorkspace } from '../api/workspace.ts';
 import { agentOf, idAt, onDisk, statusOf } from '../mirror/testing.ts';
 import { claimOf, deploymentOf } from './objects.ts';
-import type { Observed } from './plan.ts';
+import type { Observed } from './observed.ts';
 import { planStatus } from './status.ts';
 
 const now = new Date('2026-11-24T12:00:00Z');

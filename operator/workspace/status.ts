@@ -4,10 +4,10 @@ import { toRfc3339 } from '../../shared/proto/timestamp.ts';
 import { type Condition, setCondition } from '../api/conditions.ts';
 import type { Workspace, WorkspaceStatus } from '../api/workspace.ts';
 import type { Deployment } from '../runtime/resources.ts';
-import { assess, type Finding, type Findings } from './findings.ts';
+import { assess, type Findings } from './findings.ts';
 import { opened } from './health.ts';
 import { isOurDeployment, managedBy, workspaceLabel } from './objects.ts';
-import type { Observed } from './plan.ts';
+import type { Finding, Observed } from './observed.ts';
 import { expectedRepository, ownAgent } from './repository.ts';
 import { assessSchedule, nextSnapshotTime } from './schedule.ts';
 

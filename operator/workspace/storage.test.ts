@@ -4,9 +4,8 @@ import { parseWorkspace, type Workspace } from '../api/workspace.ts';
 import { ApiError } from '../runtime/errors.ts';
 import type { PersistentVolumeClaim, Pod } from '../runtime/resources.ts';
 import { refusalOf } from './apply.ts';
-import type { Finding } from './findings.ts';
 import { claimOf, deploymentOf } from './objects.ts';
-import type { Observed } from './plan.ts';
+import type { Finding, Observed } from './observed.ts';
 import { planStatus } from './status.ts';
 
 const workspaceOf = (spec: object = {}): Workspace =>
