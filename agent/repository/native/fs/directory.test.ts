@@ -124,3 +124,16 @@ test('as another user than root, what can not be read is removed, and a link in 
   expect(lstatSync(at('outside')).mode & 0o777).toBe(0);
   expect(said).toBe('ENOTDIR');
 });
+
+test('a tree is removed however deep it is', () => {
+  using volume = new TestVolume();
+  using parent = Directory.open(volume.path);
+  let directory = parent.createDirectory('tree');
+  for (let depth = 1; depth < 12_000; depth++) {
+    using above = directory;
+    directory = above.createDirectory('d');
+  }
+  directory[Symbol.dispose]();
+  removeTree(parent, 'tree');
+  expect(existsSync(join(volume.path, 'tree'))).toBe(false);
+}, 60_000);

@@ -1,6 +1,7 @@
 // An open directory, whose entries are reached through its file descriptor: no path is looked up twice, no
 // symbolic link is followed, so what another process swaps in mid-walk never leads outside.
 // Names are raw bytes held as latin1 strings (see format/payload.ts).
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -384,6 +385,20 @@ function whereAllowed(change: () => void): boolean {
  * the end, when all else is gone.
  */
 export function removeTree(parent: Directory, name: string): void {
+  removeBelow(parent, name);
+}
+
+/** Programs that run in there go on writing. */
+const REMOVALS = 1000;
+/** What is deeper comes up to the top before it is removed: neither the stack nor open files are to run out. */
+const DEEPEST = 1000;
+
+function removeBelow(
+  parent: Directory,
+  name: string,
+  top?: { directory: Directory; raised: number },
+  depth = 0,
+) {
   try {
     parent.unlink(name);
     return;
@@ -391,23 +406,22 @@ export function removeTree(parent: Directory, name: string): void {
     if (hasCode(error, 'ENOENT')) return;
     if (!hasCode(error, 'EISDIR')) throw error;
   }
-  let directory: Directory | undefined;
-  try {
-    directory = parent.openDirectory(name);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return;
-    if (!hasCode(error, 'EACCES')) throw error;
-    parent.withDirectory(name, (path) => chmodSync(path, 0o700));
-    directory = parent.openDirectory(name);
+  if (top && depth === DEEPEST) {
+    withLeave(parent, name, () => parent.rename(name, top.directory, randomBytes(8).toString('hex')));
+    top.raised++;
+    return;
   }
-  using opened = directory;
+  using directory = withLeave(parent, name, () => parent.openDirectory(name));
+  if (!directory) return;
+  const above = top ?? { directory, raised: 0 };
   for (let attempt = 1; ; attempt++) {
-    const names = opened.names();
-    if (names.length > 0) opened.makeWritable();
+    const { raised } = above;
+    const names = directory.names();
+    if (names.length > 0) directory.makeWritable();
     let refused: unknown;
     for (const child of names) {
       try {
-        removeTree(opened, child);
+        removeBelow(directory, child, above, depth + 1);
       } catch (error) {
         if (!hasCode(error, 'EACCES', 'EPERM')) throw error;
         refused ??= error;
@@ -418,10 +432,21 @@ export function removeTree(parent: Directory, name: string): void {
       parent.rmdir(name);
       return;
     } catch (error) {
-      // A program that runs in there goes on writing.
-      if (attempt === REMOVALS || !hasCode(error, 'ENOTEMPTY')) throw error;
+      if (!hasCode(error, 'ENOTEMPTY')) throw error;
+      if (above.raised > raised) attempt = 0;
+      else if (attempt === REMOVALS) throw error;
     }
   }
 }
 
-const REMOVALS = 1000;
+/** What needs a directory's own rights; undefined where it is gone. */
+function withLeave<T>(parent: Directory, name: string, act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    if (!hasCode(error, 'EACCES')) throw error;
+    parent.withDirectory(name, (path) => chmodSync(path, 0o700));
+    return act();
+  }
+}
