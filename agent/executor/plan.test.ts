@@ -75,3 +75,13 @@ test('a volume that is not open keeps the request ready, with the reason of the 
 test('an unknown error is tried again', () => {
   expect(afterFailure(state('a'), new Error('?'), 0, Math.random).update?.phase).toBe('PHASE_WAITING');
 });
+
+test('a failure is told in no more than the operator takes, what failed and why', () => {
+  const error = new Error(`copying a/${'directory/'.repeat(2000)}: the disk failed`);
+  const unavailable = new VolumeUnavailable({ reason: 'Internal', message: error.message });
+  for (const failure of [error, unavailable]) {
+    const { message } = afterFailure(state('a'), failure, 0, Math.random).update ?? {};
+    expect(message?.length).toBeLessThan(2100);
+    expect(message).toMatch(/^copying a\/directory.*: the disk failed$/);
+  }
+});

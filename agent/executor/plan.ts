@@ -78,6 +78,9 @@ export function neededBy(requests: Requests, snapshotId: string): string | undef
 
 const retry: Backoff = { baseMs: 1000, capMs: 60_000 };
 
+/** The operator hangs up on a text of 16 KiB, and a path in one can be as long. What failed stands first, why last. */
+const clip = (text: string) => (text.length > 2048 ? `${text.slice(0, 1024)} … ${text.slice(-1021)}` : text);
+
 /** Where a request stands after an attempt that failed. What a restore has taken before it stays told. */
 export function afterFailure(
   state: RequestState,
@@ -88,10 +91,10 @@ export function afterFailure(
   const { uid } = state.request.asked;
   const { preRestoreSnapshotId } = state.update ?? {};
   const told = { uid, ...(preRestoreSnapshotId && { preRestoreSnapshotId }) };
-  const message = error instanceof Error ? error.message : String(error);
+  const message = clip(error instanceof Error ? error.message : String(error));
   if (error instanceof VolumeUnavailable) {
     // Tried again as soon as the volume opens; how long that takes says nothing about the request.
-    const update = { ...told, phase: 'PHASE_WAITING', ...error.problem } as const;
+    const update = { ...told, phase: 'PHASE_WAITING', reason: error.problem.reason, message } as const;
     return { ...state, phase: 'waiting', notBefore: 0, update };
   }
   if (error instanceof RepositoryError && error.reason === 'Aborted') {
