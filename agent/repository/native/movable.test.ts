@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Operation } from '../testing/crash.ts';
+import { Mounted } from '../testing/filesystem.ts';
 import { crashProgram } from '../testing/program.ts';
 import { manifest, quiet, TestVolume } from '../testing/volume.ts';
 import { Engine } from './engine.ts';
@@ -411,4 +412,48 @@ test('a worktree whose root hands down a group that the agent is not in goes on 
   expect(before.mode & 0o7777).toBe(0o2775);
   done(volume, restore);
   expect(statSync(at())).toMatchObject({ mode: before.mode, uid: 1000, gid: 5000 });
+});
+
+test('what is immutable or append-only is not moved: said before anything is touched', {
+  timeout: 120_000,
+}, async () => {
+  using mounted = Mounted.loop('ext4', 64);
+  const at = (name: string) => join(mounted.path, 'main', name);
+  const engine = new Engine({ volume: mounted.path, engine: 'copy', holder: 'test' });
+  await engine.open();
+  for (const name of ['a', 'b', 'c']) writeFileSync(at(name), 'old');
+  const take = () => engine.snapshot({ worktree: 'main', origin: 'manual' }, quiet);
+  const { snapshot_id: snapshotId } = await take();
+  await engine.fork({ snapshotId, name: 'w' }, quiet);
+  for (const name of ['a', 'b', 'c']) writeFileSync(at(name), 'new');
+  mkdirSync(at('log'));
+  const change = (...how: string[]) => execFileSync('chattr', how);
+  const attempt = (path: string) => ({
+    rejects: expect(
+      path === '../worktrees/w'
+        ? engine.removeWorktree('w', quiet)
+        : engine.restore({ worktree: 'main', snapshotId }, quiet),
+    ).rejects,
+  });
+  for (const [flag, name] of [
+    ['i', 'b'],
+    ['a', 'log'],
+    ['a', '.'],
+    ['i', '../worktrees/w'],
+  ] as const) {
+    change(`+${flag}`, at(name));
+    try {
+      await attempt(name).rejects.toMatchObject({
+        reason: 'PermissionDenied',
+        message: expect.stringMatching(/immutable or append-only.*chattr/),
+      });
+      expect(['a', 'b', 'c'].map((one) => readFileSync(at(one), 'utf8'))).toEqual(['new', 'new', 'new']);
+      expect(readFileSync(at('../worktrees/w/a'), 'utf8')).toBe('old');
+      await take();
+    } finally {
+      change(`-${flag}`, at(name));
+    }
+  }
+  await engine.restore({ worktree: 'main', snapshotId }, quiet);
+  expect(readdirSync(at('.')).sort()).toEqual(['a', 'b', 'c']);
 });

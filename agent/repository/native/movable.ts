@@ -2,6 +2,7 @@
 // is made writable for it; another's can only be moved by root, which is to be known before anything is moved.
 import { accessSync, chmodSync, constants, futimesSync, statSync } from 'node:fs';
 import { RepositoryError } from '../repository.ts';
+import { isFixed } from './fs/at.ts';
 import {
   Directory,
   type Entry,
@@ -84,17 +85,27 @@ export function takeMetadata(directory: Directory, given: GivenMetadata): void {
 
 /** @throws RepositoryError PermissionDenied where it can neither be written to nor be made writable */
 export function checkWritable(directory: Directory, place: string): void {
+  checkFixed(directory, '.', place);
   const { uid } = directory.stat();
   if (!mayWrite(`/proc/self/fd/${directory.fd}`, uid)) throw notMovable(place, uid);
 }
 
 /** @throws RepositoryError PermissionDenied where the entry of a writable directory can not be moved out of it */
 export function checkMovable(directory: Directory, name: string, entry: Entry, place: string): void {
+  checkFixed(directory, name, place);
   const above = directory.stat();
   const self = process.geteuid?.();
   const stuck = (above.mode & STICKY) !== 0 && ![0, above.uid, entry.uid].includes(self ?? 0);
   const writable = entry.kind !== 'dir' || directory.withDirectory(name, (path) => mayWrite(path, entry.uid));
   if (stuck || writable === false) throw notMovable(place, entry.uid);
+}
+
+function checkFixed(directory: Directory, name: string, place: string): void {
+  if (!isFixed(directory.fd, name)) return;
+  throw new RepositoryError(
+    'PermissionDenied',
+    `${place} is immutable or append-only, and nobody may move it: take that from it as root (chattr -i -a)`,
+  );
 }
 
 function mayWrite(path: string, owner: number): boolean {

@@ -67,6 +67,14 @@ export function statAt(directory: number, name: string): EntryStats | undefined 
   return failed === 0 ? decode() : undefined;
 }
 
+/** Immutable and append-only files, which nobody moves (`chattr +i`, `+a`). */
+const FIXED = 0x10 | 0x20;
+
+/** Whether the entry is such a one, as far as the filesystem tells. */
+export function isFixed(directory: number, name: string): boolean {
+  return statAt(directory, name) !== undefined && (view.getUint32(8 + LOW, little) & FIXED) !== 0;
+}
+
 /** As fstat; undefined says no more than that Node is to try. */
 export function statOpen(fd: number): EntryStats | undefined {
   const failed = libc()?.statx(fd, nowhere.address, AT_EMPTY_PATH, STATX_BASIC_STATS, stats.address);
