@@ -358,3 +358,21 @@ test('unknown snapshots and worktrees are named', async () => {
   });
   expect(existsSync(volume.main)).toBe(true);
 });
+
+test('a worktree may have a name as long as its files in .jvs can have; a longer one is refused for good', async () => {
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  writeFileSync(join(volume.main, 'a'), 'a');
+  const { snapshot_id: snapshotId } = await engine.snapshot(ask, quiet);
+  const name = 'w'.repeat(232);
+  await engine.fork({ snapshotId, name }, quiet);
+  const taken = await engine.snapshot({ ...ask, worktree: name }, quiet);
+  await engine.restore({ snapshotId: taken.snapshot_id, worktree: name }, quiet);
+  await engine.removeWorktree(name, quiet);
+  expect(existsSync(join(volume.path, 'worktrees', name))).toBe(false);
+  await expect(engine.fork({ snapshotId, name: `${name}w` }, quiet)).rejects.toMatchObject({
+    reason: 'InvalidArgument',
+    transient: false,
+  });
+});

@@ -4,7 +4,8 @@ import { RepositoryError } from '../../repository.ts';
 import { canonicalJson } from './json.ts';
 
 const ID = /^\d{13}-[0-9a-f]{8}$/;
-const NAME = /^(?!\.{1,2}$)(?!.*\.\.)[a-zA-Z0-9._-]{1,255}$/;
+/** Files of a worktree's are named after it, with up to 23 characters more until they are written. */
+const NAME = /^(?!\.{1,2}$)(?!.*\.\.)[a-zA-Z0-9._-]{1,232}$/;
 const TAG = /^[a-zA-Z0-9._-]{1,255}$/;
 const NOTE_BYTES = 32 * 1024;
 /** As JSON. An audit line beyond 64 KiB, and it has more, stops the jvs binary from ever writing another one. */
@@ -40,7 +41,7 @@ export function checkWorktree(name: string): string {
   if (NAME.test(name)) return name;
   throw new RepositoryError(
     'InvalidArgument',
-    `worktree ${JSON.stringify(name.slice(0, 80))}: use letters, digits, ".", "_" and "-", without ".."`,
+    `worktree ${JSON.stringify(name.slice(0, 80))}: use at most 232 letters, digits, ".", "_" and "-", without ".."`,
   );
 }
 
