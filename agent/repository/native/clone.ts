@@ -12,7 +12,7 @@ import {
 } from './fs/directory.ts';
 import { asRepositoryError } from './fs/errors.ts';
 import type { FileRecord, IndexCursor, Known } from './index-file.ts';
-import { emptyResult, matchesFile, type TreeOptions, type TreeResult } from './tree.ts';
+import { checkDepth, emptyResult, matchesFile, type TreeOptions, type TreeResult } from './tree.ts';
 
 export class CloneIndexer {
   readonly result: TreeResult = emptyResult();
@@ -67,6 +67,7 @@ export class CloneIndexer {
     const { index, meter } = this.#options;
     switch (entry.kind) {
       case 'dir': {
+        checkDepth(this.#trail);
         index.add({ kind: 'dir', name, mode: entry.mode, hash: sha256(name) });
         this.result.entries++;
         using from = payload?.tryOpenDirectory(name);

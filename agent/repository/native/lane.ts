@@ -52,7 +52,12 @@ interface Pending {
 }
 
 /** Not those of its parent, which is to be small. Garbage is collected early: without limits the heap of a walk through many files grows with them. */
-export const HEAP = ['--max-semi-space-size=4', '--max-old-space-size=200'];
+export const HEAP = [
+  '--max-semi-space-size=4',
+  '--max-old-space-size=200',
+  // KiB, of the 8 MiB that the system gives: enough for the deepest tree that is taken.
+  '--stack-size=3000',
+];
 /** What leaves something to repair when it is killed; an `open` that is repeated repairs by itself. */
 const CHANGING: ReadonlySet<Name> = new Set(['snapshot', 'restore', 'fork', 'delete', 'removeWorktree']);
 /** Who steps and saves, step after step, waits for a new process (0.1 s) only once. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import type { Progress, RepositoryError } from '../repository.ts';
 import { TestVolume } from '../testing/volume.ts';
+import { Directory, removeTree } from './fs/directory.ts';
 import { openNative } from './native.ts';
 
 test('the repository works through its process: open, snapshot, list, get, head, verify, usage', async () => {
@@ -155,3 +156,34 @@ test('the event loop stays free while a snapshot runs', async () => {
     await repository.close();
   }
 });
+
+test('a tree is saved twelve hundred directories deep; one deeper than a path can lead is refused in few words', async () => {
+  using volume = new TestVolume();
+  const repository = openNative({ volume: volume.path, engine: 'copy', holder: 'test' });
+  const nest = (below: string, levels: number) => {
+    let directory = Directory.open(below);
+    for (let level = 0; level < levels; level++) {
+      using above = directory;
+      directory = above.createDirectory('d');
+    }
+    directory[Symbol.dispose]();
+  };
+  const save = () => repository.snapshot({ worktree: 'main', origin: 'manual' });
+  try {
+    await repository.open();
+    nest(volume.main, 1200);
+    await save();
+    mkdirSync(join(volume.main, 'deeper'));
+    nest(join(volume.main, 'deeper'), 2048);
+    await expect(save()).rejects.toMatchObject({
+      reason: 'InvalidArgument',
+      message: expect.stringMatching(
+        /^d\w*\/d\/d\/… in the worktree is nested deeper than 2048 directories.{0,99}$/,
+      ),
+    });
+  } finally {
+    await repository.close();
+    using parent = Directory.open(volume.path);
+    for (const name of parent.names()) removeTree(parent, name);
+  }
+}, 120_000);

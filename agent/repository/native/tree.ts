@@ -56,6 +56,8 @@ export function emptyResult(): TreeResult {
   };
 }
 
+/** Directories one in another: to no more of them a path can lead. */
+const DEEPEST = 2048;
 const ATTEMPTS = 3;
 /** Larger files are not read again when they changed: they would only change again. */
 const RETRY_BYTES = 64 * 1024 * 1024;
@@ -166,6 +168,7 @@ export class TreeCopier {
       case 'dir': {
         using from = source.tryOpenDirectory(name);
         if (!from) throw new Replaced();
+        checkDepth(this.#trail);
         const stat = from.stat();
         index.add({ kind: 'dir', name, mode: stat.mode, hash: sha256(name) });
         this.result.entries++;
@@ -410,6 +413,17 @@ export class TreeCopier {
     const { hash } = readContent(to.fd, size, (bytes) => this.#options.meter.add(bytes, 0));
     return { hash, size, atomic: true, ...setMetadata(to.fd, before, from) };
   }
+}
+
+/** @throws RepositoryError InvalidArgument for the names of a directory that no path leads to */
+export function checkDepth(trail: readonly string[]): void {
+  if (trail.length <= DEEPEST) return;
+  const top = Buffer.from(trail.slice(0, 3).join('/'), 'latin1');
+  throw new RepositoryError(
+    'InvalidArgument',
+    `${top}/… in the worktree is nested deeper than ${DEEPEST} directories, which programs can not reach by a path and ` +
+      'no snapshot holds: remove it',
+  );
 }
 
 /** Whether its owner may. */
