@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -273,4 +273,30 @@ test('any order of snapshots, restores, forks and deletions keeps every survivor
     }),
     { numRuns: 25 },
   );
+});
+
+test('where there are no inodes left, deleting makes room', async () => {
+  using volume = new TestVolume();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=200', 'none', volume.path]);
+  try {
+    const engine = volume.engine();
+    await engine.open();
+    const ids: string[] = [];
+    for (const name of ['a', 'b', 'c']) {
+      mkdirSync(join(volume.main, name));
+      ids.push((await engine.snapshot(ask, quiet)).snapshot_id);
+    }
+    const fillInodes = () => {
+      for (;;) writeFileSync(join(volume.main, `${process.hrtime.bigint()}`), '');
+    };
+    for (const id of ids.slice(0, 2)) {
+      expect(fillInodes).toThrow(/ENOSPC/);
+      await engine.delete({ id }, quiet);
+    }
+    const listed = await listSnapshots(new Layout(volume.path));
+    expect(listed.map((one) => [one.snapshot_id, one.parent_id])).toEqual([[ids[2], undefined]]);
+    expect(await engine.verify(ids[2] ?? '', quiet)).toMatchObject({ payloadValid: true });
+  } finally {
+    execFileSync('umount', [volume.path]);
+  }
 });

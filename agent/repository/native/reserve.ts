@@ -5,15 +5,24 @@ import { hasCode } from './fs/errors.ts';
 import type { Layout } from './layout.ts';
 
 const BYTES = 128 * 1024;
+/** A filesystem that has no inodes left has no room either. */
+const INODES = 16;
+
+/** The first has the bytes. */
+function files({ reserve }: Layout): string[] {
+  return Array.from({ length: INODES }, (_, i) => (i === 0 ? reserve : `${reserve}-${i}`));
+}
 
 /** No error where there is no room for it. */
 export function keepReserve(layout: Layout): void {
-  if (existsSync(layout.reserve)) return;
-  try {
-    writeFileSync(layout.reserve, Buffer.alloc(BYTES, 'reserve '));
-  } catch (error) {
-    rmSync(layout.reserve, { force: true });
-    if (!hasCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+  for (const file of files(layout)) {
+    if (existsSync(file)) continue;
+    try {
+      writeFileSync(file, file === layout.reserve ? Buffer.alloc(BYTES, 'reserve ') : '');
+    } catch (error) {
+      rmSync(file, { force: true });
+      if (!hasCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+    }
   }
 }
 
@@ -23,8 +32,9 @@ export async function withReserve<T>(layout: Layout, work: () => Promise<T>): Pr
     return await work();
   } catch (error) {
     const full = hasCode(error, 'ENOSPC', 'EDQUOT') || isVolumeFull(error);
-    if (!full || !existsSync(layout.reserve)) throw error;
-    rmSync(layout.reserve, { force: true });
+    const reserve = files(layout).filter((file) => existsSync(file));
+    if (!full || !reserve.length) throw error;
+    for (const file of reserve) rmSync(file, { force: true });
     try {
       return await work();
     } finally {
