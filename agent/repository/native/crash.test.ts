@@ -279,7 +279,7 @@ test.for(['delete-intended', 'delete-reparented', 'delete-fallen-back', 'delete-
   },
 );
 
-test.for(['remove-intended', 'remove-renamed', 'remove-unlisted', 'remove-removed'])(
+test.for(['remove-intended', 'remove-renamed', 'remove-removed', 'remove-unlisted'])(
   'killed at %s, the removal of a worktree is finished, by who asks again too',
   async (step) => {
     const { volume: made, layout, first } = await withHistory();

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -83,4 +84,25 @@ test('links that a workload put in the place of its worktree, or in it, are remo
   expect(readdirSync(join(volume.path, 'worktrees'))).toEqual([]);
   expect((await listWorktrees(layout)).map((w) => w.name)).toEqual(['main']);
   expect(readFileSync(join(outside.path, 'file'), 'utf8')).toBe('precious');
+});
+
+test('on a full volume a worktree makes room for the pins of its snapshots', async () => {
+  using volume = new TestVolume();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'none', volume.path]);
+  try {
+    const engine = volume.engine();
+    await engine.open();
+    const { snapshot_id: snapshotId } = await engine.snapshot(ask, quiet);
+    await engine.fork({ snapshotId, name: 'exp' }, quiet);
+    for (let i = 0; i < 40; i++) await engine.snapshot({ ...ask, worktree: 'exp' }, quiet);
+    writeFileSync(join(volume.path, 'worktrees', 'exp', 'big'), Buffer.alloc(1_000_000));
+    execFileSync('sh', ['-c', 'cat /dev/zero > "$0/fill" 2>/dev/null || true', volume.main]);
+    await engine.removeWorktree('exp', quiet);
+    const layout = new Layout(volume.path);
+    expect((await listWorktrees(layout)).map((w) => w.name)).toEqual(['main']);
+    expect(readdirSync(layout.pins)).toHaveLength(40);
+    expect(await listSnapshots(layout)).toHaveLength(41);
+  } finally {
+    execFileSync('umount', [volume.path]);
+  }
 });

@@ -87,6 +87,12 @@ async function finish(
   // Unlisted, it is gone: what is there by now is the workload's own.
   if (existsSync(layout.worktreeConfig(worktree))) setAside(layout, worktree);
   control.step('remove-renamed');
+  // First of all, for what follows needs room, which a full volume gets by this.
+  {
+    using removals = Directory.open(layout.removals);
+    tryRemove(removals, `${worktree}.d`);
+  }
+  control.step('remove-removed');
   // Before the head that protects them goes.
   await pin(layout, worktree);
   {
@@ -95,11 +101,6 @@ async function finish(
   }
   rmSync(layout.index(worktree), { force: true });
   control.step('remove-unlisted');
-  {
-    using removals = Directory.open(layout.removals);
-    tryRemove(removals, `${worktree}.d`);
-  }
-  control.step('remove-removed');
   const event = {
     timestamp: rfc3339(Date.now()),
     event_type: 'worktree_remove' as const,
