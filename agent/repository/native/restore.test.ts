@@ -3,6 +3,8 @@ import {
   chmodSync,
   existsSync,
   linkSync,
+  lstatSync,
+  lutimesSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -375,4 +377,18 @@ test('a worktree may have a name as long as its files in .jvs can have; a longer
     reason: 'InvalidArgument',
     transient: false,
   });
+});
+
+test('a link from before 1970 keeps its time', async () => {
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  const times = ['-1.5', '-86400', '-1000000.25'];
+  for (const time of times) {
+    symlinkSync('nowhere', join(volume.main, time));
+    lutimesSync(join(volume.main, time), time, time);
+  }
+  const { snapshot_id: snapshotId } = await engine.snapshot(ask, quiet);
+  await engine.restore({ worktree: 'main', snapshotId }, quiet);
+  for (const time of times) expect(lstatSync(join(volume.main, time)).mtimeMs).toBe(Number(time) * 1000);
 });

@@ -241,7 +241,9 @@ export class Directory implements Disposable {
     if (entry.uid !== self.uid || entry.gid !== self.gid) {
       whereAllowed(() => lchownSync(path, entry.uid, entry.gid));
     }
-    lutimesSync(path, entry.mtimeMs / 1000, entry.mtimeMs / 1000);
+    // Of a number below zero Node makes the time that it is.
+    const seconds = String(entry.mtimeMs / 1000);
+    lutimesSync(path, seconds, seconds);
   }
 
   setMetadata(entry: Entry, from: number): void {
