@@ -231,3 +231,15 @@ test('what can not be repaired is said, and stays as it is', async () => {
   ]);
   expect(after).toEqual(findings);
 });
+
+test('a worktree whose name is that of a backup of another is no debris', async () => {
+  using volume = new TestVolume();
+  const engine = volume.engine();
+  await engine.open();
+  writeFileSync(join(volume.main, 'a'), 'a');
+  const { snapshot_id: snapshotId } = await engine.snapshot({ worktree: 'main', origin: 'manual' }, quiet);
+  const names = ['exp', 'exp.restore-backup-1', 'exp.restore-tmp-1', 'exp.moving-back'];
+  for (const name of names) await engine.fork({ snapshotId, name }, quiet);
+  expect(await later(() => engine.doctor(true))).toEqual([]);
+  for (const name of names) expect(readFileSync(join(volume.path, 'worktrees', name, 'a'), 'utf8')).toBe('a');
+});

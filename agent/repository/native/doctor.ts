@@ -120,13 +120,14 @@ function* unremoved(layout: Layout): Generator<Problem> {
 
 /** A restore by the jvs binary moves the payload away, moves the new one in, and deletes the old. */
 function* payloads(layout: Layout, worktrees: Worktree[], now: number): Generator<Problem> {
+  const own = new Set(worktrees.map(({ name }) => join(layout.volume, ...layout.payload(name))));
   for (const { name } of worktrees) {
     const location = layout.payload(name);
     const payload = location.at(-1) ?? name;
     const folder = join(layout.volume, ...location.slice(0, -1));
     const path = join(folder, payload);
     const missing = isMissing(path);
-    const siblings = namesIn(folder);
+    const siblings = namesIn(folder).filter((one) => !own.has(join(folder, one)));
     const moving = `${payload}.moving-back`;
     const begun = siblings.includes(moving);
     const backups = begun ? [moving] : siblings.filter((n) => n.startsWith(`${payload}.restore-backup-`));
