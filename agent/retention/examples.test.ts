@@ -24,7 +24,7 @@ const page = readFileSync(new URL('../../docs/retention.md', import.meta.url), '
 const examples = page.split(/^### /m).slice(1).map(parseExample);
 
 test('the page has its examples', () => {
-  expect(examples).toHaveLength(8);
+  expect(examples).toHaveLength(9);
 });
 
 test.each(examples)('$title', ({ rules, rows }) => {
@@ -68,6 +68,7 @@ function snapshotOf(row: Row): RetentionInput {
     origin: row.origin ?? 'manual',
     tags: row.tags?.split(' ') ?? [],
     ready: row.ready !== 'no',
+    partial: row.partial === 'yes',
   };
 }
 

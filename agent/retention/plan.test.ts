@@ -17,6 +17,7 @@ const snapshot = fc.record({
   origin: fc.constantFrom('manual', 'auto', 'auto', 'self', 'discovered', 'pre-restore', 'final'),
   tags: fc.subarray(['release', 'wip', 'k8s-1']),
   ready: fc.boolean(),
+  partial: fc.boolean(),
 });
 const history = fc
   .array(snapshot, { maxLength: 40, size: 'max' })
@@ -71,8 +72,13 @@ test('never the newest Ready of a worktree, never what is protected, never what 
   fc.assert(
     fc.property(history, rules, protections, (list, rules, protections) => {
       const gone = deleted(list, rules, protections);
-      for (const worktree of new Set(list.map((one) => one.worktree))) {
-        const ready = list.filter((one) => one.worktree === worktree && one.ready && isPast(one));
+      const kinds = [...new Set(list.map((one) => one.worktree))].flatMap((worktree) =>
+        [true, false].map(
+          (partial) => (one: RetentionInput) => one.worktree === worktree && one.partial === partial,
+        ),
+      );
+      for (const isOfKind of kinds) {
+        const ready = list.filter((one) => isOfKind(one) && one.ready && isPast(one));
         const newest = Math.min(...ready.map(ageOf));
         if (ready.length > 0)
           expect(ready.some((one) => ageOf(one) === newest && !gone.has(one.id))).toBe(true);
@@ -93,9 +99,10 @@ test('never what the policy keeps, never more than asked', () => {
       const gone = deleted(list, rules, protections);
       const left = list.filter((one) => !gone.has(one.id));
       const { policy, maxSnapshots } = rules;
-      if (policy) {
-        const counts = (one: RetentionInput) => one.ready && one.origin !== 'self' && isPast(one);
-        const enough = Math.min(policy.keepMinSnapshots, list.filter(counts).length);
+      for (const partial of policy ? [true, false] : []) {
+        const counts = (one: RetentionInput) =>
+          one.ready && one.partial === partial && one.origin !== 'self' && isPast(one);
+        const enough = Math.min(policy?.keepMinSnapshots ?? 0, list.filter(counts).length);
         const newest = left
           .filter(counts)
           .sort((a, b) => ageOf(a) - ageOf(b))
@@ -105,6 +112,8 @@ test('never what the policy keeps, never more than asked', () => {
         for (const one of list.filter((one) => gone.has(one.id) && counts(one))) {
           expect(newest.every((kept) => ageOf(kept) <= ageOf(one))).toBe(true);
         }
+      }
+      if (policy) {
         for (const one of list.filter((one) => gone.has(one.id))) {
           expect(ageOf(one)).toBeGreaterThanOrEqual(policy.keepMinAge);
           expect(one.tags.some((tag) => policy.keepTags.includes(tag))).toBe(false);
@@ -213,7 +222,7 @@ test('of those that a workload took of itself, only the newest stay that nothing
 });
 
 test('nanoseconds decide which is the newest', () => {
-  const one = { worktree: 'main', origin: 'auto', tags: [], ready: true };
+  const one = { worktree: 'main', origin: 'auto', tags: [], ready: true, partial: false };
   const list = [
     { ...one, id: 'z', createdAt: '2026-06-01T10:00:00.123Z' },
     { ...one, id: 'a', createdAt: '2026-06-01T10:00:00.1230005Z' },

@@ -12,6 +12,8 @@ export interface RetentionInput {
   tags: readonly string[];
   /** False once its verification has failed: then it replaces no good one. */
   ready: boolean;
+  /** Of some paths only, and so no way back to the rest of the worktree. */
+  partial: boolean;
 }
 
 /** What is needed whatever the policy says. Ids that are no snapshot (any more) do no harm. */
@@ -53,7 +55,14 @@ export function planRetention(
   const keep = (id: string | undefined, reason: string) => {
     if (id !== undefined) kept.set(id, [...(kept.get(id) ?? []), reason]);
   };
-  for (const [worktree, id] of newestOfEach(ready)) keep(id, `newest Ready snapshot of worktree ${worktree}`);
+  const [whole, partial] = [
+    ready.filter((snapshot) => !snapshot.partial),
+    ready.filter((snapshot) => snapshot.partial),
+  ];
+  for (const [worktree, id] of newestOfEach(whole)) keep(id, `newest Ready snapshot of worktree ${worktree}`);
+  for (const [worktree, id] of newestOfEach(partial)) {
+    keep(id, `newest Ready partial snapshot of worktree ${worktree}`);
+  }
   for (const { name, head, latest, base } of protections.worktrees) {
     keep(head, `head of worktree ${name}`);
     if (latest !== head) keep(latest, `latest of worktree ${name}`);
@@ -71,8 +80,11 @@ export function planRetention(
   const { policy, maxSnapshots, maxSelf } = rules;
   if (policy) {
     // Snapshots that a workload takes of itself must not push out older ones.
-    for (const { id } of ready.filter(({ origin }) => origin !== 'self').slice(0, policy.keepMinSnapshots)) {
-      keep(id, `one of the newest ${policy.keepMinSnapshots} (keepMinSnapshots)`);
+    const counts = ({ origin }: Timed) => origin !== 'self';
+    for (const kind of [whole, partial]) {
+      for (const { id } of kind.filter(counts).slice(0, policy.keepMinSnapshots)) {
+        keep(id, `one of the newest ${policy.keepMinSnapshots} (keepMinSnapshots)`);
+      }
     }
     for (const { id, time, tags } of past) {
       if (now.getTime() - time.milliseconds < policy.keepMinAge) {

@@ -45,6 +45,7 @@ export function planPrune(
       origin: descriptor.agent?.origin ?? 'discovered',
       tags: descriptor.tags ?? [],
       ready: !isDamaged(descriptor, notes.get(descriptor.snapshot_id)),
+      partial: (descriptor.partial_paths?.length ?? 0) > 0,
     })),
     {
       ...(policy && { policy }),

@@ -213,6 +213,16 @@ test('retention deletes what no rule keeps, and the journal says why', async () 
   expect(repository.disk.map(({ snapshot_id }) => snapshot_id)).toEqual([release, ...newest]);
 });
 
+test('partial snapshots push out no whole one', async () => {
+  const partial = () => fakeDescriptor({ partial_paths: ['models'] });
+  repository.disk.push(fakeDescriptor(), partial(), partial(), partial());
+  const [whole, doomed, ...newest] = repository.disk.map(({ snapshot_id }) => snapshot_id);
+  const { executor, upkeep } = start();
+  executor.setDesired(desired({ retention: keepTwo }));
+  await vi.waitFor(() => expect(upkeep.view.journal.removed).toMatchObject([{ id: doomed }]), within);
+  expect(repository.disk.map(({ snapshot_id }) => snapshot_id)).toEqual([whole, ...newest]);
+});
+
 test('of very many that go, each is told as pruned', async () => {
   const gone = 1100;
   for (let i = 0; i < gone + 2; i++) repository.disk.push(fakeDescriptor());
