@@ -123,7 +123,11 @@ test('at its timeout, or when it is cancelled, a command is killed with all that
     expect(pid).toBeGreaterThan(0);
     expect(stateOf(pid)).toMatch(/^[ZX]?$/);
   };
-  const script = (file: string) => sh(`sleep 1000 & echo $! > ${join(directory, file)}; trap '' TERM; wait`);
+  // The file is there when it says something.
+  const script = (file: string) => {
+    const path = join(directory, file);
+    return sh(`sleep 1000 & echo $! > ${path}.new; mv ${path}.new ${path}; trap '' TERM; wait`);
+  };
   // Until it has come to begin.
   for (let timeout = 300; !existsSync(join(directory, 'a')); timeout *= 2)
     await expect(run(script('a'), timeout)).rejects.toThrow('timeoutSeconds');
