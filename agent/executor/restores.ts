@@ -1,6 +1,5 @@
 // Going back: a worktree is replaced in place, after a snapshot of what it holds, or a new one is made. A request is
 // carried out once: the engine finds by its tag what a killed agent has done, and what is done is written down.
-
 import * as z from 'zod/mini';
 import type { Logger } from '../../shared/log.ts';
 import type { RequestUpdateInput } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';

@@ -51,3 +51,16 @@ export function setCondition(
 /** The same, said of a later generation, which changes nothing in it: who waits for a condition heeds none of an earlier one. */
 export const observedAt = (conditions: readonly Condition[] = [], generation: number): Condition[] =>
   conditions.map((condition) => ({ ...condition, observedGeneration: generation }));
+
+/** The status of what is settled, when there is a later spec to be taken note of; undefined when there is none. */
+export function statusOfLaterSpec<S extends { observedGeneration?: number; conditions?: Condition[] }>({
+  metadata: { generation = 0 },
+  status,
+}: {
+  metadata: { generation?: number };
+  status?: S;
+}): (S & { observedGeneration: number; conditions: Condition[] }) | undefined {
+  if ((status?.observedGeneration ?? 0) >= generation) return undefined;
+  const conditions = observedAt(status?.conditions, generation);
+  return { ...(status as S), observedGeneration: generation, conditions };
+}

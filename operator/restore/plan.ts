@@ -1,6 +1,6 @@
 // What a Restore's status has to say, from what the cluster and its agent say. Pure.
 import type { RequestUpdate } from '../../shared/proto/gen/jvs/link/v1/RequestUpdate.ts';
-import { conditionOf, observedAt, setCondition } from '../api/conditions.ts';
+import { conditionOf, setCondition, statusOfLaterSpec } from '../api/conditions.ts';
 import type { Restore, RestoreStatus } from '../api/restore.ts';
 import { rfc3339 } from '../api/schema.ts';
 import type { Snapshot } from '../api/snapshot.ts';
@@ -37,10 +37,8 @@ export function planStatus(observed: Observed, now: Date): Plan | undefined {
   const agent = ownAgent(observed);
   const { spec, metadata, status } = restore;
   if (isOver(restore)) {
-    const { generation = 0 } = metadata;
-    if ((status?.observedGeneration ?? 0) >= generation) return undefined;
-    const conditions = observedAt(status?.conditions, generation);
-    return { status: { ...status, observedGeneration: generation, conditions } };
+    const later = statusOfLaterSpec(restore);
+    return later && { status: later };
   }
   if (!workspace) {
     return pending(restore, now, {

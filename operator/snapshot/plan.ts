@@ -1,7 +1,7 @@
 // What a Snapshot's status has to say, from what the cluster and the volume say. Pure.
 import type { Snapshot as DiskSnapshot } from '../../shared/proto/gen/jvs/agent/v1/Snapshot.ts';
 import { toRfc3339 } from '../../shared/proto/timestamp.ts';
-import { conditionOf, observedAt, setCondition } from '../api/conditions.ts';
+import { conditionOf, observedAt, setCondition, statusOfLaterSpec } from '../api/conditions.ts';
 import type { Snapshot, SnapshotStatus } from '../api/snapshot.ts';
 import type { Workspace } from '../api/workspace.ts';
 import type { ConnectedAgent } from '../link/agents.ts';
@@ -38,7 +38,9 @@ export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
   const id = idOf(snapshot);
   const known = id === undefined ? undefined : agent?.snapshots.get(id);
   if (isFinished(snapshot)) {
-    return known && snapshot.status?.phase !== 'Expiring' ? seen(observed, known, now) : unseen(snapshot);
+    if (known && snapshot.status?.phase !== 'Expiring') return seen(observed, known, now);
+    const later = statusOfLaterSpec(snapshot);
+    return later && { status: later };
   }
   const { workspace: workspaceName } = snapshot.spec;
 
@@ -78,12 +80,6 @@ export function planSnapshot(observed: Observed, now: Date): Plan | undefined {
     default:
       return pending(observed, now, { reason: 'Requested', message: `Asked of agent ${agent.pod}` });
   }
-}
-
-function unseen({ metadata: { generation = 0 }, status }: Snapshot): Plan | undefined {
-  if ((status?.observedGeneration ?? 0) >= generation) return undefined;
-  const conditions = observedAt(status?.conditions, generation);
-  return { status: { ...status, observedGeneration: generation, conditions } };
 }
 
 /** It is on the volume, and may have been restored from there. */
